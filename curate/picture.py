@@ -1,0 +1,236 @@
+"""An image file as scorers and the renderer see it: header checked first, pixels decoded once and on demand."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+Pixels = NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+REDUCTIONS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+# What Pillow's readers raise on files that are not what they say they are.
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
+ORIENTATION = 0x0112  # the EXIF tag
+JPEG_END = b"\xff\xd9"
+
+
+class BadImage(ValueError):
+    """A file that gives no picture. `cause` is short and the same on every run."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is decoded at most, known from the file's size and header before any pixel is."""
+
+    max_pixels: int = 64_000_000
+    max_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        for name in ("max_pixels", "max_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: use a number above 0")
+
+    def check_bytes(self, num_bytes: int) -> None:
+        if num_bytes == 0:
+            raise BadImage("zero bytes")
+        if num_bytes > self.max_bytes:
+            raise BadImage(f"{num_bytes} bytes: over the {self.max_bytes} allowed")
+
+    def check_pixels(self, width_px: int, height_px: int) -> None:
+        if width_px < 1 or height_px < 1:
+            raise BadImage("no pixels")
+        if width_px * height_px > self.max_pixels:
+            raise BadImage(f"{width_px * height_px} pixels: over the {self.max_pixels} allowed")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a file says of itself; width and height as seen, that is after the EXIF orientation."""
+
+    format: str
+    width_px: int
+    height_px: int
+    mode: str  # as Pillow names it: "RGB", "L", "CMYK", "P", "RGBA", "I;16", ...
+    num_frames: int
+    orientation: int  # EXIF, 1 to 8
+
+
+class Picture:
+    """One image file. The header is read at once, pixels on first use, and kept.
+
+    Raises BadImage here for what the header shows, on `rgb` for what only decoding does.
+    """
+
+    def __init__(self, data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.data = data
+        self.header = read_header(data, limits)
+
+    @cached_property
+    def rgb(self) -> Pixels:
+        """(h, w, 3) uint8 sRGB-coded values as stored; see `decode`."""
+        return _pixels(self.data, self.header, 1)
+
+    @cached_property
+    def grey(self) -> Pixels:
+        """(h, w) uint8 luma."""
+        return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
+
+
+def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
+    """The header alone; decodes nothing. Raises BadImage for what is no image or over the limits."""
+    limits.check_bytes(len(data))
+    name, image = _open(data)
+    with image:
+        limits.check_pixels(*image.size)
+        orientation = 1 if name == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
+        width_px, height_px = image.size if orientation < 5 else image.size[::-1]
+        return Header(
+            format=name,
+            width_px=width_px,
+            height_px=height_px,
+            mode=image.mode,
+            num_frames=_num_frames(image),
+            orientation=orientation,
+        )
+
+
+def decode(data: bytes, reduce: int = 1, limits: Limits = DEFAULT_LIMITS) -> Pixels:
+    """The picture as (h, w, 3) uint8 RGB, at 1/reduce of its size (1, 2, 4 or 8; sides rounded up).
+
+    The first frame, EXIF orientation applied, transparency laid on white, 16-bit samples cut to the upper
+    byte, CMYK by Pillow's plain formula; colour profiles are not applied. Raises BadImage, also for a
+    truncated file.
+    """
+    return _pixels(data, read_header(data, limits), reduce)
+
+
+def _open(data: bytes) -> tuple[str, ImageFile.ImageFile]:
+    """Format and Pillow reader, without the size check of Image.open: ours is stricter and says the size."""
+    Image.init()
+    for name in FORMATS:
+        factory, accept = Image.OPEN[name]
+        if accept is not None and accept(data[:16]) is True:
+            return name, _read(factory, data)
+    raise BadImage("not an image")
+
+
+def _read(factory: Callable[..., ImageFile.ImageFile], data: bytes) -> ImageFile.ImageFile:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd metadata, which is not used
+            return factory(BytesIO(data), "")
+    except Image.DecompressionBombError as error:
+        raise BadImage("more pixels than allowed") from error
+    except (*FAULTS, MemoryError) as error:
+        raise BadImage("truncated or damaged header") from error
+
+
+def _num_frames(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except FAULTS:  # a later frame is broken: the first may be whole
+        return 1
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = image.getexif().get(ORIENTATION, 1)
+    except FAULTS:  # broken EXIF leaves the picture as it is
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _pixels(data: bytes, header: Header, reduce: int) -> Pixels:
+    if reduce not in REDUCTIONS:
+        raise ValueError(f"reduce is {reduce}: use one of {', '.join(map(str, REDUCTIONS))}")
+    if header.format == "JPEG" and header.mode in ("L", "RGB"):
+        rgb = _decode_jpeg(data, reduce)
+    else:
+        rgb = _shrink(_decode_pillow(data), reduce)
+    return _turn(rgb, header.orientation)
+
+
+def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
+    """By OpenCV, smaller sizes straight from the DCT. It fills what is missing with grey, hence the check."""
+    if not has_jpeg_end(data):
+        raise BadImage("truncated")
+    flags = REDUCTIONS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if bgr is None:
+        raise BadImage("damaged")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def has_jpeg_end(data: bytes) -> bool:
+    """Whether the end marker follows the first scan. Thumbnails (their own end markers) come before it;
+    in the scan itself the two bytes cannot occur."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xFF:  # fill byte
+            at += 1
+        elif data[at + 1] == 0xDA:
+            return data.find(JPEG_END, at) >= 0
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _decode_pillow(data: bytes) -> Pixels:
+    _, image = _open(data)
+    with image:
+        try:
+            image.load()
+        except FAULTS as error:
+            raise BadImage("truncated" if "truncated" in str(error) else "damaged") from error
+        return np.array(_to_rgb(image))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise BadImage(f"32-bit samples (mode {image.mode})")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _shrink(rgb: Pixels, reduce: int) -> Pixels:
+    if reduce == 1:
+        return rgb
+    height, width = (-(-side // reduce) for side in rgb.shape[:2])
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _turn(rgb: Pixels, orientation: int) -> Pixels:
+    """Undo the EXIF orientation: the array as it is to be seen."""
+    if orientation >= 5:
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        rgb = rgb[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        rgb = rgb[::-1]
+    return np.ascontiguousarray(rgb)

@@ -1,0 +1,30 @@
+"""Which characters a face draws: in its cmap and with ink of their own, or a space."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonts.catalog import FontFace
+from fonts.ink import cached_codes
+
+
+def drawn(face: FontFace) -> NDArray[np.uint32]:
+    """Sorted code points that the face draws, cached on disk. Raises freetype.FT_Exception: a broken file."""
+    return cached_codes(face.path, face.sha256, face.index, face.axes)
+
+
+class Coverage:
+    """Answers, for one face, which characters of a text it cannot draw."""
+
+    def __init__(self, face: FontFace) -> None:
+        self._codes = drawn(face)
+
+    def missing(self, text: str) -> str:
+        """Each character that is not drawn, once, in order; "" when all are. Newlines do not count."""
+        wanted = np.frombuffer(text.replace("\n", "").encode("utf-32-le", "surrogatepass"), np.uint32)
+        if not wanted.size:
+            return ""
+        if not self._codes.size:
+            return "".join(dict.fromkeys(text.replace("\n", "")))
+        place = np.minimum(np.searchsorted(self._codes, wanted), self._codes.size - 1)
+        absent = wanted[self._codes[place] != wanted]
+        return "".join(chr(code) for code in dict.fromkeys(absent.tolist()))

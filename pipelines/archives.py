@@ -1,0 +1,182 @@
+"""Images inside other files: WebDataset tars (never extracted) and Parquet columns. Lists them, reads one."""
+
+import json
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.picture import BadImage
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+TAR_BLOCK = 512
+LICENCE_COLUMNS = ("licence", "license")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where one image lies: a file, bytes of a container, or a row of one.
+
+    `fault` says why an image or a whole container cannot be read; such an entry is listed so that it is
+    counted and named, not lost.
+    """
+
+    name: str  # relative to the corpus; for people and records
+    container: str = ""  # the tar or Parquet file that holds it; "" where `name` is the file
+    offset: int = 0
+    length: int = -1  # bytes; -1 where only reading tells
+    row_group: int = -1
+    row: int = -1  # in its row group
+    licence: str = ""
+    fault: str = ""
+
+
+def is_image(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def skipped_as(name: str) -> str:
+    """Why a name is no image's: the key under which it is counted."""
+    path = PurePosixPath(name)
+    if path.name.startswith("."):
+        return "skipped/hidden"
+    suffix = path.suffix.lower()
+    return f"skipped/{suffix}" if re.fullmatch(r"\.\w{1,8}", suffix) else "skipped/other names"
+
+
+def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
+    """The images of a tar in their order; a damaged one ends with an entry that says so."""
+    num_files = 0
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # else every member ever read stays in memory
+                num_files += 1
+                yield from _member_entry(member, container, counts)
+            file.seek(tar.offset)
+            whole = not file.read(TAR_BLOCK).strip(b"\0")
+    except tarfile.TarError:
+        whole = False
+    if not whole:
+        yield Entry(name=container, container=container, fault=f"tar damaged or cut short after {num_files} files")
+
+
+def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str]) -> Iterator[Entry]:
+    if member.isdir():
+        return
+    if not member.isreg() or member.issparse():
+        counts["skipped/link or special file in a tar"] += 1
+    elif not is_image(member.name) or PurePosixPath(member.name).name.startswith("."):
+        counts[skipped_as(member.name)] += 1
+    else:
+        name = f"{container}/{safe_name(member.name)}"
+        yield Entry(name=name, container=container, offset=member.offset_data, length=member.size)
+
+
+def safe_name(name: str) -> str:
+    """A member's name without what could lead out of a folder or break a line."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "".join(char if char.isprintable() else "_" for char in "/".join(parts))
+
+
+def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
+    """The rows of a Parquet file's image column, in order; a damaged file is one entry that says so."""
+    try:
+        parquet = pq.ParquetFile(file)
+        column = image_column(parquet.schema_arrow)
+        if column is None:
+            counts["skipped/Parquet file without an image column"] += 1
+            return
+        first = 0
+        for group in range(parquet.num_row_groups):
+            for row, licence in enumerate(_licences(parquet, group)):
+                yield Entry(
+                    name=f"{container}#{first + row}",
+                    container=container,
+                    row_group=group,
+                    row=row,
+                    licence=licence,
+                )
+            first += parquet.metadata.row_group(group).num_rows
+    except (pa.ArrowException, OSError):
+        yield Entry(name=container, container=container, fault="Parquet file damaged or cut short")
+
+
+def _licences(parquet: pq.ParquetFile, group: int) -> list[str]:
+    """Each row's licence, "" where no column says it."""
+    for name in LICENCE_COLUMNS:
+        if name in parquet.schema_arrow.names and pa.types.is_string(parquet.schema_arrow.field(name).type):
+            column = parquet.read_row_group(group, columns=[name]).column(name)
+            return [value or "" for value in column.to_pylist()]
+    return [""] * int(parquet.metadata.row_group(group).num_rows)
+
+
+def image_column(schema: pa.Schema) -> str | None:
+    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else a
+    binary column. Of several alike one called "image" wins, else the first."""
+    by_kind: tuple[list[str], ...] = (_image_features(schema), [], [])
+    for field in schema:
+        if pa.types.is_struct(field.type):
+            at = field.type.get_field_index("bytes")
+            if at >= 0 and _is_binary(field.type.field(at).type):
+                by_kind[1].append(field.name)
+        elif _is_binary(field.type):
+            by_kind[2].append(field.name)
+    for names in by_kind:
+        if names:
+            return "image" if "image" in names else names[0]
+    return None
+
+
+def _image_features(schema: pa.Schema) -> list[str]:
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return [name for name in schema.names if features[name].get("_type") == "Image"]
+    except (KeyError, ValueError, TypeError, AttributeError):  # not written by `datasets`
+        return []
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+class RowReader:
+    """Reads images of Parquet rows and keeps the last row group open: neighbours cost nothing."""
+
+    def __init__(self, open_file: Callable[[str], BinaryIO]) -> None:
+        self._open_file = open_file
+        self._key: tuple[str, int] | None = None
+        self._column: Any = None
+
+    def read(self, container: str, row_group: int, row: int) -> bytes:
+        """The encoded image. Raises BadImage where the row has none or its group cannot be read."""
+        if self._key != (container, row_group):
+            self._key, self._column = None, None  # the old group goes before the new one comes
+            self._column = self._load(container, row_group)
+            self._key = (container, row_group)
+        if row >= len(self._column):
+            raise BadImage("its row is gone")
+        value = self._column[row].as_py()
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if data is None:
+            raise BadImage("no bytes in its row")
+        return bytes(data)
+
+    def _load(self, container: str, row_group: int) -> Any:
+        try:
+            with self._open_file(container) as file:
+                parquet = pq.ParquetFile(file)
+                name = image_column(parquet.schema_arrow)
+                if name is None:
+                    raise BadImage("no image column any more")
+                is_struct = pa.types.is_struct(parquet.schema_arrow.field(name).type)
+                leaf = f"{name}.bytes" if is_struct else name
+                return parquet.read_row_group(row_group, columns=[leaf]).column(0)
+        except (pa.ArrowException, IndexError) as error:
+            raise BadImage("its row group cannot be read") from error

@@ -1,0 +1,96 @@
+"""The dataset card: README.md with the YAML that makes a folder of shards a Hugging Face dataset."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from pipelines.photos import PhotoIndex
+from pipelines.settings import Settings
+from pipelines.shards.files import Folder
+from render.mix import Mix
+
+_COLUMNS = {
+    "id": "recipe, hash of what the bytes depend on, index",
+    "image": "the picture, {format}",
+    "width_px, height_px": "its size",
+    "kind": "synthetic",
+    "source, licence": "the photo under the text, and its licence",
+    "language, layout, band": "language of the text, kind of document, size band of the body text (em, px)",
+    "text": "every line drawn, in reading order, joined by newlines",
+    "lines": "each line: text, quad_px (4 corners from the top left, clockwise), size_px (the em), ink_px, x_height_px, "
+    "contrast (WCAG 2 ratio to the nearest tenth of the ground), ink_density, ground_std (luma, 0 to 255), face, "
+    "language, role, style of rasteriser",
+    "scene": "JSON that draws the image again",
+}
+
+
+def write_card(
+    folder: Folder, settings: Settings, index: PhotoIndex | None, counts: Counter[str] | None = None
+) -> None:
+    """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
+    folder.put("README.md", card_text(settings, index, counts or Counter()).encode())
+
+
+def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]) -> str:
+    """The card as text."""
+    licences = dict(index.licences) if index else {}
+    header = {
+        "pretty_name": f"Smallprint {settings.recipe.name}",
+        "language": sorted({name.split("-")[0] for name in settings.recipe.languages.names}),
+        "task_categories": ["image-to-text"],
+        "tags": ["synthetic", "ocr", "small-text", "autoencoder"],
+        "license": "other",
+        "size_categories": [_size_category(counts["images"] or settings.inputs.num_images)],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
+    }
+    parts = [
+        "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
+        f"# {settings.recipe.name}: small text rendered by Smallprint",
+        "English and Chinese documents, characters 5 to 20 px, drawn on photographs with exact labels.",
+        "![preview](preview.png)" if counts else "",
+        _totals(counts),
+        "## Columns\n\n" + _table(_COLUMNS, settings.inputs.image_format),
+        "## Recipe\n\n```yaml\n"
+        + yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True)
+        + "```",
+        "## Licences\n\nPhotos: "
+        + (", ".join(f"{n} ({c})" for n, c in licences.items()) or "none used")
+        + ".",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _totals(counts: Counter[str]) -> str:
+    if not counts:
+        return "Rendering is under way; the shards that are there are whole."
+    rows = [f"| {key[5:]} px | {n:,} |" for key, n in sorted(counts.items()) if key.startswith("band/")]
+    head = f"{counts['images']:,} images, {counts['lines']:,} lines.\n\n| band | images |\n|---|---|\n"
+    return head + "\n".join(rows)
+
+
+def _table(columns: dict[str, str], image_format: str) -> str:
+    return "\n".join(f"- **{name}**: {text.format(format=image_format)}" for name, text in columns.items())
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Recipe and inputs as a recipe file would hold them."""
+    recipe = {n: getattr(settings.recipe, n) for n in settings.recipe.__dataclass_fields__}
+    values = recipe | asdict(settings.inputs)
+    return {
+        n: str(v) if isinstance(v, Mix) else list(v) if isinstance(v, tuple) else v for n, v in values.items()
+    }
+
+
+def _size_category(n: int) -> str:
+    for limit, name in (
+        (1e3, "n<1K"),
+        (1e4, "1K<n<10K"),
+        (1e5, "10K<n<100K"),
+        (1e6, "100K<n<1M"),
+        (1e7, "1M<n<10M"),
+    ):
+        if n < limit:
+            return name
+    return "n>10M"

@@ -1,0 +1,40 @@
+"""Render small English and Chinese text onto photos, as a Hugging Face dataset with exact labels.
+
+python pipelines/render.py --photos DIR --out OUT --num-images 20000
+python pipelines/render.py inspect OUT | verify OUT | export OUT --to DIR
+Also by `ray job submit --working-dir . -- python pipelines/render.py ...` and
+`ray submit cluster.yaml pipelines/render.py ...`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import render` find the package and not this script.
+
+    Python puts a script's folder first on the path, and Ray hands the driver's working directory to its
+    workers; both may hold a render.py. The checkout goes first where there is one; else what is installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from pipelines import after, dataset
+    from pipelines.settings import parse_settings
+
+    if args and args[0] in after.COMMANDS:
+        return after.main(args)
+    settings = parse_settings(args, dataset.DESCRIPTION, "render.py").absolute()
+    os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths
+    return dataset.make(settings)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))

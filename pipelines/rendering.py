@@ -1,0 +1,234 @@
+"""The rendering job: record i of a recipe, the same whoever makes it, shard by shard."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from curate.picture import BadImage
+from fonts.catalog import Catalog, load_catalog
+from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
+from pipelines.plan import Plan
+from pipelines.settings import Settings
+from pipelines.shards.codec import encode
+from pipelines.shards.record import BoxTable, LineTable, Record, record_schema
+from pipelines.shards.seeds import rng_for
+from render.draw import ClippedError, Rendering, draw_text
+from render.labels import Lines, character_quads, geometry, words_of
+from render.recipe import BANDS, LANGUAGES
+from render.sample import Cell, Sampler, Style, View, sample_style
+from render.scene import Scene
+from render.text import open_writer
+from render.typeset import typeset
+
+SCENE_TRIES = 4
+PHOTO_TRIES = 16
+MIN_VIEW = 1.5  # a photo is decoded smaller only while it stays this many times the picture
+
+
+class RenderJob:
+    """Renders records by index. Built once a worker; knows the photos only through their index."""
+
+    def __init__(self, settings: Settings, identity: dict[str, Any], photo_index: str) -> None:
+        self._settings, self._recipe = settings, settings.recipe
+        inputs = settings.inputs
+        self.faces = load_catalog(inputs.fonts)
+        check_faces(self.faces, identity)
+        self._sampler = Sampler(settings.recipe, self.faces, open_writer(inputs.corpus))
+        self._plan = Plan(settings.recipe, inputs.seed)
+        self._index = PhotoIndex.load(photo_index) if photo_index else None
+        self._reader = PhotoReader(self._index) if self._index else None
+        self._order = PhotoOrder(self._index, inputs.seed) if self._index else None
+        self._style = lru_cache(maxsize=64)(self._draw_style)
+        self._prefix = f"{self._recipe.name}-{hash8(identity)}"
+        recipe = self._recipe
+        self.schema = record_schema(words=recipe.words, chars=recipe.chars, mask=recipe.mask)
+
+    def num_rows(self, shard: int) -> int:
+        size = self._settings.inputs.images_per_shard
+        return min(size, self._settings.inputs.num_images - shard * size)
+
+    def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+        first = shard * self._settings.inputs.images_per_shard
+        for index in range(first, first + self.num_rows(shard)):
+            yield self.record(index, counts).row()
+
+    def record(self, index: int, counts: Counter[str]) -> Record:
+        """The record of one index; rejects and totals are added to counts."""
+        cell = self._plan.cell(index)
+        style = self._style(index // self._recipe.style_block, cell.band, cell.language)
+        photo, view = self._photo(index, cell, counts) if cell.ground == "photo" else (None, None)
+        scene, rendering = self._render(index, cell, style, view, counts)
+        record = self._record(index, scene, rendering, photo)
+        tally(record, counts)
+        return record
+
+    def _draw_style(self, block: int, band: str, language: str) -> Style:
+        rng = rng_for(
+            self._settings.inputs.seed, "style", block, list(BANDS).index(band), LANGUAGES.index(language)
+        )
+        return sample_style(self._recipe, self.faces, band, language, rng)
+
+    def _photo(self, index: int, cell: Cell, counts: Counter[str]) -> tuple[PhotoInfo, View]:
+        """The photo of an index, or the next one that can be read."""
+        assert self._index is not None and self._order is not None and self._reader is not None
+        position = index // self._recipe.crops_per_photo
+        for attempt in range(PHOTO_TRIES):
+            number = self._order.at(position, attempt)
+            info = self._index.photo(number)
+            reduce = view_reduction(info.width_px, info.height_px, cell)
+            try:
+                image = self._reader.read(number, reduce)
+            except BadImage as error:
+                counts[f"fault/photo {info.name}: {error}"] += 1
+                continue
+            return info, View(name=info.name, sha256=info.sha256, reduce=reduce, image=image)
+        raise ValueError(
+            f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again"
+        )
+
+    def _render(
+        self, index: int, cell: Cell, style: Style, view: View | None, counts: Counter[str]
+    ) -> tuple[Scene, Rendering]:
+        for attempt in range(SCENE_TRIES):
+            rng = rng_for(self._settings.inputs.seed, "scene", index, attempt)
+            scene, canvas = self._sampler.scene(cell, style, view, rng, counts)
+            try:
+                rendering = draw_text(scene, canvas, self.faces, mask=self._recipe.mask)
+            except ClippedError:
+                counts[f"reject/scene/text outside the picture ({cell.layout})"] += 1
+                continue
+            if rendering.lines.text:
+                return scene, rendering
+            counts[f"reject/scene/no text fits ({cell.layout})"] += 1
+        raise ValueError(
+            f"record {index}: no {cell.layout} of {style.size_px} px fits {cell.width_px} x {cell.height_px} px in "
+            f"{SCENE_TRIES} tries: leave that layout or size out"
+        )
+
+    def _record(self, index: int, scene: Scene, rendering: Rendering, photo: PhotoInfo | None) -> Record:
+        lines = rendering.lines
+        return Record(
+            id=f"{self._prefix}/{index}",
+            image=encode(rendering.image, self._settings.inputs.image_format),
+            width_px=scene.width_px,
+            height_px=scene.height_px,
+            kind="synthetic",
+            source=photo.name if photo else "",
+            licence=photo.licence if photo else "",
+            language=scene.language,
+            layout=scene.layout,
+            band=scene.band,
+            text="\n".join(lines.text),
+            lines=line_table(lines),
+            scene=scene.to_json(),
+            mask=None if rendering.mask is None else encode(rendering.mask, "png"),
+            **boxes(scene, self.faces, words=self._recipe.words, chars=self._recipe.chars),
+        )
+
+
+def hash8(identity: dict[str, Any]) -> str:
+    """The first eight hex digits of an identity's sha256."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def check_faces(faces: Catalog, identity: dict[str, Any]) -> None:
+    """Raise ValueError where this machine's faces are not those the job was begun with."""
+    here = {face.id: face.sha256 for face in faces.faces}
+    wanted = identity["faces"]
+    if here == wanted:
+        return
+    ids = sorted(i for i in here.keys() | wanted.keys() if here.get(i) != wanted.get(i))
+    raise ValueError(
+        f"this worker's faces differ from the driver's: {', '.join(ids[:5])}"
+        f"{' and more' if len(ids) > 5 else ''}; install the same fonts on every node or give --fonts a shared folder"
+    )
+
+
+def view_reduction(width_px: int, height_px: int, cell: Cell) -> int:
+    """By how much (1, 2, 4 or 8) a photo may be decoded smaller and still leave choice for the crop."""
+    for reduce in (8, 4, 2):
+        if min(width_px // reduce / cell.width_px, height_px // reduce / cell.height_px) >= MIN_VIEW:
+            return reduce
+    return 1
+
+
+def line_table(lines: Lines) -> LineTable:
+    """Labels as the record stores them."""
+
+    def column(parts: list[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.concatenate(parts).astype(np.float32)
+
+    return LineTable(
+        text=lines.text,
+        quad_px=column(lines.quad_px),
+        size_px=np.array(lines.size_px, np.float32),
+        ink_px=column(lines.ink_px),
+        x_height_px=np.array(lines.x_height_px, np.float32),
+        contrast=column(lines.contrast),
+        ink_density=column(lines.ink_density),
+        ground_std=column(lines.ground_std),
+        face=lines.face,
+        language=lines.language,
+        role=lines.role,
+        style=lines.style,
+    )
+
+
+def boxes(scene: Scene, faces: Catalog, *, words: bool, chars: bool) -> dict[str, BoxTable]:
+    """Quads of the words and characters of a scene, where asked for."""
+    if not (words or chars):
+        return {}
+    texts: dict[str, list[str]] = {"words": [], "chars": []}
+    quads: dict[str, list[Any]] = {"words": [], "chars": []}
+    numbers: dict[str, list[int]] = {"words": [], "chars": []}
+    base = 0
+    for block in scene.blocks:
+        done = typeset(block, faces)
+        _, char_quads = character_quads(block, done, geometry(block, done, faces))
+        offset = 0
+        for i, text in enumerate(done.texts):
+            for kind, spans in (("words", words_of(text)), ("chars", [(k, k + 1) for k in range(len(text))])):
+                for a, b in spans:
+                    if text[a:b].strip():
+                        texts[kind].append(text[a:b])
+                        quads[kind].append(
+                            _joined(char_quads[offset + a], char_quads[offset + b - 1], block.vertical)
+                        )
+                        numbers[kind].append(base + i)
+            offset += len(text)
+        base += len(done.texts)
+    return {
+        kind: BoxTable(
+            text=texts[kind],
+            quad_px=np.array(quads[kind], np.float32).reshape(-1, 4, 2),
+            line=np.array(numbers[kind], np.int32),
+        )
+        for kind, wanted in (("words", words), ("chars", chars))
+        if wanted
+    }
+
+
+def _joined(first: Any, last: Any, vertical: bool) -> Any:
+    """The quad from the first character's start to the last one's end."""
+    if vertical:
+        return [first[0], first[1], last[2], last[3]]
+    return [first[0], last[1], last[2], first[3]]
+
+
+def tally(record: Record, counts: Counter[str]) -> None:
+    """Add a record's totals: images and characters by band and language, and every character."""
+    counts["images"] += 1
+    for name in ("band", "language", "layout"):
+        counts[f"{name}/{getattr(record, name)}"] += 1
+    counts[f"ground/{'photo' if record.source else 'plain'}"] += 1
+    counts["lines"] += len(record.lines)
+    counts["image bytes"] += len(record.image)
+    chars = Counter(record.text)
+    chars.pop("\n", None)
+    counts[f"chars/{record.band}/{record.language}"] += chars.total()
+    counts.update({f"char/{char}": n for char, n in chars.items()})

@@ -1,0 +1,206 @@
+"""Settings of a rendering job: a recipe file and command-line overrides over frozen dataclasses."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import tyro
+import yaml
+
+from pipelines.shards.codec import FORMATS
+from render.mix import Mix
+from render.recipe import Recipe
+
+RECIPES = Path(__file__).parent / "recipes"
+NAMED_SOURCES = ("builtin", "default", "system", "fetched")
+ELSEWHERE = ("num_images", "photos", "photo_licence", "fonts", "corpus")
+SPLITS = ("all", "train", "held-out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What is rendered from, how many and into what files."""
+
+    photos: tuple[str, ...] = ("builtin",)
+    """Where photos come from: folders, Parquet files or Hugging Face dataset folders, WebDataset tars; local
+    paths or fsspec URLs. "builtin": the few small photographs that come with scikit-image, for a first look."""
+    photo_licence: str = "unknown"
+    """Licence of the photos, kept with every record, where the corpus has no manifest.jsonl that says it."""
+    split: str = "all"
+    """Which photos are used, by a hash of their bytes: all, train (95%) or held-out (5%)."""
+    fonts: tuple[str, ...] = ("default",)
+    """Where faces come from: "default" (installed with this package), "system", "fetched" (see `python -m fonts
+    fetch`), and font folders or files."""
+    corpus: tuple[str, ...] = ()
+    """Text files, folders, or FILE.parquet:COLUMN to write from; none: generated text."""
+    seed: int = 0
+    """Seed of every choice."""
+    num_images: int = 1000
+    """Images in the finished set; raising it later extends the set."""
+    images_per_shard: int = 250
+    """Images a Parquet shard holds (about 0.5 MB each at 512 px)."""
+    image_format: str = "png"
+    """png (lossless, fastest), webp (lossless, a fifth smaller, a third the speed) or jpeg (4:4:4 q95, lossy)."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("split", SPLITS), ("image_format", FORMATS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        for name, low in (("num_images", 1), ("images_per_shard", 1), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} is {getattr(self, name)}: give at least {low}")
+        if not self.fonts:
+            raise ValueError('fonts is empty: give "default", "system", or a folder of fonts')
+
+    @property
+    def num_shards(self) -> int:
+        return -(-self.num_images // self.images_per_shard)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How and where the job runs; none of it changes a byte of the images."""
+
+    out: str = "out"
+    """Folder of the dataset, a local path or an fsspec URL such as s3://bucket/name."""
+    photo_index: str = ""
+    """Folder of the photo index, to share it between datasets; by default OUT/photos."""
+    backend: str = "ray"
+    """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
+    workers: int = -1
+    """Shards made at a time; -1: one a CPU, 0: in this process."""
+    dry_run: bool = False
+    """Print the plan, expected bytes and time, and stop."""
+    preview: int = 0
+    """Render only this many images into OUT/preview.png (a contact sheet) and stop."""
+
+    def __post_init__(self) -> None:
+        if self.backend not in ("ray", "processes", "inline"):
+            raise ValueError(f"backend is {self.backend!r}: choose ray, processes or inline")
+        if self.workers < -1 or self.preview < 0:
+            raise ValueError(f"workers is {self.workers}, preview {self.preview}: give at least -1 and 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A recipe with what it is rendered from and how."""
+
+    recipe: Recipe = Recipe()
+    inputs: Inputs = Inputs()
+    execution: Execution = Execution()
+
+    def absolute(self) -> "Settings":
+        """The same settings with local paths made absolute: workers have another working directory."""
+        inputs, execution = self.inputs, self.execution
+        paths = {name: tuple(map(_absolute, getattr(inputs, name))) for name in ("photos", "fonts", "corpus")}
+        places = {name: _absolute(getattr(execution, name)) for name in ("out", "photo_index")}
+        return replace(self, inputs=replace(inputs, **paths), execution=replace(execution, **places))
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that decide the images' bytes; not num_images, since raising it extends the set, and no paths:
+        what is read there counts by its content."""
+        inputs = {k: v for k, v in asdict(self.inputs).items() if k not in ELSEWHERE}
+        recipe = {f.name: getattr(self.recipe, f.name) for f in fields(self.recipe)}
+        plain = {name: str(value) if isinstance(value, Mix) else value for name, value in recipe.items()}
+        return {"recipe": plain, "inputs": inputs}
+
+
+def _mix_spec() -> tyro.constructors.PrimitiveConstructorSpec[Mix]:
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="NAME=SHARE,...",
+        instance_from_str=lambda args: Mix.parse(",".join(args)),
+        is_instance=lambda value: isinstance(value, Mix),
+        str_from_instance=lambda mix: [str(mix)],
+    )
+
+
+_registry = tyro.constructors.ConstructorRegistry()
+
+
+@_registry.primitive_rule
+def _mix_rule(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
+    return _mix_spec() if info.type is Mix else None
+
+
+def parse_settings(args: Sequence[str], description: str, prog: str) -> Settings:
+    """Settings of a command line: `--recipe NAME|FILE` is the base, every other flag overrides it.
+
+    Raises SystemExit with a message where a flag or a value does not fit.
+    """
+    recipe, rest = _take_recipe(args)
+    try:
+        default = load_settings(recipe)
+        with _registry:
+            return tyro.cli(
+                Annotated[Settings, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes],
+                args=rest,
+                default=default,
+                prog=prog,
+                description=description,
+            )
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"{prog}: {error}") from None
+
+
+def _take_recipe(args: Sequence[str]) -> tuple[str, list[str]]:
+    """The value of --recipe, taken out of the arguments ("default" where there is none)."""
+    rest, recipe = list(args), "default"
+    for i, arg in enumerate(args):
+        if arg == "--recipe" and i + 1 < len(args):
+            recipe, rest = args[i + 1], [*args[:i], *args[i + 2 :]]
+        elif arg.startswith("--recipe="):
+            recipe, rest = arg.partition("=")[2], [*args[:i], *args[i + 1 :]]
+    return recipe, rest
+
+
+def load_settings(recipe: str) -> Settings:
+    """Settings of a recipe file, or of one that comes with the package by its name."""
+    path = RECIPES / f"{recipe}.yaml"
+    if not path.exists():
+        path = Path(recipe)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise FileNotFoundError(f"recipe {recipe!r} is neither a file nor one of: {known}")
+    values = yaml.safe_load(path.read_text("utf-8")) or {}
+    if not isinstance(values, dict):
+        raise ValueError(f"recipe {path} holds a {type(values).__name__}: write `field: value` lines")
+    return _settings_of({"name": path.stem} | values, path)
+
+
+def _settings_of(values: dict[str, Any], path: Path) -> Settings:
+    parts: dict[str, Any] = {}
+    for part, kind in (("recipe", Recipe), ("inputs", Inputs), ("execution", Execution)):
+        names = [f.name for f in fields(kind)]
+        mine = {name: values.pop(name) for name in names if name in values}
+        try:
+            parts[part] = msgspec.convert(mine, kind, strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"recipe {path}: {error}") from None
+    if values:
+        known = [f.name for kind in (Recipe, Inputs, Execution) for f in fields(kind)]
+        name = str(next(iter(values)))
+        near = difflib.get_close_matches(name, known, 1)
+        raise ValueError(
+            f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    return Settings(**parts)
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is not Mix:
+        raise ValueError(f"a recipe cannot hold a {kind.__name__}")
+    if isinstance(value, dict):
+        return Mix.of(value)
+    return Mix.parse(str(value))
+
+
+def _absolute(path: str) -> str:
+    """A local path made absolute; names and URLs as they are."""
+    if not path or "://" in path or path in NAMED_SOURCES:
+        return path
+    return os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,129 @@
+"""A folder, local or remote, in which every file appears whole."""
+
+import errno
+import os
+import re
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+STALE_SECONDS = 86_400  # a temporary file of another node, untouched for so long, has no writer
+FETCHED_AT_ONCE = 64
+
+
+class Folder:
+    """A folder, local or at an fsspec URL (s3://...). Names in it are relative, with forward slashes."""
+
+    def __init__(self, url: str) -> None:
+        remote = "://" in url and not url.startswith("file://")
+        self._fs, self._root = url_to_fs(url, **({"use_listings_cache": False} if remote else {}))
+        self._root = self._root.rstrip("/")
+        self.is_local = isinstance(self._fs, LocalFileSystem)
+        self.url = self._root if self.is_local else self._fs.unstrip_protocol(self._root)  # absolute
+        self._scratch = Path(tempfile.gettempdir(), f"smallprint-{os.getuid()}")  # uploads start here
+
+    def exists(self, name: str) -> bool:
+        return bool(self._fs.exists(f"{self._root}/{name}"))
+
+    def list(self, prefix: str = "") -> dict[str, int]:
+        """The files under a subfolder, sorted by name, with their sizes in bytes; no temporary files."""
+        found = self._fs.find(f"{self._root}/{prefix}".rstrip("/"), detail=True)
+        start = len(self._root) + 1
+        return {
+            path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")
+        }
+
+    def read(self, name: str) -> bytes:
+        return cast(bytes, self._fs.cat_file(f"{self._root}/{name}"))
+
+    def read_each(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The files one by one; fetched by the dozen, since a remote store is slow to answer."""
+        for start in range(0, len(names), FETCHED_AT_ONCE):
+            paths = {f"{self._root}/{name}": name for name in names[start : start + FETCHED_AT_ONCE]}
+            data = self._fs.cat(list(paths))
+            yield from ((name, data[path]) for path, name in paths.items())
+
+    def open(self, name: str) -> BinaryIO:
+        """The file for reading; it can seek."""
+        return cast(BinaryIO, self._fs.open(f"{self._root}/{name}", "rb"))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a whole file, replacing what was there in one step."""
+        with self.writing(name) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A file to write that takes its name when the block ends, or leaves nothing when it raises.
+
+        Local: a temporary neighbour, synced and renamed. Remote: a file in TMPDIR, then one upload.
+        Raises OSError naming the folder and the remedy where there is no room.
+        """
+        target = Path(self._root, name) if self.is_local else self._scratch / Path(name).name
+        temporary = target.with_name(_temporary_name(target.name))
+        try:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as file:
+                with suppress(OSError):  # a file system without locks: what a dead writer leaves there stays
+                    flock(file, LOCK_EX)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if self.is_local:
+                temporary.replace(target)
+            else:
+                self._fs.put_file(str(temporary), f"{self._root}/{name}")
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise OSError(error.errno, _no_room(name, temporary.parent, error)) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def delete(self, name: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        if self.exists(name):
+            self._fs.rm_file(f"{self._root}/{name}")
+
+    def sweep(self) -> int:
+        """Remove the temporary files that dead writers left; how many there were."""
+        place = Path(self._root) if self.is_local else self._scratch
+        dead = [path for path in place.rglob(".*.tmp") if _is_dead(path)]
+        for path in dead:
+            path.unlink(missing_ok=True)
+        return len(dead)
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}~{socket.gethostname()}~{secrets.token_hex(4)}.tmp"
+
+
+def _is_dead(temporary: Path) -> bool:
+    """Whether no writer holds the file any more. Locks of other nodes may not be seen, so those also age."""
+    owner = re.fullmatch(r"\..*~([^~]*)~[0-9a-f]{8}\.tmp", temporary.name)
+    if owner is None:
+        return False
+    try:
+        with temporary.open("rb") as file:
+            flock(file, LOCK_EX | LOCK_NB)
+            age_seconds = time.time() - os.fstat(file.fileno()).st_mtime
+    except OSError:  # held, or gone, or no locks here
+        return False
+    return owner[1] == socket.gethostname() or age_seconds > STALE_SECONDS
+
+
+def _no_room(name: str, folder: Path, error: OSError) -> str:
+    return (
+        f"no room for {name} in {folder} ({os.strerror(error.errno or 0)}): free space there and give the "
+        "same command, which keeps the finished shards; or name another folder"
+    )

@@ -1,0 +1,91 @@
+"""Whose folder it is: job.json holds the job's identity and library versions; others are refused."""
+
+import json
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipelines.shards.folder import Folder
+
+JOB_FILE = "job.json"
+MAX_DIFFERENCES = 20
+LIBRARIES = (
+    "fonttools",
+    "freetype-py",
+    "isal",
+    "numba",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+    "uharfbuzz",
+)
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of what makes a shard's bytes, ours included; what is not installed is left out."""
+    versions = {name: _version(name) for name in LIBRARIES}
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    if project.exists():
+        versions["smallprint"] = tomllib.loads(project.read_text())["project"]["version"]
+    else:
+        versions["smallprint"] = _version("smallprint")
+    return {name: number for name, number in versions.items() if number}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def claim_folder(folder: Folder, identity: dict[str, Any]) -> None:
+    """Make the folder this job's, or check that it is.
+
+    `identity` is what the shards' bytes depend on, as JSON (never how many images are asked for).
+    Raises ValueError showing each difference to the job, or to the library versions, already there.
+    """
+    mine = json.loads(json.dumps({"identity": identity, "versions": library_versions()}))
+    if not folder.exists(JOB_FILE):
+        if folder.list("manifest") or folder.list("data"):
+            raise ValueError(
+                f"{folder.url} holds shards but no {JOB_FILE}: name another folder, or empty this one"
+            )
+        folder.put(JOB_FILE, json.dumps(mine, indent=1, sort_keys=True, ensure_ascii=False).encode())
+        return
+    try:
+        theirs = json.loads(folder.read(JOB_FILE))
+    except ValueError as error:
+        raise ValueError(f"{folder.url}/{JOB_FILE} is not JSON ({error}): name another folder") from error
+    if lines := difference(theirs, mine):
+        shown = "\n".join(f"  {line}" for line in lines[:MAX_DIFFERENCES])
+        more = f"\n  and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else ""
+        raise ValueError(
+            f"{folder.url} was begun by another job (there -> now):\n{shown}{more}\n"
+            "Name another folder, or go back to what it was begun with."
+        )
+
+
+def difference(old: Any, new: Any, at: str = "") -> list[str]:
+    """One line "path: old -> new" for each place where two JSON values differ."""
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [f"{at}: {_short(old)} -> {_short(new)}"]
+    lines = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        path = f"{at}.{key}" if at else str(key)
+        if key not in old:
+            lines.append(f"{path}: (none) -> {_short(new[key])}")
+        elif key not in new:
+            lines.append(f"{path}: {_short(old[key])} -> (none)")
+        else:
+            lines += difference(old[key], new[key], path)
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

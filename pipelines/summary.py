@@ -1,0 +1,56 @@
+"""The totals of a rendered dataset: as JSON for programs, as a table for the terminal."""
+
+from collections import Counter
+from typing import Any
+
+from pipelines.photos import PhotoIndex
+from pipelines.settings import Settings
+
+
+def summarise(counts: Counter[str], index: PhotoIndex | None) -> dict[str, Any]:
+    """Counts by name: images by band, language, layout and ground; characters by band and language, and each
+    character; rejects by reason; faults by file; photos by verdict."""
+    parts: dict[str, Any] = {
+        "images": counts["images"],
+        "lines": counts["lines"],
+        "image_bytes": counts["image bytes"],
+    }
+    for name in ("band", "language", "layout", "ground", "reject", "fault"):
+        parts[name] = dict(sorted(_under(counts, name).items()))
+    parts["characters"] = dict(sorted(_under(counts, "chars").items()))
+    parts["photos"] = dict(index.verdicts) if index else {}
+    parts["histogram"] = dict(sorted(_under(counts, "char").items(), key=lambda item: (-item[1], item[0])))
+    return parts
+
+
+def _under(counts: Counter[str], name: str) -> dict[str, int]:
+    start = f"{name}/"
+    return {key[len(start) :]: value for key, value in counts.items() if key.startswith(start)}
+
+
+def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds: float) -> str:
+    """A summary for the terminal, with the speed of what was made just now."""
+    lines = [
+        f"images      {summary['images']:,} ({num_new:,} new), {summary['lines']:,} lines, "
+        f"{summary['image_bytes'] / 1e6:,.1f} MB",
+        f"characters  {_shares(summary['characters'])}; {len(summary['histogram']):,} different",
+        f"grounds     {_shares(summary['ground'])}",
+        f"photos      {_shares(summary['photos']) or 'none used'}",
+        f"rejects     {_shares(summary['reject']) or 'none'}",
+    ]
+    faults = summary["fault"]
+    lines += [
+        f"faults      {len(faults)} files"
+        + "".join(f"\n  {n} x {name}" for name, n in list(faults.items())[:10])
+    ]
+    if num_new:
+        lines.append(
+            f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, start-up included"
+        )
+    out = settings.execution.out
+    lines += [f"dataset     {out}", f"preview     {out}/preview.png", f"summary     {out}/summary.json"]
+    return "\n".join(lines)
+
+
+def _shares(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {value:,}" for name, value in counts.items())

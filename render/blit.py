@@ -1,0 +1,153 @@
+"""Glyph masks onto an RGB picture, and what the picture is like under a line: the compiled inner loops."""
+
+import numpy as np
+from numba import njit
+
+ALPHA, MULTIPLY, SCREEN = 0, 1, 2
+BLEND_CODE = {"alpha": ALPHA, "multiply": MULTIPLY, "screen": SCREEN}
+TILE_PX = 8
+
+
+@njit(cache=True)
+def blit(canvas, masks, boxes, chosen, px, py, inks, opacity, style):
+    """Draw masks `chosen` (n,) with pens px, py onto canvas (h, w, 3) uint8, contiguous, in place.
+
+    inks (n, 3) uint8, opacity 0..255; style: (blend, channels of a mask). What lies outside is cut off.
+    """
+    blend, channels = style
+    height, width = canvas.shape[0], canvas.shape[1]
+    flat = canvas.reshape(-1)
+    for i in range(len(chosen)):
+        start, w, h, left, top = boxes[chosen[i]]
+        x0, y0 = px[i] + left, py[i] + top
+        ink = (np.int32(inks[i, 0]), np.int32(inks[i, 1]), np.int32(inks[i, 2]))
+        first, last = max(0, -x0), min(w, width - x0)
+        for row in range(max(0, -y0), min(h, height - y0)):
+            source = start + (row * w + first) * channels
+            target = ((y0 + row) * width + x0 + first) * 3
+            if channels == 1 and blend == ALPHA:
+                _row(flat, target, masks, source, last - first, ink, opacity)
+            else:
+                _blended_row(flat, target, masks, source, last - first, ink, (opacity, blend, channels))
+
+
+@njit(cache=True, inline="always")
+def _row(flat, target, masks, source, count, ink, opacity):
+    """The common case: one byte of coverage a pixel, plain alpha."""
+    red, green, blue = ink
+    for k in range(count):
+        mask = np.int32(masks[source + k])
+        if mask:
+            weight = _weight(mask, opacity)
+            rest = np.int32(256) - weight
+            t = target + 3 * k
+            flat[t] = np.uint8((np.int32(flat[t]) * rest + red * weight + 128) >> 8)
+            flat[t + 1] = np.uint8((np.int32(flat[t + 1]) * rest + green * weight + 128) >> 8)
+            flat[t + 2] = np.uint8((np.int32(flat[t + 2]) * rest + blue * weight + 128) >> 8)
+
+
+@njit(cache=True, inline="always")
+def _weight(mask, opacity):
+    """mask * opacity (each 0..255) as 0..256, so that full ink over anything is the ink."""
+    product = mask * opacity
+    weight = (product + (product >> 8) + 128) >> 8
+    return np.int32(weight + (weight >> 7))
+
+
+@njit(cache=True)
+def _blended_row(flat, target, masks, source, count, ink, style):
+    """Any blend, grey or LCD masks."""
+    opacity, blend, channels = style
+    for k in range(count):
+        for c in range(3):
+            mask = np.int32(masks[source + k * channels + (c if channels == 3 else 0)])
+            if mask:
+                t = target + 3 * k + c
+                ground, over = np.int32(flat[t]), ink[c]
+                if blend == MULTIPLY:
+                    over = (ground * over + 127) // 255
+                elif blend == SCREEN:
+                    over = 255 - ((255 - ground) * (255 - over) + 127) // 255
+                weight = _weight(mask, opacity)
+                flat[t] = np.uint8((ground * (256 - weight) + over * weight + 128) >> 8)
+
+
+@njit(cache=True)
+def shade(mask_canvas, masks, boxes, chosen, px, py, channels):
+    """The same glyphs into a text mask (h, w) uint8: the largest coverage at each pixel."""
+    height, width = mask_canvas.shape
+    for i in range(len(chosen)):
+        start, w, h, left, top = boxes[chosen[i]]
+        x0, y0 = px[i] + left, py[i] + top
+        for row in range(max(0, -y0), min(h, height - y0)):
+            for col in range(max(0, -x0), min(w, width - x0)):
+                c = start + (row * w + col) * channels + channels // 2
+                mask_canvas[y0 + row, x0 + col] = max(mask_canvas[y0 + row, x0 + col], masks[c])
+
+
+@njit(cache=True)
+def ground_under(canvas, boxes, linear):
+    """What the ground is like under boxes (m, 4) of x0, y0, x1, y1 px: (m, 4) float64.
+
+    Columns: relative luminance (0..1, WCAG 2) of the darker and lighter tenth of 8 px tiles, its mean,
+    and the standard deviation of luma (0..255). linear (256,): sRGB byte to linear light.
+    Every second pixel of every second row is looked at.
+    """
+    height, width = canvas.shape[0], canvas.shape[1]
+    out = np.zeros((len(boxes), 4))
+    for i in range(len(boxes)):
+        x0, y0 = max(0, int(boxes[i, 0])), max(0, int(boxes[i, 1]))
+        x1, y1 = min(width, int(np.ceil(boxes[i, 2]))), min(height, int(np.ceil(boxes[i, 3])))
+        if x1 <= x0 or y1 <= y0:
+            continue
+        across, down = (x1 - x0 + TILE_PX - 1) // TILE_PX, (y1 - y0 + TILE_PX - 1) // TILE_PX
+        light, seen = np.zeros(across * down), np.zeros(across * down)
+        total, square, count = 0.0, 0.0, 0
+        for y in range(y0, y1, 2):
+            for x in range(x0, x1, 2):
+                r, g, b = canvas[y, x]
+                tile = (y - y0) // TILE_PX * across + (x - x0) // TILE_PX
+                light[tile] += 0.2126 * linear[r] + 0.7152 * linear[g] + 0.0722 * linear[b]
+                seen[tile] += 1
+                luma = 0.299 * r + 0.587 * g + 0.114 * b
+                total, square, count = total + luma, square + luma * luma, count + 1
+        tiles = np.sort(light / np.maximum(seen, 1.0))
+        tenth = len(tiles) // 10
+        out[i, 0], out[i, 1] = tiles[tenth], tiles[len(tiles) - 1 - tenth]
+        out[i, 2] = light.sum() / count
+        out[i, 3] = np.sqrt(max(0.0, square / count - (total / count) ** 2))
+    return out
+
+
+@njit(cache=True)
+def ink_boxes(line_of, slots, x, y, glyph_boxes, scale, num_lines):
+    """Smallest box of each line's ink (m, 4) of x0, y0, x1, y1 px, from outlines; inf where it has none."""
+    out = np.empty((num_lines, 4))
+    out[:, :2], out[:, 2:] = np.inf, -np.inf
+    for i in range(len(slots)):
+        box, line = glyph_boxes[slots[i]], line_of[i]
+        if box[2] > box[0]:
+            out[line, 0] = min(out[line, 0], x[i] + box[0] * scale)
+            out[line, 1] = min(out[line, 1], y[i] - box[3] * scale)
+            out[line, 2] = max(out[line, 2], x[i] + box[2] * scale)
+            out[line, 3] = max(out[line, 3], y[i] - box[1] * scale)
+    return out
+
+
+@njit(cache=True)
+def add_grain(canvas, sigma, seed):
+    """Add nearly normal noise of standard deviation `sigma` (0..255) in place; a pure function of seed.
+
+    A counter through the splitmix64 finaliser: four 16-bit parts summed are close enough to a Gaussian.
+    """
+    flat = canvas.reshape(-1)
+    scale = sigma / (65536.0 * np.sqrt(4.0 / 12.0))
+    for i in range(len(flat)):
+        z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(i + 1) * np.uint64(0xD1B54A32D192ED03)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+        parts = np.float64(z & np.uint64(65535)) + np.float64((z >> np.uint64(16)) & np.uint64(65535))
+        parts += np.float64((z >> np.uint64(32)) & np.uint64(65535)) + np.float64(z >> np.uint64(48))
+        value = flat[i] + (parts - 131070.0) * scale
+        flat[i] = np.uint8(min(max(value + 0.5, 0.0), 255.0))

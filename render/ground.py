@@ -1,0 +1,106 @@
+"""What lies under the text: a crop of a photo, paper or a gradient, then rules, frames and plates."""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from render.blit import add_grain
+from render.colour import to_rgb
+from render.scene import Crop, Ground, Scene, Shape
+
+Image = NDArray[np.uint8]
+
+
+def prepare(scene: Scene, photo: Image | None) -> Image:
+    """The picture (height, width, 3) before any text. photo: the view that the crop was chosen in."""
+    canvas = lay_ground(scene.ground, (scene.width_px, scene.height_px), photo)
+    for shape in scene.shapes:
+        draw_shape(canvas, shape)
+    return canvas
+
+
+def lay_ground(ground: Ground, size_px: tuple[int, int], photo: Image | None) -> Image:
+    """The bare ground, a fresh array (height, width, 3). size_px is (width, height)."""
+    if ground.kind == "photo":
+        if photo is None or ground.crop is None:
+            raise ValueError("ground.kind is 'photo' but no photo or no crop was given")
+        return _photo(ground.crop, size_px, photo)
+    canvas = _paper(ground, size_px)
+    if ground.grain:
+        add_grain(canvas, ground.grain, ground.seed)
+    return canvas
+
+
+def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
+    height, width = photo.shape[:2]
+    if crop.x + crop.width > width or crop.y + crop.height > height:
+        raise ValueError(
+            f"crop of {crop.photo} reaches ({crop.x + crop.width}, {crop.y + crop.height}) px but the view is "
+            f"{width} x {height} px: decode it with reduce={crop.reduce}"
+        )
+    part = photo[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+    if (crop.width, crop.height) != size_px:
+        part = cv2.resize(part, size_px, interpolation=cv2.INTER_AREA)
+    part = part[:, ::-1] if crop.flip else part
+    return toned(np.array(part, order="C"), crop)
+
+
+def toned(image: Image, crop: Crop) -> Image:
+    """The picture with a crop's gain and lift applied to every channel."""
+    if crop.gain == 1.0 and crop.lift == 0.0:
+        return image
+    table = np.clip(np.arange(256) * crop.gain + crop.lift + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(np.ascontiguousarray(image), table))
+
+
+def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
+    width, height = size_px
+    first, last = to_rgb(ground.colours[0]), to_rgb(ground.colours[-1])
+    canvas = np.empty((height, width, 3), np.uint8)
+    if ground.kind != "gradient":
+        canvas[:] = first
+        return canvas
+    angle = math.radians(ground.angle_deg)
+    run = np.add.outer(np.arange(height) / height * math.sin(angle), np.arange(width) / width * math.cos(angle))
+    share = ((run - run.min()) / max(float(np.ptp(run)), 1e-9))[..., None]
+    canvas[:] = first + (last.astype(np.float64) - first) * share + 0.5
+    return canvas
+
+
+def draw_shape(canvas: Image, shape: Shape) -> None:
+    """Draw one shape in place; its edges lie on whole pixels, and what is outside is cut off."""
+    height, width = canvas.shape[:2]
+    x0, y0 = max(0, round(shape.x)), max(0, round(shape.y))
+    x1 = min(width, max(round(shape.x + shape.width), x0 + 1))
+    y1 = min(height, max(round(shape.y + shape.height), y0 + 1))
+    if x1 <= x0 or y1 <= y0:
+        return
+    part = canvas[y0:y1, x0:x1]
+    painted = np.empty_like(part)
+    painted[:] = to_rgb(shape.colour)
+    if shape.kind == "rule" and not shape.radius_px:
+        part[:] = painted if shape.opacity >= 1 else _mixed(part, painted, shape.opacity)
+        return
+    mask = _mask(shape, x1 - x0, y1 - y0)[..., None] * (shape.opacity / 255.0)
+    part[:] = part + (painted.astype(np.float32) - part) * mask + 0.5
+
+
+def _mixed(under: Image, over: Image, opacity: float) -> Image:
+    return np.asarray(cv2.addWeighted(under, 1 - opacity, over, opacity, 0))
+
+
+def _mask(shape: Shape, width: int, height: int) -> NDArray[np.float32]:
+    """Coverage 0..255 of a plate or a frame with rounded corners, by signed distance."""
+    radius = min(shape.radius_px, width / 2, height / 2)
+    x = np.abs(np.arange(width) + 0.5 - width / 2) - (width / 2 - radius)
+    y = np.abs(np.arange(height) + 0.5 - height / 2) - (height / 2 - radius)
+    outside = np.hypot(np.maximum(x, 0)[None, :], np.maximum(y, 0)[:, None]) + np.minimum(
+        np.maximum(x[None, :], y[:, None]), 0
+    )
+    distance = outside - radius
+    mask = np.clip(0.5 - distance, 0, 1)
+    if shape.kind == "frame":
+        mask -= np.clip(0.5 - distance - shape.line_px, 0, 1)
+    return np.asarray(mask * 255, np.float32)

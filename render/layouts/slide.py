@@ -1,0 +1,96 @@
+"""A slide: a large title, a few bullets, a footer; where the picture is large, a handout of several slides."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from render.layouts.box import Box
+from render.layouts.items import set_items
+from render.layouts.parts import figure, in_row, put
+from render.layouts.sheet import Sheet
+from render.layouts.style import TextStyle
+from render.layouts.wording import phrases, sentences, title
+from render.page import Draft, Page
+
+_WIDEST_EM = 55
+
+
+def slide(page: Page, rng: np.random.Generator) -> Draft:
+    """One slide as large as the picture, or up to six on a sheet where that would be too wide."""
+    sheet = Sheet(page, rng)
+    least = 0.6 * sheet.em + 1
+    whole = Box(0, 0, page.width_px, page.height_px).inset(least)
+    across = max(1, min(3, round(whole.width / (_WIDEST_EM * sheet.em))))
+    down = max(1, min(6 // across, round(whole.height / (0.7 * whole.width / across))))
+    look = _Look(sheet, num_slides=across * down)
+    for row in whole.rows(down, gap=sheet.em):
+        for box in row.columns(across, gap=sheet.em):
+            look.slide(box)
+    return sheet.draft()
+
+
+class _Look:
+    """What the slides of one sheet have in common."""
+
+    def __init__(self, sheet: Sheet, num_slides: int) -> None:
+        draws = sheet.draws
+        self.sheet = sheet
+        self.framed = num_slides > 1 or draws.chance(0.25)
+        self.title = replace(sheet.heading(draws.pick((1.5, 1.75, 2.0))), align=draws.pick(("left", "left", "centre")))
+        self.body = sheet.body(1.15, 1.5)
+        self.ruling = draws.pick(("under", "bar", "side", "none"))
+        self.tone = draws.pick(("accent", "accent", "ink"))
+        self.number = draws.between(2, 40)
+        self.sided = draws.chance(0.3)
+
+    def slide(self, box: Box) -> None:
+        """Fill one slide."""
+        sheet, em = self.sheet, self.sheet.em
+        if self.framed:
+            sheet.frame(box, radius_px=sheet.draws.pick((0.0, 0.0, 0.4 * em)))
+            box = box.inset(min(1.2 * em, 0.06 * box.width), min(em, 0.06 * box.height))
+        footed = box.height > 9 * em
+        if footed:
+            foot, box = box.below(box.height - 1.01 * em), box.top(box.height - 2.2 * em)
+        box = self._title(box)
+        if self.sided and box.width > 30 * em and box.height > 10 * em:
+            figure(sheet, box.beside(0.62 * box.width).inset(0, 0.1 * box.height))
+            box = box.left(0.57 * box.width)
+        self._bullets(box)
+        if footed:
+            self._foot(foot)
+
+    def _title(self, box: Box) -> Box:
+        sheet, style, em = self.sheet, self.title, self.sheet.em
+        num_lines = 2 if box.height > 14 * style.size_px and sheet.draws.chance(0.3) else 1
+        width = box.width
+        if self.ruling == "side":
+            sheet.rule(box.x, box.y, max(2.0, 0.25 * em), style.height(num_lines), self.tone)
+            box = box.beside(0.8 * em)
+        left = put(sheet, title(sheet, style, box.width, num_lines), box, style, num_lines)
+        if self.ruling == "side":
+            left = Box(left.right - width, left.y, width, left.height)
+        if self.ruling in ("under", "bar") and left.height > 4 * em:
+            length = left.width if self.ruling == "under" else min(left.width, 6 * em)
+            sheet.rule(left.x, left.y + 0.3 * em, length, sheet.draws.pick((1.0, 2.0, 3.0)), self.tone)
+        return left.below(sheet.draws.pick((1.0, 1.5)) * em)
+
+    def _bullets(self, box: Box) -> None:
+        sheet, style = self.sheet, self.body
+        num = min(sheet.draws.between(3, 6) if box.width < 40 * sheet.em else 9, style.num_lines(box.height))
+        if num < 1:
+            return
+        if sheet.draws.chance(0.4):
+            texts = phrases(sheet, style, num, min(50, style.num_chars(box.width - 3 * sheet.em)))
+        else:
+            texts = sentences(sheet, style, max(60, min(style.chars_in([box]), 90 * num)))[:num]
+        set_items(sheet, texts, [box], style, gap_px=-1)
+
+    def _foot(self, line: Box) -> None:
+        sheet, page = self.sheet, self.sheet.page
+        style = replace(sheet.small(), align="justify")
+        middle = title(sheet, style, 0.3 * line.width)
+        date = page.drawable(lambda: page.writer.date(sheet.rng, page.language), style.face)
+        texts = sheet.draws.pick(([date, middle, "{}"], [middle, "{}"], [date, "{}"]))
+        in_row(sheet, [text.format(self.number) for text in texts if text], line, style, style.size_px)
+        self.number += 1

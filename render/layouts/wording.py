@@ -1,0 +1,53 @@
+"""Texts for a sheet: as much as a measure holds, and only what the style's face draws."""
+
+from collections.abc import Callable, Sequence
+
+from render.layouts.box import Box
+from render.layouts.sheet import Sheet
+from render.layouts.style import TextStyle
+
+_CLOSERS = " ”’\"')）」』】〉》"
+_STOPS = (". ", "。", "! ", "? ", "！", "？")
+
+
+def running(sheet: Sheet, style: TextStyle, boxes: Sequence[Box], mean_chars: int = 0) -> str:
+    """Paragraphs that fill the boxes. mean_chars: of a paragraph; by chance unless given."""
+    mean = mean_chars or sheet.draws.between(150, 700) // (1 if style.language == "en" else 2)
+    wanted, paragraphs = style.chars_in(boxes), []
+    while wanted > 0:
+        num = min(wanted, int(mean * sheet.uniform(0.5, 1.5)) + 20)
+        paragraphs.append(one_paragraph(sheet, style, num))
+        wanted -= max(len(paragraphs[-1]), 1)
+    return "\n".join(filter(None, paragraphs))
+
+
+def one_paragraph(sheet: Sheet, style: TextStyle, num_chars: int) -> str:
+    """A paragraph of about num_chars characters."""
+    page = sheet.page
+    return page.drawable(lambda: page.writer.paragraph(sheet.rng, page.language, num_chars), style.face)
+
+
+def sentences(sheet: Sheet, style: TextStyle, num_chars: int) -> list[str]:
+    """The sentences of a paragraph, one by one."""
+    text = one_paragraph(sheet, style, num_chars)
+    for stop in _STOPS:
+        text = text.replace(stop, stop.strip() + "\n")
+    return [line.lstrip(_CLOSERS) for line in text.split("\n") if len(line) > 5] or [text]
+
+
+def title(sheet: Sheet, style: TextStyle, width_px: float, num_lines: int = 1) -> str:
+    """A title for a width, of at most num_lines lines."""
+    page, num_chars = sheet.page, int(style.num_chars(width_px) * (0.9 if num_lines == 1 else num_lines - 0.5))
+    return page.drawable(lambda: page.writer.title(sheet.rng, page.language, max(2, num_chars)), style.face)
+
+
+def phrases(sheet: Sheet, style: TextStyle, num: int, max_chars: int) -> list[str]:
+    """Short texts of at most max_chars characters, as menus, labels and lists hold."""
+    page = sheet.page
+    return several(sheet, style, num, lambda: page.writer.phrase(sheet.rng, page.language, max(2, max_chars)))
+
+
+def several(sheet: Sheet, style: TextStyle, num: int, make: Callable[[], str]) -> list[str]:
+    """`num` texts of make(), without what the face does not draw; none is blank."""
+    text = sheet.page.drawable(lambda: "\n".join(make() for _ in range(num)), style.face)
+    return [line for line in text.split("\n") if line.strip()]

@@ -1,0 +1,147 @@
+"""From outlines to bytes: sizes, grey, LCD and reduced masks, halos; compiled loops over many glyphs.
+
+`style` is (channels, factor, phases_x, phases_y); a key is slot * phases_x * phases_y + phase.
+A row of `boxes` is first byte, width, height, left, top.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from render.rasterise import coverage, rasterise
+
+LCD_FILTER = np.array([8, 77, 86, 77, 8]) / 256.0  # FreeType's default: text looks as it does on screens
+
+
+@njit(cache=True)
+def measure(keys, glyph_boxes, matrix, style, pad, boxes, used):
+    """Fill `boxes` for the masks to be made; returns how many bytes they need."""
+    channels, factor, nx, ny = style
+    start = used
+    for i in range(len(keys)):
+        slot, phase = keys[i] // (nx * ny), keys[i] % (nx * ny)
+        dx, dy = (phase % nx) / nx, (phase // nx) / ny
+        box = glyph_boxes[slot]
+        xmin, ymin, xmax, ymax = np.inf, np.inf, -np.inf, -np.inf
+        for gx in (box[0], box[2]):
+            for gy in (box[1], box[3]):
+                x = matrix[0] * gx + matrix[1] * gy + dx
+                y = matrix[2] * gx + matrix[3] * gy + dy
+                xmin, xmax, ymin, ymax = min(xmin, x), max(xmax, x), min(ymin, y), max(ymax, y)
+        wide_spill = pad + (1 if channels == 3 or factor > 1 else 0)
+        spill = pad + (1 if factor > 1 else 0)
+        left, top = int(math.floor(xmin)) - wide_spill, int(math.floor(ymin)) - spill
+        width = int(math.ceil(xmax)) + wide_spill - left if box[2] > box[0] else 0
+        height = int(math.ceil(ymax)) + spill - top if box[2] > box[0] else 0
+        boxes[i] = (start, width, height, left, top)
+        start += width * height * channels
+    return start - used
+
+
+@njit(cache=True)
+def fill(keys, first, count, kinds, segments, matrix, style, boxes, out, lcd_filter):
+    channels, factor, nx, ny = style
+    m = np.empty(6)
+    across = factor * channels  # LCD: three samples a pixel; reduced: `factor`, both ways
+    for i in range(len(keys)):
+        start, width, height, left, top = boxes[i]
+        if width == 0:
+            continue
+        slot, phase = keys[i] // (nx * ny), keys[i] % (nx * ny)
+        wide, high = width * across, height * factor
+        m[0], m[1] = matrix[0] * across, matrix[1] * across
+        m[3], m[4] = matrix[2] * factor, matrix[3] * factor
+        m[2] = ((phase % nx) / nx - left) * across
+        m[5] = ((phase // nx) / ny - top) * factor
+        a, b = first[slot], first[slot] + count[slot]
+        area = np.zeros(wide * high + 2)
+        rasterise(kinds[a:b], segments[a:b], m, area, wide)
+        fine = np.empty(wide * high, np.uint8)
+        coverage(area, fine)
+        if channels == 3:
+            _lcd(fine, wide, high, lcd_filter, out[start:])
+        elif factor > 1:
+            _reduce(fine, width, height, factor, out[start:])
+        else:
+            out[start : start + width * height] = fine
+
+
+@njit(cache=True)
+def _lcd(fine, wide, high, taps, out):
+    for row in range(high):
+        for i in range(wide):
+            total = 0.0
+            for k in range(5):
+                j = i + k - 2
+                if 0 <= j < wide:
+                    total += taps[k] * fine[row * wide + j]
+            out[row * wide + i] = np.uint8(total + 0.5)
+
+
+@njit(cache=True)
+def _reduce(fine, width, height, factor, out):
+    """Reduce by a triangle filter two output pixels wide, as image resizers do (softer than a box)."""
+    wide, high = width * factor, height * factor
+    for row in range(height):
+        for col in range(width):
+            total, weight = 0.0, 0.0
+            cy, cx = (row + 0.5) * factor - 0.5, (col + 0.5) * factor - 0.5
+            for y in range(max(0, int(cy) - factor), min(high, int(cy) + factor + 2)):
+                wy = 1.0 - abs(y - cy) / factor
+                if wy <= 0.0:
+                    continue
+                for x in range(max(0, int(cx) - factor), min(wide, int(cx) + factor + 2)):
+                    wx = 1.0 - abs(x - cx) / factor
+                    if wx > 0.0:
+                        total += wy * wx * fine[y * wide + x]
+                        weight += wy * wx
+            out[row * width + col] = np.uint8(total / weight + 0.5)
+
+
+@njit(cache=True)
+def spread(boxes, masks, grow, blur, channels):
+    """Widen by a disc of radius `grow` px with a soft edge, then blur by a Gaussian of sigma `blur` px."""
+    reach = int(grow + 0.999)
+    for i in range(len(boxes)):
+        start, width, height = boxes[i, 0], boxes[i, 1] * channels, boxes[i, 2]
+        if width == 0:
+            continue
+        mask = masks[start : start + width * height].reshape(height, width).astype(np.float64)
+        grown = mask.copy()
+        for dy in range(-reach, reach + 1):
+            for dx in range(-reach, reach + 1):
+                part = min(1.0, grow + 1.0 - math.sqrt(dx * dx + dy * dy))
+                if part > 0.0:
+                    for y in range(max(0, -dy), min(height, height - dy)):
+                        for x in range(max(0, -dx), min(width, width - dx)):
+                            grown[y, x] = max(grown[y, x], part * mask[y + dy, x + dx])
+        if blur > 0.0:
+            grown = _blurred(_blurred(grown, blur).T.copy(), blur).T.copy()
+        for k in range(width * height):
+            masks[start + k] = np.uint8(grown[k // width, k % width] + 0.5)
+
+
+@njit(cache=True)
+def _blurred(image, sigma):
+    out = np.zeros_like(image)
+    reach = int(2.5 * sigma + 0.999)
+    total = 0.0
+    for k in range(-reach, reach + 1):
+        total += math.exp(-0.5 * (k / sigma) ** 2)
+    for k in range(-reach, reach + 1):
+        weight = math.exp(-0.5 * (k / sigma) ** 2) / total
+        for y in range(image.shape[0]):
+            for x in range(max(0, -k), min(image.shape[1], image.shape[1] - k)):
+                out[y, x] += weight * image[y, x + k]
+    return out
+
+
+@njit(cache=True)
+def totals(boxes, masks, channels, out):
+    """Sum of coverage of each mask, in pixels of full ink, into out."""
+    for i in range(len(boxes)):
+        total = 0
+        for k in range(boxes[i, 0], boxes[i, 0] + boxes[i, 1] * boxes[i, 2] * channels):
+            total += masks[k]
+        out[i] = total / (255.0 * channels)

@@ -1,0 +1,159 @@
+"""Colours of a scene, chosen from the pixels they will lie on: a contrast floor that every ink keeps."""
+
+import colorsys
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from render.blit import ground_under
+from render.colour import LINEAR, luminance, shades, to_hex
+from render.raster import Halo
+from render.recipe import Recipe
+from render.scene import Crop, Layer, Paint, Shape
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What the inks of one image have in common: hue and saturation 0..1, how far towards black or white
+    (depth 0..1, 1 at the contrast floor), which of the two when both would do, and the ways of drawing."""
+
+    hue: float
+    saturation: float
+    depth: float
+    dark: bool
+    ink: str
+    layer: str
+
+
+def choose_mood(recipe: Recipe, rng: np.random.Generator) -> Mood:
+    """Draw the mood of an image; two in three are nearly neutral, as print is."""
+    neutral = rng.random() < 0.65
+    saturation = rng.uniform(0, 0.15) if neutral else rng.uniform(0.4, 1.0)
+    depth = float(rng.beta(1.0, 3.0))
+    dark = bool(rng.random() < 0.55)
+    return Mood(float(rng.random()), float(saturation), depth, dark, recipe.inks.draw(rng), recipe.layers.draw(rng))
+
+
+def paint_block(bounds: Floats, canvas: Image, mood: Mood, recipe: Recipe, accent: float = 0.0) -> Paint:
+    """Inks for the lines within bounds (m, 4) px of the canvas, each at least the contrast floor away from the
+    nearer tenth of the tiles under it; where no ink can be, black or white over an outline of the other.
+
+    accent: a turn of the hue, 0..1, for a block that should stand apart.
+    """
+    under = ground_under(canvas, bounds, LINEAR)
+    darkest, lightest = _limits(under, recipe.contrast_floor * 1.05)  # a margin for rounding to bytes
+    can_dark, can_light = darkest >= 0, lightest <= 1
+    if (can_dark | can_light).all():
+        inks = _inks(np.stack([darkest, lightest], axis=1), (can_dark, can_light), _turned(mood, accent))
+        return _styled(inks, under, mood, recipe)
+    return _outlined(under, mood)
+
+
+def _limits(under: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Luminance of the lightest dark ink and of the darkest light ink that keep the floor."""
+    return (under[:, 0] + 0.05) / floor - 0.05, (under[:, 1] + 0.05) * floor - 0.05
+
+
+def _turned(mood: Mood, accent: float) -> Mood:
+    if not accent:
+        return mood
+    return replace(mood, hue=(mood.hue + accent) % 1.0, saturation=max(mood.saturation, 0.7))
+
+
+def _inks(limits: Floats, can: tuple[NDArray[np.bool_], NDArray[np.bool_]], mood: Mood) -> NDArray[np.uint8]:
+    """(m, 3) inks: one shade for all lines that allow it, the opposite one for the rest."""
+    can_dark, can_light = can
+    prefer_dark = mood.dark if can_dark.mean() == can_light.mean() else can_dark.mean() > can_light.mean()
+    dark = can_dark if prefer_dark else ~can_light
+    luminances = np.empty(len(dark))
+    if dark.any():
+        luminances[dark] = limits[dark, 0].min() * mood.depth
+    if not dark.all():
+        luminances[~dark] = 1 - (1 - limits[~dark, 1].max()) * mood.depth
+    return shades(_ramp(round(mood.hue * 36), round(mood.saturation * 8)), luminances)
+
+
+def _styled(inks: NDArray[np.uint8], under: Floats, mood: Mood, recipe: Recipe) -> Paint:
+    ink, layer = mood.ink, mood.layer
+    dark = luminance(inks) < under[:, 2]
+    if ink == "multiply" and not dark.all() or ink == "screen" and dark.any():
+        ink = "alpha"
+    hexes = tuple(to_hex(rgb) for rgb in inks)
+    fade = tuple(to_hex(rgb) for rgb in _towards(inks, dark)) if ink == "fade" else ()
+    layers = () if layer == "none" else (_layer(layer, bool(dark.mean() > 0.5)),)
+    return Paint(inks=hexes, fade_to=fade, blend=ink if ink in ("multiply", "screen") else "alpha", layers=layers)
+
+
+def _towards(inks: NDArray[np.uint8], dark: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Inks half as far from black (where dark) or white: a fade never loses contrast."""
+    end = np.where(dark[:, None], 0, 255)
+    return np.asarray(inks + (end - inks) * 0.6).astype(np.uint8)
+
+
+def _layer(kind: str, dark: bool) -> Layer:
+    colour = "#ffffff" if dark else "#000000"
+    if kind == "outline":
+        return Layer(halo=Halo(grow_px=0.8, blur_px=0.4), colour=colour, opacity=0.6)
+    return Layer(halo=Halo(blur_px=0.8), colour=colour, opacity=0.55, dx=1, dy=1)
+
+
+def tone(crop: Crop, under: Floats, mood: Mood, recipe: Recipe, rng: np.random.Generator) -> Crop:
+    """The crop dimmed for light inks or lightened for dark ones, as little as keeps the contrast floor on every
+    line; unchanged where an ink exists for each line as it is (but for the share `recipe.toned` of photos)."""
+    floor = recipe.contrast_floor * 1.1
+    darkest, lightest = _limits(under, floor)
+    extra = float(rng.uniform(0.75, 0.95)) if rng.random() < recipe.toned else 1.0
+    if ((darkest >= 0) | (lightest <= 1)).all() and extra == 1.0:
+        return crop
+    dim = min(1.0, _to_srgb(1.05 / floor - 0.05) / max(_to_srgb(float(under[:, 1].max())), 1e-6))
+    low, needed = _to_srgb(float(under[:, 0].min())), _to_srgb(0.05 * floor - 0.05)
+    lighten = min(1.0, (1 - needed) / max(1 - low, 1e-6))
+    lighter = lighten > dim if abs(lighten - dim) > 0.1 else mood.dark
+    gain = round(max(0.5, min(lighten if lighter else dim, extra)), 3)
+    return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1) if lighter else 0.0)
+
+
+def _to_srgb(linear: float) -> float:
+    """Linear light 0..1 as an sRGB value 0..1."""
+    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+def _outlined(under: Floats, mood: Mood) -> Paint:
+    """Pure black or white, whichever the ground is farther from, over an outline of the other."""
+    dark = bool(np.median(under[:, 2]) > 0.18)  # luminance at which black and white stand out equally
+    ink, edge = ("#000000", "#ffffff") if dark else ("#ffffff", "#000000")
+    layer = Layer(halo=Halo(grow_px=1.2, blur_px=0.7), colour=edge, opacity=0.85)
+    return Paint(inks=(ink,) * len(under), layers=(layer,))
+
+
+@lru_cache(maxsize=512)
+def _ramp(hue_step: int, saturation_step: int) -> NDArray[np.uint8]:
+    """64 shades (64, 3) of one hue (of 36) and saturation (of 8), black to white."""
+    ramp = [colorsys.hls_to_rgb(hue_step / 36, step / 63, saturation_step / 8) for step in range(64)]
+    return np.round(np.array(ramp) * 255).astype(np.uint8)
+
+
+def colour_shape(shape: Shape, canvas: Image, mood: Mood) -> Shape:
+    """The shape with a colour for its tone: "ink" and "accent" stand out from the ground under it, "faint"
+    does a little, a "plate" is pale or dark and nearly opaque."""
+    box = np.array([[shape.x, shape.y, shape.x + shape.width, shape.y + shape.height]], np.float64)
+    mean = float(ground_under(canvas, box, LINEAR)[0, 2])
+    ratio = {"ink": 6.0, "accent": 3.5, "faint": 2.0, "plate": 1.0}[shape.tone]
+    if shape.tone == "plate":
+        target, opacity = (0.85 if mood.dark else 0.02), 0.92
+    else:
+        target, opacity = _apart(mean, ratio), shape.opacity
+    saturation = 6 if shape.tone == "accent" else round(mood.saturation * 4)
+    colour = shades(_ramp(round(mood.hue * 36), saturation), np.array([target]))[0]
+    return replace(shape, colour=to_hex(colour), opacity=opacity)
+
+
+def _apart(mean: float, ratio: float) -> float:
+    """A luminance `ratio` away from mean, on the side where there is more room."""
+    dark, light = (mean + 0.05) / ratio - 0.05, (mean + 0.05) * ratio - 0.05
+    return max(dark, 0.0) if mean > 0.18 else min(light, 1.0)
