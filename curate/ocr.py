@@ -46,7 +46,9 @@ def cut_line(rgb: Pixels, quad: Quads) -> Pixels:
     line = cv2.warpPerspective(
         rgb, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.ascontiguousarray(np.rot90(line) if height >= 1.5 * width else line).astype(np.uint8, copy=False)
+    return np.ascontiguousarray(np.rot90(line) if height >= 1.5 * width else line).astype(
+        np.uint8, copy=False
+    )
 
 
 def _length(quad: Quads, start: int, end: int) -> float:
@@ -64,7 +66,11 @@ class RapidOcr:
     def __init__(self, *, min_side_px: int = 736, min_score: float = 0.5) -> None:
         if not is_installed():
             raise ModuleNotFoundError(f"rapidocr is not installed: {INSTALL}")
-        self._options = {"Det.limit_side_len": min_side_px, "Det.limit_type": "min", "Det.box_thresh": min_score}
+        self._options = {
+            "Det.limit_side_len": min_side_px,
+            "Det.limit_type": "min",
+            "Det.box_thresh": min_score,
+        }
 
     @property
     def version(self) -> str:

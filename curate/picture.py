@@ -1,4 +1,4 @@
-"""An image file as scorers and the renderer see it: header checked first, pixels decoded once and on demand."""
+"""An image file as scorers and the renderer see it: header checked first, pixels decoded once, on demand."""
 
 import warnings
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ORIENTATION = 0x0112  # the EXIF tag
 JPEG_END = b"\xff\xd9"
 
 
-class BadImage(ValueError):
+class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
     """A file that gives no picture. `cause` is short and the same on every run."""
 
     def __init__(self, cause: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import OcrEngine, RapidOcr, cut_line
-from curate.picture import BadImage, Limits, Picture, Pixels
+from curate.picture import Limits, Picture, Pixels
 
 OK, TOO_SMALL, BLURRED, FULL_OF_TEXT, UNREADABLE = "ok", "too small", "blurred", "full of text", "unreadable"
 VERDICTS = (OK, TOO_SMALL, BLURRED, FULL_OF_TEXT, UNREADABLE)
@@ -105,18 +105,17 @@ def sharpness(grey: Pixels) -> float:
     stand out from the noise. grey: (h, w) uint8 luma, here reduced by a whole factor to a short side under
     1,536 px.
     """
-    grey = _working(grey).astype(np.float32)
-    fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINE_SIGMA, COARSE_SIGMA))
-    coarse_x, coarse_y = _gradient(coarse)
+    luma = _working(grey).astype(np.float32)
+    coarse_x, coarse_y = _gradient(luma, COARSE_SIGMA)
     size = cv2.magnitude(coarse_x, coarse_y)
-    floor = max(MIN_GRADIENT, NOISE_FACTOR * _gradient_noise(grey))
+    floor = max(MIN_GRADIENT, NOISE_FACTOR * _gradient_noise(luma))
     at = np.nonzero((size >= cv2.dilate(size, np.ones((3, 3), np.uint8))) & (size > floor))
-    fine_x, fine_y = _gradient(fine)
+    fine_x, fine_y = _gradient(luma, FINE_SIGMA)
     along = np.abs(fine_x[at] * coarse_x[at] + fine_y[at] * coarse_y[at])
     ratio = along / size[at] ** 2
     turn = np.arctan2(coarse_y[at], coarse_x[at]) / np.pi * NUM_DIRECTIONS
     direction = np.floor(turn + 0.5).astype(np.int64) % NUM_DIRECTIONS
-    tile = (at[0] // TILE_PX) * (grey.shape[1] // TILE_PX + 1) + at[1] // TILE_PX
+    tile = (at[0] // TILE_PX) * (luma.shape[1] // TILE_PX + 1) + at[1] // TILE_PX
     best = [_third_tile(ratio[direction == i], tile[direction == i]) for i in range(NUM_DIRECTIONS)]
     return min((value for value in best if value is not None), default=0.0)
 
@@ -129,19 +128,20 @@ def _working(grey: Pixels) -> Pixels:
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _gradient(grey: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Luma a px to the right and down."""
-    across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+def _gradient(luma: NDArray[np.float32], sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Luma a px to the right and down, after a Gaussian blur."""
+    smooth = cv2.GaussianBlur(luma, (0, 0), sigma)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     return across, down  # type: ignore[return-value]
 
 
-def _gradient_noise(grey: NDArray[np.float32]) -> float:
+def _gradient_noise(luma: NDArray[np.float32]) -> float:
     """The deviation that white noise gives the coarse gradient; the noise is estimated from the picture.
 
     Immerkaer's Laplacian difference with a median in place of the mean (edges are few); .28 / sigma**2 is
     what is left of white noise in a Gaussian derivative."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    rest = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel)[1:-1, 1:-1])
+    rest = np.abs(cv2.filter2D(luma, cv2.CV_32F, kernel)[1:-1, 1:-1])
     return float(np.median(rest)) / 0.6745 / 6 * 0.28 / COARSE_SIGMA**2
 
 

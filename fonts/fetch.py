@@ -52,7 +52,7 @@ def fetch(package: Package, folder: Path) -> Path:
         archive = _download(package, Path(temporary))
         made = Path(temporary) / "made"
         made.mkdir()
-        with _open_archive(package, archive) as files:
+        with open_archive(archive) as files:
             unpack(files, made)
         _describe(package, archive, made)
         return _put_in_place(made, folder / package.name)
@@ -109,8 +109,9 @@ def _run_tool(command: Sequence[str], folder: Path) -> None:
 
 
 @contextmanager
-def _open_archive(package: Package, archive: Path) -> Iterator[tarfile.TarFile]:
-    if package.origin == "npm":
+def open_archive(archive: Path) -> Iterator[tarfile.TarFile]:
+    """The files of an npm .tgz or a Debian .deb, to be read once in order. ValueError for a broken .deb."""
+    if archive.suffix == ".tgz":
         with tarfile.open(archive) as files:
             yield files
         return

@@ -117,7 +117,7 @@ def _rules() -> str:
 def _read(name: str) -> NDArray[np.uint32] | None:
     path = cache_folder() / name
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             codes = stored["codes"]
     except FileNotFoundError:
         return None

@@ -69,9 +69,9 @@ def fetched_folder() -> Path:
 def system_paths() -> list[Path]:
     """The installed fonts: fontconfig's where it is there, else those in the usual folders."""
     if shutil.which("fc-list"):
-        listed = subprocess.run(["fc-list", "-f", "%{file}\n"], capture_output=True, text=True, check=False)
+        listed = subprocess.run(["fc-list", "-f", "%{file}\n"], capture_output=True, check=False)
         if listed.returncode == 0:
-            paths = {Path(line) for line in listed.stdout.splitlines() if line}
+            paths = {Path(os.fsdecode(line)) for line in listed.stdout.splitlines() if line}
             return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
     return [path for folder in _system_folders() for path in _inside(folder)]
 

@@ -56,7 +56,7 @@ def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterato
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members.clear()  # else every member ever read stays in memory
+                tar.members = []  # type: ignore[attr-defined]  # else every member ever read stays in memory
                 num_files += 1
                 yield from _member_entry(member, container, counts)
             file.seek(tar.offset)
@@ -64,7 +64,9 @@ def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterato
     except tarfile.TarError:
         whole = False
     if not whole:
-        yield Entry(name=container, container=container, fault=f"tar damaged or cut short after {num_files} files")
+        yield Entry(
+            name=container, container=container, fault=f"tar damaged or cut short after {num_files} files"
+        )
 
 
 def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str]) -> Iterator[Entry]:
@@ -104,7 +106,9 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
                     licence=licence,
                 )
             first += parquet.metadata.row_group(group).num_rows
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
+            raise
         yield Entry(name=container, container=container, fault="Parquet file damaged or cut short")
 
 
@@ -118,8 +122,8 @@ def _licences(parquet: pq.ParquetFile, group: int) -> list[str]:
 
 
 def image_column(schema: pa.Schema) -> str | None:
-    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else a
-    binary column. Of several alike one called "image" wins, else the first."""
+    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else
+    a binary column. Of several alike one called "image" wins, else the first."""
     by_kind: tuple[list[str], ...] = (_image_features(schema), [], [])
     for field in schema:
         if pa.types.is_struct(field.type):
@@ -178,5 +182,7 @@ class RowReader:
                 is_struct = pa.types.is_struct(parquet.schema_arrow.field(name).type)
                 leaf = f"{name}.bytes" if is_struct else name
                 return parquet.read_row_group(row_group, columns=[leaf]).column(0)
-        except (pa.ArrowException, IndexError) as error:
+        except (pa.ArrowException, OSError, IndexError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
+                raise
             raise BadImage("its row group cannot be read") from error

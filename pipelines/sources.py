@@ -32,20 +32,20 @@ ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries}
 
 
 class Source:
-    """One corpus. `licence` is that of images of which neither manifest nor row says another.
+    """One corpus. `licence` is that of images of which neither manifest nor row says another, or all by name.
 
     A manifest.jsonl at its root may name licences, one {"file": ..., "licence": ...} a line.
     """
 
-    def __init__(self, fs: Any, root: str, names: tuple[str, ...], licence: str) -> None:
-        self._fs, self._root, self._names, self._licence = fs, root, names, licence
-        self._is_local = isinstance(fs, LocalFileSystem)
+    def __init__(self, fs: Any, root: str, names: tuple[str, ...], licence: str | dict[str, str]) -> None:
+        self._fs, self._root, self._names = fs, root, names
+        self._licence, self._known = (licence, {}) if isinstance(licence, str) else ("unknown", licence)
         self._rows = RowReader(self._open)
 
     def entries(self, counts: Counter[str]) -> Iterator[Entry]:
         """Every image, sorted by path, tars and Parquet files in their own order. What is not an image is
         counted under "skipped/...": hidden names, other endings, symlinks that lead outside the corpus."""
-        licences = self._manifest()
+        licences = self._known or self._manifest()
         for entry in self._list(counts):
             known = entry.licence or licences.get(entry.name) or licences.get(entry.container)
             yield replace(entry, licence=known or self._licence)
@@ -67,7 +67,11 @@ class Source:
         if not entry.container:
             return cast(bytes, self._fs.cat_file(self._path(entry.name)))
         end = entry.offset + entry.length
-        data = self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end) if entry.length else b""
+        data = (
+            self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end)
+            if entry.length
+            else b""
+        )
         if len(data) < entry.length:
             raise BadImage("truncated: its tar ends early")
         return cast(bytes, data)
@@ -117,7 +121,7 @@ class Source:
 
     def _refusal(self, name: str, info: dict[str, Any]) -> str:
         """Why a listed name is left out, or ""."""
-        if not name.isprintable() and any("\ud800" <= char <= "\udfff" for char in name):
+        if any("\ud800" <= char <= "\udfff" for char in name):  # how Python carries other bytes
             return "skipped/name is not UTF-8"
         if name.rpartition("/")[2].startswith("."):
             return "skipped/hidden"
@@ -139,7 +143,7 @@ class Source:
 
 
 def open_source(url: str, licence: str = "unknown") -> Source:
-    """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar or Parquet file.
+    """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar or Parquet.
     "builtin" is eight small photographs that come with scikit-image.
 
     Raises ValueError where there is nothing.
@@ -153,7 +157,9 @@ def open_source(url: str, licence: str = "unknown") -> Source:
     if fs.isfile(root):
         folder, _, name = root.rpartition("/")
         return Source(fs, folder, (name,), licence)
-    raise ValueError(f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}")
+    raise ValueError(
+        f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}"
+    )
 
 
 def absolute(url: str) -> str:
@@ -164,13 +170,8 @@ def absolute(url: str) -> str:
 def _builtin() -> Source:
     spec = find_spec("skimage")
     if spec is None or spec.origin is None:
-        raise ValueError(f"photos {BUILTIN!r} come with scikit-image: pip install scikit-image, or name a folder")
+        raise ValueError(
+            f"photos {BUILTIN!r} come with scikit-image: pip install scikit-image, or name a folder"
+        )
     folder = str(Path(spec.origin).parent / "data")
-    return _Builtin(LocalFileSystem(), folder, tuple(sorted(BUILTIN_PHOTOS)), "")
-
-
-class _Builtin(Source):
-    """The photographs of scikit-image: their licences are known here."""
-
-    def _manifest(self) -> dict[str, str]:
-        return BUILTIN_PHOTOS
+    return Source(LocalFileSystem(), folder, tuple(sorted(BUILTIN_PHOTOS)), BUILTIN_PHOTOS)

@@ -35,10 +35,16 @@ def sentences(sheet: Sheet, style: TextStyle, num_chars: int) -> list[str]:
     return [line.lstrip(_CLOSERS) for line in text.split("\n") if len(line) > 5] or [text]
 
 
-def title(sheet: Sheet, style: TextStyle, width_px: float, num_lines: int = 1) -> str:
-    """A title for a width, of at most num_lines lines."""
-    page, num_chars = sheet.page, int(style.num_chars(width_px) * (0.9 if num_lines == 1 else num_lines - 0.5))
-    return page.drawable(lambda: page.writer.title(sheet.rng, page.language, max(2, num_chars)), style.face)
+def title(sheet: Sheet, style: TextStyle, width_px: float, num_lines: int = 1, capitals: bool = False) -> str:
+    """A title for a width, of at most num_lines lines; in English perhaps in capitals."""
+    page, per_line = sheet.page, style.num_chars(width_px) * (0.75 if capitals else 0.9)
+    num_chars = max(2, int(per_line * (1 if num_lines == 1 else num_lines - 0.5)))
+
+    def make() -> str:
+        text = page.writer.title(sheet.rng, page.language, num_chars)
+        return text.upper() if capitals else text
+
+    return page.drawable(make, style.face)
 
 
 def phrases(sheet: Sheet, style: TextStyle, num: int, max_chars: int) -> list[str]:

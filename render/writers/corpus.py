@@ -16,12 +16,13 @@ from render.writers.store import open_store
 
 _BYTES_PER_CHAR = {"en": 1.5, "zh": 3.0, "zh-Hant": 3.0}  # at most, in any longer text
 _LEAD_BYTES = 900  # within which a sentence begins, as a rule
+# A mark at the end or before white space and no small letter, or a Chinese one; not "Mr." and initials.
 _SENTENCE_END = re.compile(
-    r"(?:(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])\.+|[!?…])[\"'”’)\]]*(?=\s+[^a-z\s]|\s*$)"
-    r"|[。！？…．]+[”’」』）\"]*"
+    r"[.!?…。！？．][.!?…。！？．]*[\"'”’)\]」』）]*"
+    r"(?:(?=\s+[^a-z\s]|\s*$)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-Z]\.)"
+    r"|(?<=[。！？…．])|(?<=[。！？…．][”’」』）\"]))"
 )
 _LINE_END = re.compile("\n")
-_START = re.compile(rf"\n|{_SENTENCE_END.pattern}")
 _CLAUSE_END = re.compile(r"[，。；：！？．…,.;:!?()（）“”\"「」『』《》\n]+")
 _OPEN_MARKS = " ,;:-–—、，；：·“‘「『（(《【[<"  # with which no text ends
 _CLOSE_MARKS = " ,;:-–—、，；：·”’」』）)》】]>.*#"  # with which no text begins
@@ -81,8 +82,10 @@ class CorpusWriter(GeneratedWriter):
         if stream is None:
             return super().paragraph(rng, language, num_chars)
         num_bytes = _LEAD_BYTES + int(_MOST * num_chars * _BYTES_PER_CHAR[language])
-        joined = _from_start(stream.text(rng, num_bytes)).replace("\n", " " if language == "en" else "")
-        return _to_end(joined, num_chars)
+        text = stream.text(rng, num_bytes)
+        lead_chars = max(len(text) - int(_MOST * num_chars), 0)
+        begun = _from_start(text, min(lead_chars, _LEAD_BYTES))
+        return _to_end(begun.replace("\n", " " if language == "en" else ""), num_chars)
 
     def title(self, rng: np.random.Generator, language: str, max_chars: int) -> str:
         """A short line or sentence of the corpus, or a made up title where none of those read fits."""
@@ -114,10 +117,11 @@ def _reopened(corpus: Sequence[str], sha256: str) -> CorpusWriter:
     return writer
 
 
-def _from_start(text: str) -> str:
-    """From the first paragraph or sentence that begins in the text; from the second word where none does."""
-    start = _START.search(text, 0, len(text) * 3 // 4)
-    return text[start.end() :].lstrip() if start else text[text.find(" ", 0, len(text) // 4) + 1 :]
+def _from_start(text: str, lead_chars: int) -> str:
+    """From the first paragraph or sentence that begins in the lead; from the second word where none does."""
+    sentence, line = _SENTENCE_END.search(text, 0, lead_chars), text.find("\n", 0, lead_chars)
+    starts = [line] * (line >= 0) + ([sentence.end()] if sentence else [])
+    return text[min(starts) :].lstrip() if starts else text[text.find(" ", 0, lead_chars) + 1 :]
 
 
 def _to_end(text: str, num_chars: int) -> str:

@@ -1,6 +1,6 @@
 """Running text from a grammar: words drawn by the hundred, marks between them, a few special things."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
@@ -15,6 +15,7 @@ Texts: TypeAlias = NDArray[np.object_]  # one string a place
 
 _SHORTEST_SENTENCE = 3
 _ENCLOSED_SHARE = 0.13  # sentences in which a few words stand in brackets or quotation marks
+_GROWTH = 1.03  # of the text by special things, brackets and quotation marks, on average
 _QUOTED_SHARE = 0.05  # sentences in quotation marks as a whole
 
 
@@ -42,16 +43,18 @@ class Grammar:
 def paragraph(rng: np.random.Generator, grammar: Grammar, num_chars: int) -> str:
     """Whole sentences, closed by a final mark: `num_chars` characters within a fifth, from 100 up."""
     draws = Draws(rng)
-    words, gaps = _words_and_gaps(rng, grammar, num_chars)
-    ends = _sentence_ends(rng, grammar, len(words))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    gaps[ends] = grammar.final.draw(rng, len(ends))
-    words[ends] = grammar.content.draw(rng, len(ends))
-    _insert_specials(draws, grammar, words, gaps, num_chars // 12)
+    drawn_words, drawn_gaps = _words_and_gaps(rng, grammar, num_chars)
+    ends = _sentence_ends(rng, grammar, len(drawn_words))
+    drawn_gaps[ends] = grammar.final.draw(rng, len(ends))
+    drawn_words[ends] = grammar.content.draw(rng, len(ends))
+    words, gaps, last = drawn_words.tolist(), drawn_gaps.tolist(), ends.tolist()
+    _insert_specials(draws, grammar, words, gaps, num_chars // 15)
+    first = [0, *(end + 1 for end in last[:-1])]
     if grammar.capitals:
-        words[starts] = [word[:1].upper() + word[1:] for word in words[starts]]
-    _enclose(draws, grammar, words, gaps, list(zip(starts.tolist(), ends.tolist(), strict=True)))
-    text = "".join(chain.from_iterable(zip(words.tolist(), gaps.tolist(), strict=True))).rstrip()
+        for start in first:
+            words[start] = words[start][:1].upper() + words[start][1:]
+    _enclose(draws, grammar, words, gaps, zip(first, last, strict=True))
+    text = "".join(chain.from_iterable(zip(words, gaps, strict=True))).rstrip()
     for old, new in draws.pick(grammar.variants):
         text = text.replace(old, new)
     return text
@@ -67,7 +70,7 @@ def _words_and_gaps(rng: np.random.Generator, grammar: Grammar, num_chars: int) 
     lengths[rare] = 2
     closing = grammar.final.mean_chars + grammar.content.mean_chars - inner.mean_chars - table.mean_chars
     middles = np.cumsum(lengths + inner.mean_chars + closing / grammar.mean_words) - lengths / 2
-    num = max(1, int(np.searchsorted(middles, num_chars)))
+    num = max(1, int(np.searchsorted(middles, num_chars / _GROWTH)))
     words = table.items[drawn[:num]]
     if grammar.rare is not None:
         rare = rare[rare < num]
@@ -83,7 +86,9 @@ def _sentence_ends(rng: np.random.Generator, grammar: Grammar, num_words: int) -
     return np.append(ends[ends < num_words - _SHORTEST_SENTENCE], num_words - 1)
 
 
-def _insert_specials(draws: Draws, grammar: Grammar, words: Texts, gaps: Texts, spare_chars: int) -> None:
+def _insert_specials(
+    draws: Draws, grammar: Grammar, words: list[str], gaps: list[str], spare_chars: int
+) -> None:
     """Put something special in place of some words, while the text grows by no more than `spare_chars`."""
     spaced = draws.chance(0.5)  # Latin letters between Han with or without a space: both are common
     spot = draws.misses(grammar.special_share)
@@ -99,7 +104,9 @@ def _insert_specials(draws: Draws, grammar: Grammar, words: Texts, gaps: Texts, 
         spot += 1 + draws.misses(grammar.special_share)
 
 
-def _enclose(draws: Draws, grammar: Grammar, words: Texts, gaps: Texts, spans: list[tuple[int, int]]) -> None:
+def _enclose(
+    draws: Draws, grammar: Grammar, words: list[str], gaps: list[str], spans: Iterable[tuple[int, int]]
+) -> None:
     """Put quotation marks around some sentences, brackets or quotation marks around words of others."""
     for start, end in spans:
         choice = draws.fraction()

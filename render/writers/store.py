@@ -98,6 +98,8 @@ def _size(path: Path) -> int:
 
 def _make(sources: Sequence[Source], folder: Path) -> Store:
     """Write the store beside its place and move it there whole."""
+    megabytes = sum(source.path.stat().st_size for source in sources) / 1e6
+    log.info("making %d files of text (%.0f MB) ready in %s", len(sources), megabytes, folder)
     shutil.rmtree(folder, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:

@@ -1,4 +1,4 @@
-"""Fixtures of the font tests: a cache of their own, real faces of the default set, and small fonts made to order."""
+"""Fixtures of the font tests: a cache of their own, the default set, and small fonts made to order."""
 
 from collections.abc import Callable
 from pathlib import Path

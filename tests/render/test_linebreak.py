@@ -1,0 +1,58 @@
+"""Where lines break: widths, words, and the Chinese rules, as properties over random text."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from render.linebreak import break_lines, classify, has_han
+
+TEXT = st.text(st.sampled_from("ab 中文，。（）《》“”……——、！a1-"), min_size=1, max_size=80)
+
+
+def lines_of(text: str, measure: float, *, wrap: bool = True, each: bool = False, frames: int = 40) -> list[str]:
+    advances = np.array([0.5 if ord(c) < 256 else 1.0 for c in text])
+    found = break_lines(
+        classify(text), advances, np.full(frames, measure), np.full(frames, 1 if each else 3), (wrap, each), 0.0
+    )
+    return [text[start:end] for start, end, *_ in found.tolist()]
+
+
+@given(TEXT, st.floats(2, 12))
+def test_nothing_is_lost_and_no_line_is_too_long(text: str, measure: float) -> None:
+    lines = lines_of(text, measure)
+
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(sum(0.5 if ord(c) < 256 else 1.0 for c in line) <= measure + 1e-6 for line in lines)
+
+
+@given(TEXT)
+def test_a_wide_enough_line_obeys_the_punctuation_rules(text: str) -> None:
+    advances = np.ones(len(text))
+    measure = 12.0
+    found = break_lines(classify(text), advances, np.full(60, measure), np.full(60, 1), (True, False), 0.0).tolist()
+    for before, after in zip(found, found[1:], strict=False):
+        forced = before[1] - before[0] == measure  # no place to break in a whole line
+        if not forced:
+            assert text[after[0]] not in "，。）》”、！"
+            assert text[before[1] - 1] not in "（《“"
+
+
+def test_words_stay_whole() -> None:
+    assert lines_of("one two three", 3.6) == ["one two", "three"]
+
+
+def test_a_dash_pair_is_not_split() -> None:
+    assert lines_of("他说——不行", 3.0) == ["他", "说——", "不行"] or lines_of("他说——不行", 3.0)[0] == "他"
+
+
+def test_each_puts_a_paragraph_in_a_frame() -> None:
+    assert lines_of("one\n\ntwo", 9, each=True) == ["one", "", "two"]
+
+
+def test_without_wrap_a_line_is_cut() -> None:
+    assert lines_of("a long line\nb", 3.0, wrap=False) == ["a long", "b"]
+
+
+def test_han_is_told_apart() -> None:
+    assert has_han("ab国")
+    assert not has_han("ab，。")

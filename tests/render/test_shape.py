@@ -1,0 +1,45 @@
+"""Shaping through ctypes against uharfbuzz's own objects."""
+
+import numpy as np
+import pytest
+import uharfbuzz as hb
+
+from fonts.catalog import Catalog, FontFace
+from render.shape import Shaper
+
+TEXTS = {
+    "en": "AVATAR office fjord — “To wave”, Ta Te fi fl ffi",
+    "zh": "中文与 English 混排，角骨直今（2026年）……《说文》",
+}
+
+
+def with_uharfbuzz(face: FontFace, text: str, language: str, script: str, vertical: bool) -> list[tuple[int, ...]]:
+    font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.index))
+    font.set_variations(dict(face.axes))
+    buffer = hb.Buffer()
+    buffer.add_str(text)
+    buffer.direction, buffer.script, buffer.language = "ttb" if vertical else "ltr", script, language
+    hb.shape(font, buffer)
+    return [
+        (i.codepoint, i.cluster, -p.y_advance if vertical else p.x_advance, p.x_offset, p.y_offset)
+        for i, p in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_glyphs_are_harfbuzz_s(faces: Catalog, language: str, vertical: bool) -> None:
+    tag, script = {"en": ("en", "Latn"), "zh": ("zh-hans", "Hani")}[language]
+    for face in faces.for_language(language):
+        shaped = Shaper(face).shape(TEXTS[language], language, vertical)
+        ours = np.stack(
+            [shaped.glyph_ids, shaped.clusters, shaped.advances, shaped.x_offsets, shaped.y_offsets], axis=1
+        )
+
+        assert [tuple(row) for row in ours.tolist()] == with_uharfbuzz(
+            face, TEXTS[language], tag, script, vertical
+        ), face.id
+
+
+def test_an_empty_text_has_no_glyphs(faces: Catalog) -> None:
+    assert Shaper(faces.faces[0]).shape("", "en").glyph_ids.size == 0
