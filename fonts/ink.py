@@ -1,4 +1,4 @@
-"""Which code points leave ink: each glyph of the cmap is rendered once, the answer cached on disk."""
+"""Which code points leave ink: each glyph of the cmap is loaded once, the answer cached on disk."""
 
 import ctypes
 import io
@@ -13,14 +13,14 @@ from zlib import crc32
 
 import freetype
 import numpy as np
-from freetype.raw import FT_Load_Glyph
+from freetype.raw import FT_Load_Glyph, FT_Outline_Get_Orientation, FT_Vector
 from numpy.typing import NDArray
 
 from fonts.cache import cache_folder, keep, rules_key
 
 log = logging.getLogger(__name__)
 
-_INK_PX = 32  # large enough that any stroke covers part of a pixel
+_NO_AREA = 2  # FT_ORIENTATION_NONE, of outlines that enclose nothing
 _MAX_HAN_ALIKE = 8  # one picture for more Han characters than this is a placeholder, not a character
 
 _HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x33480))  # first, one past the last
@@ -42,24 +42,16 @@ def open_font(path: str, index: int = 0, axes: Sequence[tuple[str, float]] = ())
 
 
 def glyph_prints(face: freetype.Face, glyphs: Iterable[int]) -> dict[int, int]:
-    """Of each glyph that leaves ink, a checksum of its picture; glyphs without ink are left out."""
-    flags = freetype.FT_LOAD_RENDER | freetype.FT_LOAD_NO_HINTING
-    if face.is_scalable:
-        face.set_pixel_sizes(0, _INK_PX)
-        flags |= freetype.FT_LOAD_NO_BITMAP
-    else:
-        face.select_size(0)
+    """Of each glyph whose outline encloses an area, a checksum of the outline; the others leave no ink."""
     slot = face._FT_Face.contents.glyph.contents
     prints = {}
     for glyph in glyphs:
-        if FT_Load_Glyph(face._FT_Face, glyph, flags):
+        if FT_Load_Glyph(face._FT_Face, glyph, freetype.FT_LOAD_NO_SCALE):
             continue
-        bitmap = slot.bitmap
-        num_bytes = bitmap.rows * abs(bitmap.pitch)
-        pixels = ctypes.string_at(bitmap.buffer, num_bytes) if num_bytes else b""
-        if pixels.count(0) < num_bytes:
-            place = b"%d %d %d" % (bitmap.width, slot.bitmap_left, slot.bitmap_top)
-            prints[glyph] = crc32(pixels, crc32(place))
+        outline = slot.outline
+        if outline.n_points and FT_Outline_Get_Orientation(ctypes.byref(outline)) != _NO_AREA:
+            points = ctypes.string_at(outline.points, outline.n_points * ctypes.sizeof(FT_Vector))
+            prints[glyph] = crc32(points)
     return prints
 
 

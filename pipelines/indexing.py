@@ -93,7 +93,7 @@ class IndexJob:
         self._sources = [open_source(url) for url in urls]
         self._entries = Folder(folder).read(ENTRIES)
         self._num_entries: int = pq.read_metadata(io.BytesIO(self._entries)).num_rows
-        self._shard_rows = min(GROUP_ROWS, max(8, -(-self._num_entries // 256)))
+        self._shard_rows: int = min(GROUP_ROWS, max(8, -(-self._num_entries // 256)))
 
     @property
     def num_shards(self) -> int:

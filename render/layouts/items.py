@@ -34,7 +34,7 @@ def _han(n: int) -> str:
 
 
 def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float) -> None:
-    """Set items in columns, each behind its marker. A negative gap: as much as fills the first column, up to 2 em."""
+    """Set items in columns, each behind its marker. A negative gap: as much as fills the first column, up to 3.5 em."""
     levels = _levels(sheet, len(texts), columns[0].width > 14 * sheet.em)
     markers = _markers(sheet, style, levels)
     hang = float(widths_of(sheet.page, sorted(set(markers[:9])), style).max())
@@ -44,7 +44,7 @@ def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style:
     if gap_px < 0:
         boxes = [columns[0].beside(inset) for _, inset in items]
         taken = int(line_counts(sheet.page, [text for text, _ in items], boxes, style).sum()) * style.pitch_px
-        gap_px = min(2 * sheet.em, max(0.0, (columns[0].height - taken) / len(items)))
+        gap_px = min(3.5 * sheet.em, max(0.0, (columns[0].height - taken) / len(items)))
     stack(sheet, items, columns, style, gap_px)
 
 

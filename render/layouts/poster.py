@@ -49,7 +49,7 @@ def _title(sheet: Sheet, box: Box, small: TextStyle) -> Box:
     large = replace(sheet.heading(4.0), align="centre", tracking=tracking, leading=sheet.uniform(1.15, 1.5))
     num_lines = max(1, min(sheet.draws.between(1, 3), large.num_lines(0.5 * box.height)))
     if box.height > large.height(num_lines) + 6 * sheet.em:
-        box = put(sheet, title(sheet, small, min(box.width, 24 * sheet.em)), box, small).below(0.6 * sheet.em)
+        box = put(sheet, title(sheet, small, min(box.width, 24 * sheet.em)), box, small).below(0.4 * large.size_px)
     capitals = sheet.draws.chance(0.45)
     text = "\n".join(title(sheet, large, 0.95 * box.width, capitals=capitals) for _ in range(num_lines))
     box = put(sheet, text, box, large, num_lines).below(0.5 * large.size_px)
@@ -73,7 +73,7 @@ def _where_and_when(sheet: Sheet, style: TextStyle) -> str:
 def _programme(sheet: Sheet, box: Box, style: TextStyle) -> None:
     """Centred lines of uneven length in the middle of the picture."""
     style = replace(style, leading=sheet.uniform(1.3, 1.9), wrap=False)
-    num = min(style.num_lines(box.height), sheet.draws.between(3, 24))
+    num = round(style.num_lines(box.height) * sheet.uniform(0.3, 1.0))
     page, rng = sheet.page, sheet.rng
     longest = max(2, min(style.num_chars(0.9 * box.width), 36))
     if sheet.draws.chance(0.5):

@@ -41,7 +41,6 @@ class _Look:
         self.ruling = draws.pick(("under", "bar", "side", "none"))
         self.tone = draws.pick(("accent", "accent", "ink"))
         self.number = draws.between(2, 40)
-        self.sided = draws.chance(0.3)
 
     def slide(self, box: Box) -> None:
         """Fill one slide."""
@@ -52,13 +51,23 @@ class _Look:
         footed = box.height > 9 * em
         if footed:
             foot, box = box.below(box.height - 1.01 * em), box.top(box.height - 2.2 * em)
-        box = self._title(box)
-        if self.sided and box.width > 30 * em and box.height > 10 * em:
-            figure(sheet, box.beside(0.62 * box.width).inset(0, 0.1 * box.height))
-            box = box.left(0.57 * box.width)
-        self._bullets(box)
+        self._content(self._title(box))
         if footed:
             self._foot(foot)
+
+    def _content(self, box: Box) -> None:
+        """Bullets, alone or beside or above a figure, or in two parts."""
+        em = self.sheet.em
+        kind = self.sheet.draws.pick(("alone", "alone", "beside", "above", "two"))
+        if kind == "above" and box.height > 0.5 * box.width and box.height > 18 * em:
+            figure(self.sheet, box.below(0.6 * box.height))
+            box = box.top(0.55 * box.height)
+        elif kind == "beside" and box.width > 30 * em and box.height > 10 * em:
+            figure(self.sheet, box.beside(0.62 * box.width).inset(0, 0.08 * box.height))
+            box = box.left(0.57 * box.width)
+        two = kind == "two" and box.width > 34 * em
+        for part in box.columns(1 + two, gap=2 * em):
+            self._bullets(part)
 
     def _title(self, box: Box) -> Box:
         sheet, style, em = self.sheet, self.title, self.sheet.em
@@ -77,9 +86,11 @@ class _Look:
 
     def _bullets(self, box: Box) -> None:
         sheet, style = self.sheet, self.body
-        num = min(sheet.draws.between(3, 6) if box.width < 40 * sheet.em else 9, style.num_lines(box.height))
+        num = min(sheet.draws.between(3, 6), style.num_lines(box.height))
         if num < 1:
             return
+        if box.height > 30 * sheet.em:
+            num += 3
         if sheet.draws.chance(0.4):
             texts = phrases(sheet, style, num, min(50, style.num_chars(box.width - 3 * sheet.em)))
         else:

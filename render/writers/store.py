@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fonts.cache import cache_folder
-from render.writers import cleaning
+from render.writers import cleaning, sources
 from render.writers import paragraphs as cutting
 from render.writers.sources import Source
 
@@ -42,27 +42,27 @@ class Store:
     rejected: tuple[str, ...]  # "path: reason"
 
 
-def open_store(sources: Sequence[Source]) -> Store:
+def open_store(files: Sequence[Source]) -> Store:
     """The store of these files, made now where the cache holds none of them as they are.
 
     Raises ValueError where no file holds usable text, or the cache folder cannot be written.
     """
-    folder = cache_folder() / "text" / _key(sources)
+    folder = cache_folder() / "text" / _key(files)
     try:
         with _locked(folder):
-            return _read(folder) or _make(sources, folder)
+            return _read(folder) or _make(files, folder)
     except OSError as error:
         raise ValueError(
             f"cannot write {folder}: {error}; set SMALLPRINT_CACHE to a folder with room"
         ) from error
 
 
-def _key(sources: Sequence[Source]) -> str:
+def _key(files: Sequence[Source]) -> str:
     """Files by path, size and time of change, and the rules by which they are read."""
     digest = hashlib.sha256()
-    for module in (cleaning.__file__, cutting.__file__, __file__):
+    for module in (cleaning.__file__, cutting.__file__, sources.__file__, __file__):
         digest.update(Path(module).read_bytes())
-    for source in sources:
+    for source in files:
         stat = source.path.stat()
         state = (str(source.path.resolve()), source.column, source.language, stat.st_size, stat.st_mtime_ns)
         digest.update(json.dumps(state).encode())
@@ -96,14 +96,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else -1
 
 
-def _make(sources: Sequence[Source], folder: Path) -> Store:
+def _make(files: Sequence[Source], folder: Path) -> Store:
     """Write the store beside its place and move it there whole."""
-    megabytes = sum(source.path.stat().st_size for source in sources) / 1e6
-    log.info("making %d files of text (%.0f MB) ready in %s", len(sources), megabytes, folder)
+    megabytes = sum(source.path.stat().st_size for source in files) / 1e6
+    log.info("making %d files of text (%.0f MB) ready in %s", len(files), megabytes, folder)
     shutil.rmtree(folder, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        rejected = _write_streams(sources, temporary)
+        rejected = _write_streams(files, temporary)
         store = _described(temporary, folder, rejected)
         (temporary / "store.json").write_text(json.dumps(asdict(store), ensure_ascii=False))
         os.rename(temporary, folder)
@@ -112,12 +112,12 @@ def _make(sources: Sequence[Source], folder: Path) -> Store:
     return store
 
 
-def _write_streams(sources: Sequence[Source], folder: Path) -> list[str]:
+def _write_streams(files: Sequence[Source], folder: Path) -> list[str]:
     """Copy what is usable of every file; a file that fails is left out whole and named."""
     rejected = []
     with ExitStack() as stack:
         streams = {name: stack.enter_context((folder / name).open("wb")) for name in _NAMES}
-        for source in sources:
+        for source in files:
             marks = {name: stream.tell() for name, stream in streams.items()}
             try:
                 _copy(source, streams)

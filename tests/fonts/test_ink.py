@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+
 from fonts.ink import drawn_codes, open_font
 
 Make = Callable[..., Path]
@@ -14,6 +17,20 @@ def _drawn(path: Path) -> set[int]:
 
 def test_an_empty_glyph_is_not_drawn(make_boxes: Make) -> None:
     assert _drawn(make_boxes({ord("a"): 300, ord("b"): 0})) == {ord("a")}
+
+
+def test_an_outline_without_area_is_not_drawn(make_boxes: Make, tmp_path: Path) -> None:
+    path = make_boxes({ord("a"): 300, ord("b"): 310})
+    with TTFont(path) as font:
+        pen = TTGlyphPen(None)
+        pen.moveTo((100, 100))
+        pen.lineTo((500, 100))
+        pen.lineTo((300, 100))
+        pen.closePath()
+        font["glyf"]["w310"] = pen.glyph()
+        font.save(path)
+
+    assert _drawn(path) == {ord("a")}
 
 
 def test_a_space_is_drawn_although_it_is_empty(make_boxes: Make) -> None:
