@@ -99,7 +99,7 @@ def sharpness(grey: Pixels) -> float:
     """How steep the picture's sharpest edges are at its working resolution; from about 1 (blurred) to 3.
 
     At each strong edge, the gradient after a blur of sigma 1 px over that after sigma 2 px: 1 for an edge
-    blurred far wider, 2 for a step, more for a thin line; contrast and content cancel. The median of each
+    blurred far wider, 1.75 for a step, more for a thin line; contrast and content cancel. The median of each
     64 px tile, then the third best tile, so that a sharp subject on a soft ground counts; apart for four
     directions of the gradient, and the lowest is taken, so that motion blur shows. 0.0 where too few edges
     stand out from the noise. grey: (h, w) uint8 luma, here reduced by a whole factor to a short side under

@@ -127,7 +127,8 @@ def read_file(file: FontFile) -> list[FontFace | Rejection]:
     if items is None:
         log.info("reading %s, once", file.path)
         entries = judge_file(file.path, sha256)
-        keep(name, json.dumps(entries).encode())
+        if not any(entry.get("reason", "").startswith("unreadable") for entry in entries):
+            keep(name, json.dumps(entries).encode())  # the cause may pass: memory, a network drive
         items = _faces(entries, file, sha256)
     assert items is not None, f"{file.path}: judged into something that cannot be read back"
     return items

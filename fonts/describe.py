@@ -73,11 +73,14 @@ def is_italic(font: TTFont) -> bool:
 
 
 def category_of(font: TTFont) -> str:
-    """One of "serif", "sans", "mono", "kai", "hand" by family name or fixed pitch; "" where neither tells."""
+    """One of "serif", "sans", "mono", "kai", "hand" by name, Panose or fixed pitch; "" where none tells."""
     family = split_words(name_of(font, 16, 1, 4))
     for category, pattern in _CATEGORIES:
         if re.search(pattern, family, re.IGNORECASE):
             return category
+    panose = getattr(font["OS/2"], "panose", None) if "OS/2" in font else None
+    if panose and panose.bFamilyType == 3:  # Latin Hand Written
+        return "hand"
     return "mono" if "post" in font and font["post"].isFixedPitch else ""
 
 

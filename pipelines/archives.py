@@ -167,7 +167,7 @@ class RowReader:
         if row >= len(self._column):
             raise BadImage("its row is gone")
         value = self._column[row].as_py()
-        data = value.get("bytes") if isinstance(value, dict) else value
+        data = value["bytes"] if isinstance(value, dict) else value
         if data is None:
             raise BadImage("no bytes in its row")
         return bytes(data)

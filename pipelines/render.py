@@ -25,10 +25,12 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines import after, dataset
+    from pipelines import dataset
     from pipelines.settings import parse_settings
 
-    if args and args[0] in after.COMMANDS:
+    if args and args[0] in ("inspect", "verify", "export"):
+        from pipelines import after
+
         return after.main(args)
     settings = parse_settings(args, dataset.DESCRIPTION, "render.py").absolute()
     os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths

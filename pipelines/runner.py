@@ -141,8 +141,7 @@ class RayPool:
         import ray
         from ray import cloudpickle
 
-        if not ray.is_initialized():
-            ray.init(include_dashboard=False, logging_level=logging.WARNING)
+        _connect()
         self.capacity = num_workers
         self._shards: dict[Any, int] = {}  # by object reference
         self._task = ray.put(cloudpickle.dumps(task))  # type: ignore[no-untyped-call]
@@ -200,3 +199,19 @@ def _shard_maker() -> Callable[[str, bytes, int], Outcome]:
         return worker_of(task).make(shard)
 
     return make_shard
+
+
+def _connect() -> None:
+    """Join the cluster of RAY_ADDRESS or the one running here, else start one."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, logging_level=logging.WARNING)
+
+
+def cluster_cpus() -> int:
+    """CPUs of the Ray cluster at hand, started here where there is none."""
+    import ray
+
+    _connect()
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))

@@ -54,7 +54,9 @@ class Sheet:
 
     def text(self, text: str, boxes: Sequence[Box], style: TextStyle) -> Typeset | None:
         """Set text that runs from box to box, as much as fits; None where nothing does."""
-        frames = [box.frame for box in boxes if box.width >= 2 * style.size_px and box.height >= style.size_px]
+        wide, high = (1, 2) if style.vertical else (2, 1)
+        least = style.size_px
+        frames = [box.frame for box in boxes if box.width >= wide * least and box.height >= high * least]
         if not frames or not text.strip():
             return None
         return self._add(style.block(text, frames))

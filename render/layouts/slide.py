@@ -9,7 +9,7 @@ from render.layouts.items import set_items
 from render.layouts.parts import figure, in_row, put
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
-from render.layouts.wording import phrases, sentences, title
+from render.layouts.wording import sentences, title
 from render.page import Draft, Page
 
 _WIDEST_EM = 55
@@ -80,9 +80,12 @@ class _Look:
         if self.ruling == "side":
             left = Box(left.right - width, left.y, width, left.height)
         if self.ruling in ("under", "bar") and left.height > 4 * em:
-            length = left.width if self.ruling == "under" else min(left.width, 6 * em)
-            sheet.rule(left.x, left.y + 0.3 * em, length, sheet.draws.pick((1.0, 2.0, 3.0)), self.tone)
-        return left.below(sheet.draws.pick((1.0, 1.5)) * em)
+            thick = sheet.draws.pick((1.0, 2.0, 3.0))
+            length = width if self.ruling == "under" else min(width, 6 * em)
+            x = left.x + (width - length) / 2 * (style.align == "centre")
+            sheet.rule(x, left.y + 0.4 * em, length, thick, self.tone)
+            left = left.below(0.4 * em + thick)
+        return left.below(sheet.draws.pick((0.8, 1.2)) * em)
 
     def _bullets(self, box: Box) -> None:
         sheet, style = self.sheet, self.body
@@ -91,8 +94,8 @@ class _Look:
             return
         if box.height > 30 * sheet.em:
             num += 3
-        if sheet.draws.chance(0.4):
-            texts = phrases(sheet, style, num, min(50, style.num_chars(box.width - 3 * sheet.em)))
+        if sheet.draws.chance(0.3):
+            texts = [title(sheet, style, box.width - 4 * sheet.em) for _ in range(num)]
         else:
             texts = sentences(sheet, style, max(60, min(style.chars_in([box]), 90 * num)))[:num]
         set_items(sheet, texts, [box], style, gap_px=-1)

@@ -15,6 +15,7 @@ from render.writers.sources import find_sources
 from render.writers.store import open_store
 
 _BYTES_PER_CHAR = {"en": 1.5, "zh": 3.0, "zh-Hant": 3.0}  # at most, in any longer text
+_CUT_CHARS = 3  # at the start of a reading, where "Mrs." may be cut to a mere "s."
 _LEAD_BYTES = 900  # within which a sentence begins, as a rule
 # A mark at the end or before white space and no small letter, or a Chinese one; not "Mr." and initials.
 _SENTENCE_END = re.compile(
@@ -119,7 +120,7 @@ def _reopened(corpus: Sequence[str], sha256: str) -> CorpusWriter:
 
 def _from_start(text: str, lead_chars: int) -> str:
     """From the first paragraph or sentence that begins in the lead; from the second word where none does."""
-    sentence, line = _SENTENCE_END.search(text, 0, lead_chars), text.find("\n", 0, lead_chars)
+    sentence, line = _SENTENCE_END.search(text, _CUT_CHARS, lead_chars), text.find("\n", 0, lead_chars)
     starts = [line] * (line >= 0) + ([sentence.end()] if sentence else [])
     return text[min(starts) :].lstrip() if starts else text[text.find(" ", 0, lead_chars) + 1 :]
 

@@ -58,7 +58,7 @@ def _expand(entry: str) -> list[Source]:
     else:
         paths = [root] if root.is_file() else [Path(match) for match in glob.glob(place, recursive=True)]
     files = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
-    wrong = [path for path in files if path.suffix.lower() == ".parquet" and not column]
+    wrong = [path for path in files if (path.suffix.lower() == ".parquet") != bool(column)]
     if not files or wrong:
         raise ValueError(f"corpus {entry!r} leads to no text: {_HELP}")
     top = len(root.parts) - 1 if root.is_dir() else -2

@@ -17,7 +17,7 @@ _PLAIN_WORD = re.compile(r"[a-z]{3,}(?:'[a-z]+)?|[a-z]{1,2}'[a-z]+")
 _UNFIT = re.compile(
     r"fuck|shit|bitch|cunt|slut|whore|porn|nigg|fagg?ot|titt(y|ies)|penis|vagina|dildo|hentai|orgasm|blowjob|foreplay|"
     r"^(ass(es)?|rap(e[ds]?|ist)|boobs?|cocks?|dicks?|puss(y|ies))$|"
-    r"鸡巴|他妈|你妈|操你|色情|强奸|妓女|傻逼|裸体|性交|做爱|自慰|通奸|淫|屌|婊"
+    r"鸡巴|他妈|你妈|操你|色情|强奸|妓|傻逼|裸体|性交|做爱|自慰|通奸|淫|屌|婊"
 )
 _NUM_FUNCTION_WORDS = {"en": 150, "zh": 80}  # the commonest, which titles and labels do without
 

@@ -62,6 +62,12 @@ def test_fixed_pitch_is_mono_where_the_name_says_nothing(font: TTFont) -> None:
     assert describe.category_of(font) == "mono"
 
 
+def test_handwriting_is_known_by_panose(font: TTFont) -> None:
+    font["OS/2"].panose.bFamilyType = 3
+
+    assert describe.category_of(font) == "hand"
+
+
 @pytest.mark.parametrize(
     ("family", "region"),
     [

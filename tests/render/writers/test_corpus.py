@@ -141,7 +141,7 @@ def test_another_process_refuses_other_files(mixed: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_named(mixed: Path, cache: Path) -> None:
     cache.write_text("a file where the folder should be")
 
-    with pytest.raises(ValueError, match="cannot write .*SMALLPRINT_CACHE"):
+    with pytest.raises(ValueError, match=r"cannot write .*SMALLPRINT_CACHE"):
         CorpusWriter([str(mixed)])
 
 

@@ -3,8 +3,8 @@
 from render.writers.paragraphs import paragraphs
 
 WRAPPED = """It was the best of times, it was the worst of
-times, it was the age of wisdom, and so
-on.
+times, it was the age of wisdom, it was the age
+of foolishness.
 
 CHAPTER II
 
@@ -14,7 +14,8 @@ A new paragraph begins here.
 
 def test_wrapped_lines_are_joined_and_headings_stand_alone() -> None:
     assert list(paragraphs(WRAPPED)) == [
-        "It was the best of times, it was the worst of times, it was the age of wisdom, and so on.",
+        "It was the best of times, it was the worst of times, it was the age of wisdom, "
+        "it was the age of foolishness.",
         "CHAPTER II",
         "A new paragraph begins here.",
     ]

@@ -1,0 +1,87 @@
+"""Chinese set vertically: columns from right to left, a title column at the right, perhaps rules between."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from render.layouts.box import Box
+from render.layouts.paragraph import paragraph
+from render.layouts.sheet import Sheet
+from render.layouts.style import TextStyle
+from render.page import Draft, Page
+
+_DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
+_QUOTES = str.maketrans("“”‘’", "「」『』")
+_NOT_FULL_WIDTH = re.compile("[^\u3400-\u9fff〇，。、；：？！…—（）《》〈〉【】「」『』\n]")
+_EMPTY = re.compile("（）|《》|〈〉|【】|「」|『』|(?<=[，。、；：？！])[，、；：]|(?m:^[，。、；：？！—…）》〉】」』]+)")
+_LONGEST_EM = 34
+
+
+def vertical(page: Page, rng: np.random.Generator) -> Draft:
+    """One to three tiers of columns. Other languages are not set so: their page is one of running text."""
+    if page.language == "en":
+        return paragraph(page, rng)
+    sheet = Sheet(page, rng)
+    box = sheet.margins(0.02, 0.08)
+    style = replace(sheet.body(1.2, 1.85), vertical=True, align=sheet.draws.pick(("justify", "left")))
+    framed = sheet.draws.chance(0.4) and min(box.width, box.height) > 8 * sheet.em
+    if framed:
+        sheet.frame(box, line_px=sheet.draws.pick((1.0, 1.0, 2.0)))
+        box = box.inset(0.6 * sheet.em + 1)
+    if box.width > 7 * sheet.em and sheet.draws.chance(0.75):
+        box = _title(sheet, box)
+    num_tiers = int(box.height / (_LONGEST_EM * sheet.em)) + 1
+    tiers = box.rows(num_tiers, gap=2 * sheet.em)
+    _columns(sheet, tiers, replace(style, indent=sheet.draws.pick((0.0, 2.0))))
+    if sheet.draws.chance(0.45):
+        for tier in tiers:
+            _rules(sheet, tier, style)
+    return sheet.draft()
+
+
+def _title(sheet: Sheet, box: Box) -> Box:
+    """A large column at the right with the author's name at its side; returns what is left."""
+    page, rng = sheet.page, sheet.rng
+    head = replace(sheet.heading(sheet.draws.pick((1.5, 2.0))), vertical=True, tracking=sheet.draws.pick((0.0, 0.1, 0.3)))
+    column = Box(box.right - head.size_px, box.y + 0.0, head.size_px + 0.01, box.height)
+    longest = max(2, int(0.8 * head.num_chars(box.height)))
+    text = page.drawable(lambda: full_width(page.writer.title(rng, page.language, longest)), head.face)
+    sheet.text(text, [_inner(column, sheet.draws.pick((0.0, 1.5)) * sheet.em)], head)
+    box = box.left(box.width - head.size_px - 0.8 * sheet.em)
+    if sheet.draws.chance(0.6) and box.width > 6 * sheet.em:
+        small = replace(sheet.small(), vertical=True, align="right")
+        name = page.drawable(lambda: full_width(page.writer.name(rng, page.language)), small.face)
+        sheet.text(name, [Box(box.right - small.size_px, box.y, small.size_px + 0.01, box.height)], small)
+        box = box.left(box.width - small.size_px - 0.8 * sheet.em)
+    return box
+
+
+def _inner(column: Box, drop: float) -> Box:
+    return column.below(drop) if column.height > 6 * drop else column
+
+
+def _columns(sheet: Sheet, tiers: list[Box], style: TextStyle) -> None:
+    """Running text from column to column, without anything that would lie on its side."""
+    page, rng = sheet.page, sheet.rng
+    wanted = sum(style.num_chars(tier.height) * style.num_lines(tier.width) for tier in tiers)
+    paragraphs: list[str] = []
+    while wanted > 0:
+        num = sheet.draws.between(60, 300)
+        text = page.drawable(lambda n=num: full_width(page.writer.paragraph(rng, page.language, n)), style.face)
+        paragraphs.append(text)
+        wanted -= len(text) + 1
+    sheet.text("\n".join(filter(None, paragraphs)), tiers, style)
+
+
+def full_width(text: str) -> str:
+    """The text in full-width characters alone: digits become Chinese, Latin letters are left out."""
+    text = _NOT_FULL_WIDTH.sub("", text.translate(_DIGITS).translate(_QUOTES))
+    return _EMPTY.sub("", text)
+
+
+def _rules(sheet: Sheet, tier: Box, style: TextStyle) -> None:
+    """A rule between every two columns."""
+    for k in range(style.num_lines(tier.width) - 1):
+        x = tier.right - style.size_px / 2 - (k + 0.5) * style.pitch_px
+        sheet.rule(x, tier.y, 1.0, tier.height, "faint")

@@ -1,0 +1,62 @@
+"""rapidocr behind the interface: lines found, cut out and read."""
+
+import cv2
+import numpy as np
+import pytest
+
+from curate.ocr import RapidOcr, cut_line
+
+pytest.importorskip("rapidocr")
+
+
+TEXT = "SMALL PRINT 2024 second line"
+
+
+@pytest.fixture(scope="module")
+def engine() -> RapidOcr:
+    return RapidOcr()
+
+
+def page() -> np.ndarray:
+    rgb = np.full((160, 420, 3), 250, np.uint8)
+    for text, y in (("SMALL PRINT 2024", 50), ("second line", 120)):
+        cv2.putText(rgb, text, (20, y), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (20, 20, 160), 2, cv2.LINE_AA)
+    return rgb
+
+
+def test_a_page_is_read_line_by_line(engine: RapidOcr):
+    lines = engine.read(page())
+
+    assert " ".join(text for _, text, _ in lines) == TEXT
+    assert all(quad.shape == (4, 2) and confidence > 0.8 for quad, _, confidence in lines)
+    assert 20 < lines[0][0][:, 1].mean() < 60
+
+
+def test_found_lines_can_be_cut_and_read_apart(engine: RapidOcr):
+    rgb = page()
+
+    quads = engine.detect(rgb)
+    read = engine.recognise([cut_line(rgb, quad) for quad in quads])
+
+    assert quads.shape == (len(read), 4, 2)
+    assert quads.dtype == np.float32
+    assert " ".join(text for text, _ in read) == TEXT
+
+
+def test_an_empty_page_and_an_empty_list_give_nothing(engine: RapidOcr):
+    blank = np.full((100, 100, 3), 200, np.uint8)
+
+    assert engine.detect(blank).shape == (0, 4, 2)
+    assert engine.read(blank) == []
+    assert engine.recognise([]) == []
+
+
+def test_a_standing_line_is_laid_down():
+    rgb = np.zeros((100, 100, 3), np.uint8)
+    standing = np.array([[10, 5], [30, 5], [30, 95], [10, 95]], np.float32)
+
+    assert cut_line(rgb, standing).shape == (20, 90, 3)
+
+
+def test_the_engine_names_its_version(engine: RapidOcr):
+    assert engine.version.startswith("rapidocr 3.")

@@ -1,0 +1,279 @@
+"""Corpora of every kind list the same entries each time, lose nothing silently, and give the bytes stored."""
+
+import gzip
+import io
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.picture import BadImage, decode
+from pipelines.archives import Entry, image_column
+from pipelines.sources import BUILTIN_PHOTOS, Source, absolute, open_source
+from tests.curate.pictures import blocks, encoded
+
+PNG = [encoded(blocks(seed, 40, 30), "PNG") for seed in range(6)]
+
+
+def listed(source: Source) -> tuple[list[Entry], Counter[str]]:
+    counts: Counter[str] = Counter()
+    return list(source.entries(counts)), counts
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def image_parquet(path: Path, images: list[bytes | None], *, group_rows: int = 2, **columns: list[str]) -> Path:
+    """A file as `datasets` writes it, with an Image feature."""
+    cells = [None if data is None else {"bytes": data, "path": None} for data in images]
+    features = {"image": {"_type": "Image"}} | {name: {"dtype": "string", "_type": "Value"} for name in columns}
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(cells, struct), **columns})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, row_group_size=group_rows)
+    return path
+
+
+def test_a_folder_is_listed_by_path_and_the_rest_is_counted(tmp_path: Path):
+    files = {"b.png": PNG[0], "a/2.JPG": PNG[1], "a/1.png": PNG[2], "c.webp": b""}
+    write(tmp_path, files | {"notes.txt": b"x", "a/.hidden.png": b"x", ".git/x.png": b"x", "LICENSE": b"x"})
+    source = open_source(str(tmp_path))
+
+    entries, counts = listed(source)
+
+    assert [entry.name for entry in entries] == ["a/1.png", "a/2.JPG", "b.png", "c.webp"]
+    assert [source.read(entry) for entry in entries] == [PNG[2], PNG[1], PNG[0], b""]
+    assert entries[0] == Entry(name="a/1.png", length=len(PNG[2]), licence="unknown")
+    assert counts == {"skipped/.txt": 1, "skipped/hidden": 2, "skipped/other names": 1}
+    assert listed(open_source(str(tmp_path))) == (entries, counts)
+
+
+def test_symlinks_may_not_leave_the_corpus(tmp_path: Path):
+    write(tmp_path, {"in/a.png": PNG[0], "outside.png": PNG[1], "elsewhere/b.png": PNG[2]})
+    corpus = tmp_path / "in"
+    (corpus / "inside.png").symlink_to(corpus / "a.png")
+    (corpus / "outside.png").symlink_to(tmp_path / "outside.png")
+    (corpus / "folder").symlink_to(tmp_path / "elsewhere")
+    (corpus / "loop").symlink_to(corpus)
+    (corpus / "broken.png").symlink_to(corpus / "nothing.png")
+
+    entries, counts = listed(open_source(str(corpus)))
+
+    assert [entry.name for entry in entries] == ["a.png", "inside.png"]
+    assert counts["skipped/symlink leading outside the corpus"] == 3  # the loop leads to the corpus itself
+    assert counts["skipped/symlink to a folder or to nothing"] == 1
+
+
+def test_a_name_that_is_not_utf8_is_counted(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(PNG[0])
+    Path(str(tmp_path) + "/b\udcff.png").write_bytes(PNG[1])
+
+    entries, counts = listed(open_source(str(tmp_path)))
+
+    assert [entry.name for entry in entries] == ["a.png"]
+    assert counts == {"skipped/name is not UTF-8": 1}
+
+
+def test_a_tar_is_read_in_place_and_its_names_are_harmless(tmp_path: Path):
+    members = {"../../up.png": PNG[0], "/etc/passwd.png": PNG[1], "x/0.png": PNG[2], "x/0.json": b"{}", "line\n.png": PNG[3]}
+    write(tmp_path, {"train/0.tar": tar_of(members)})
+    source = open_source(str(tmp_path))
+
+    entries, counts = listed(source)
+
+    assert [entry.name for entry in entries] == [
+        "train/0.tar/up.png",
+        "train/0.tar/etc/passwd.png",
+        "train/0.tar/x/0.png",
+        "train/0.tar/line_.png",
+    ]
+    assert [source.read(entry) for entry in entries] == PNG[:4]
+    assert counts == {"skipped/.json": 1}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["0.tar", "train"]
+
+
+@pytest.mark.parametrize("cut", ["last file", "header", "garbage header", "gzip", "empty"])
+def test_a_damaged_tar_is_named_and_what_comes_before_is_kept(tmp_path: Path, cut: str):
+    whole = tar_of({"0.png": PNG[0], "1.png": PNG[1]})
+    first = 512 + -(-len(PNG[0]) // 512) * 512
+    damaged = {
+        "last file": whole[: first + 512 + 100],
+        "header": whole[: first + 200],
+        "garbage header": whole[:first] + b"?" * 512 + whole[first + 512 :],
+        "gzip": gzip.compress(whole),
+        "empty": b"",
+    }[cut]
+    source = open_source(str(write(tmp_path, {"t.tar": damaged}) / "t.tar"))
+
+    entries, _ = listed(source)
+
+    assert entries[-1].name == "t.tar"
+    assert entries[-1].fault.startswith("tar damaged or cut short after")
+    with pytest.raises(BadImage, match="tar damaged"):
+        source.read(entries[-1])
+    if cut not in ("gzip", "empty"):
+        assert source.read(entries[0]) == PNG[0]
+    if cut == "last file":
+        with pytest.raises(BadImage, match="truncated: its tar ends early"):
+            source.read(entries[1])
+
+
+def test_a_hugging_face_folder_gives_original_bytes(tmp_path: Path):
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_dict({"image": [{"bytes": data, "path": None} for data in PNG[:3]]})
+    built = rows.cast_column("image", datasets.Image())
+    built.to_parquet(str(tmp_path / "hub/data/train-00000-of-00001.parquet"))
+    write(tmp_path / "hub", {"README.md": b"# card"})
+    source = open_source(str(tmp_path / "hub"))
+
+    entries, counts = listed(source)
+
+    assert [source.read(entry) for entry in entries] == PNG[:3]
+    assert entries[2].name == "data/train-00000-of-00001.parquet#2"
+    assert counts == {"skipped/.md": 1}
+
+
+def test_rows_are_addressed_by_group_and_carry_their_licence(tmp_path: Path):
+    path = image_parquet(tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""])
+    source = open_source(str(path), "CC-BY-4.0")
+
+    entries, _ = listed(source)
+
+    assert [(entry.row_group, entry.row) for entry in entries] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [entry.licence for entry in entries] == ["CC0-1.0", "CC-BY-4.0", "MIT", "CC-BY-4.0"]
+    assert source.read(entries[2]) == PNG[2]
+    with pytest.raises(BadImage, match="no bytes in its row"):
+        source.read(entries[3])
+
+
+def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path):
+    for name in ("a", "b", "c"):
+        image_parquet(tmp_path / f"{name}.parquet", PNG[:4])
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole[: len(whole) // 2])
+    start = len(b"PAR1")
+    (tmp_path / "b.parquet").write_bytes(whole[:start] + b"\xff" * 16 + whole[start + 16 :])  # the page's header
+    pq.write_table(pa.table({"caption": ["no image here"]}), tmp_path / "d.parquet")
+    source = open_source(str(tmp_path))
+
+    entries, counts = listed(source)
+    found = Counter()
+    for entry in entries:
+        try:
+            found["read"] += len(decode(source.read(entry))) > 0
+        except BadImage as error:
+            found[error.cause] += 1
+
+    assert found["Parquet file damaged or cut short"] == 1
+    assert found["its row group cannot be read"] == 2
+    assert found["read"] == 2 + 4
+    assert counts == {"skipped/Parquet file without an image column": 1}
+
+
+def test_the_image_column_is_found_by_feature_then_by_type():
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    hub = {"huggingface": json.dumps({"info": {"features": {"photo": {"_type": "Image"}, "image": {"_type": "Value"}}}})}
+
+    assert image_column(pa.schema([("image", pa.binary()), ("photo", struct)], metadata=hub)) == "photo"
+    assert image_column(pa.schema([("raw", pa.binary()), ("photo", struct)])) == "photo"
+    assert image_column(pa.schema([("thumb", struct), ("image", struct)])) == "image"
+    assert image_column(pa.schema([("jpg", pa.large_binary()), ("key", pa.string())])) == "jpg"
+    assert image_column(pa.schema([("jpg", pa.string())], metadata={"huggingface": "[]"})) is None
+
+
+def test_licences_come_from_the_manifest(tmp_path: Path):
+    lines = [{"file": "a.png", "licence": "CC0-1.0"}, {"file": "t.tar", "licence": "MIT"}, {"other": 1}]
+    manifest = "\n".join(map(json.dumps, lines)).encode() + b"\n\n"
+    write(tmp_path, {"a.png": PNG[0], "b.png": PNG[1], "t.tar": tar_of({"c.png": PNG[2]}), "manifest.jsonl": manifest})
+
+    entries, _ = listed(open_source(str(tmp_path), "unclear"))
+
+    assert {entry.name: entry.licence for entry in entries} == {
+        "a.png": "CC0-1.0",
+        "b.png": "unclear",
+        "t.tar/c.png": "MIT",
+    }
+
+
+def test_a_garbled_manifest_is_an_error_that_names_the_line(tmp_path: Path):
+    write(tmp_path, {"a.png": PNG[0], "manifest.jsonl": b'{"file": "a.png", "licence": "MIT"}\nnot json\n'})
+
+    with pytest.raises(ValueError, match=r"manifest.jsonl line 2 is not"):
+        listed(open_source(str(tmp_path)))
+
+
+def test_real_photos_carry_their_licences(data: Path):
+    entries, counts = listed(open_source(str(data / "natural")))
+
+    assert len(entries) == 104
+    assert "CC0-1.0" in {entry.licence for entry in entries if entry.name.startswith("gb82/")}
+    assert "unknown" not in {entry.licence for entry in entries}
+    assert counts["skipped/.md"] == 1
+
+
+def test_builtin_photos_are_photographs_with_licences():
+    source = open_source("builtin")
+
+    entries, counts = listed(source)
+
+    assert {entry.name: entry.licence for entry in entries} == BUILTIN_PHOTOS
+    assert not counts
+    assert all(min(decode(source.read(entry)).shape[:2]) >= 256 for entry in entries)
+
+
+def test_a_file_that_went_away_is_named(tmp_path: Path):
+    source = open_source(str(write(tmp_path, {"a.png": PNG[0]})))
+    entries, _ = listed(source)
+    (tmp_path / "a.png").unlink()
+
+    with pytest.raises(BadImage, match="its file is gone"):
+        source.read(entries[0])
+
+
+def test_nothing_at_a_path_is_an_error(tmp_path: Path):
+    with pytest.raises(ValueError, match="no such folder or file; give a folder"):
+        open_source(str(tmp_path / "nowhere"))
+
+
+def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert absolute("photos") == str(tmp_path.resolve() / "photos")
+    assert absolute("s3://bucket/photos") == "s3://bucket/photos"
+    assert absolute("builtin") == "builtin"
+
+
+def test_a_bucket_lists_and_reads_like_a_folder(s3: str, tmp_path: Path):
+    files = {"x/b.png": PNG[0], "x/t.tar": tar_of({"0.png": PNG[1], "../1.png": PNG[2]}), "a.png": PNG[3], "n.txt": b"x"}
+    write(tmp_path, files)
+    image_parquet(tmp_path / "z.parquet", PNG[4:6])
+    fs, root = fsspec.core.url_to_fs(f"{s3}/corpus")
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        fs.pipe_file(f"{root}/{path.relative_to(tmp_path).as_posix()}", path.read_bytes())
+    local, remote = open_source(str(tmp_path)), open_source(f"{s3}/corpus")
+
+    entries, counts = listed(remote)
+
+    assert (entries, counts) == listed(local)
+    assert len(entries) == 6
+    assert [remote.read(entry) for entry in entries] == [local.read(entry) for entry in entries]
