@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 SUITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITS)' >/dev/null 2>&1 && echo $$p && break; done)
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:

@@ -39,6 +39,9 @@ class FontFace:
     axes: tuple[tuple[str, float], ...] = ()
     strikes: tuple[int, ...] = ()  # ppem of embedded bitmaps
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # faces are the keys of every cache: all fields would be hashed each time
+
     def __post_init__(self) -> None:
         if not self.id:
             raise ValueError("id='': a face needs a name to be found by")

@@ -1,5 +1,9 @@
 """sRGB colours, WCAG 2 relative luminance and contrast, and inks that stand out from a measured ground."""
 
+import colorsys
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +24,11 @@ def to_rgb(colour: str) -> NDArray[np.uint8]:
     return np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
 
 
+def to_rgbs(colours: Sequence[str]) -> NDArray[np.uint8]:
+    """Colours "#rrggbb" as (m, 3) bytes."""
+    return np.frombuffer(bytes.fromhex("".join(colours).replace("#", "")), np.uint8).reshape(-1, 3)
+
+
 def luminance(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     """WCAG 2 relative luminance, 0..1, of colours (..., 3) uint8."""
     return np.asarray(LINEAR[rgb] @ _WEIGHTS)
@@ -36,6 +45,15 @@ def least_contrast(ink: NDArray[np.float64], dark: NDArray[np.float64], light: N
     return np.where(inside, 1.0, np.minimum(contrast(ink, dark), contrast(ink, light)))
 
 
-def shades(ramp: NDArray[np.uint8], luminances: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """For each luminance (m,) the colour (m, 3) of a ramp (k, 3) that comes nearest."""
-    return ramp[np.abs(luminance(ramp)[None, :] - luminances[:, None]).argmin(axis=1)]
+@lru_cache(maxsize=512)
+def ramp(hue_step: int, saturation_step: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """64 shades (64, 3) of one hue (of 36) and saturation (of 8), black to white, and their luminances."""
+    shades = [colorsys.hls_to_rgb(hue_step / 36, step / 63, saturation_step / 8) for step in range(64)]
+    colours = np.round(np.array(shades) * 255).astype(np.uint8)
+    return colours, luminance(colours)
+
+
+def shades(hue: float, saturation: float, luminances: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """For each luminance (m,) the shade (m, 3) of a hue and saturation (0..1) that comes nearest."""
+    colours, lights = ramp(round(hue * 36), round(saturation * 8))
+    return colours[np.abs(lights[None, :] - luminances[:, None]).argmin(axis=1)]

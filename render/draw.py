@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fonts.catalog import Catalog
 from render.blit import BLEND_CODE, blit, ground_under, shade
-from render.colour import LINEAR, least_contrast, luminance, to_rgb
+from render.colour import LINEAR, least_contrast, luminance, to_rgb, to_rgbs
 from render.effects import apply
 from render.glyphs import Instance, MaskCache, Masks
 from render.ground import prepare
@@ -96,10 +96,10 @@ def _blit(canvas: Image, masks: Masks, done: Typeset, pens, ink):
 
 def _inks(paint: Paint, done: Typeset) -> NDArray[np.uint8]:
     """The ink of each glyph (n, 3): its line's, faded towards the second along the line where there is one."""
-    first = np.array([to_rgb(c) for c in paint.inks])[done.line_of]
+    first = to_rgbs(paint.inks)[done.line_of]
     if not paint.fade_to:
         return first
-    last = np.array([to_rgb(c) for c in paint.fade_to])[done.line_of].astype(np.float64)
+    last = to_rgbs(paint.fade_to)[done.line_of].astype(np.float64)
     start, end = done.starts[done.line_of], done.ends[done.line_of]
     share = np.clip((done.x - start) / np.maximum(end - start, 1.0), 0, 1)[:, None]
     return np.asarray(first + (last - first) * share + 0.5).astype(np.uint8)
@@ -109,11 +109,11 @@ def measured_contrast(paint: Paint, under: NDArray[np.float64]) -> NDArray[np.fl
     """WCAG 2 contrast (m,) of each line's ink to the nearest tenth of its ground, opacity and blend counted."""
     dark, light, mean = under[:, 0], under[:, 1], under[:, 2]
     results = []
-    for inks in (paint.inks, paint.fade_to or paint.inks):
-        ink = luminance(np.array([to_rgb(c) for c in inks]))
+    for inks in (paint.inks, paint.fade_to) if paint.fade_to else (paint.inks,):
+        ink = luminance(to_rgbs(inks))
         ink = {"alpha": ink, "multiply": ink * mean, "screen": ink + mean - ink * mean}[paint.blend]
         results.append(least_contrast(ink * paint.opacity + mean * (1 - paint.opacity), dark, light))
-    return np.minimum(*results)
+    return np.asarray(np.min(results, axis=0))
 
 
 def _label(lines: Lines, parts, measured, faces: Catalog) -> None:

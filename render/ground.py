@@ -42,7 +42,9 @@ def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
         )
     part = photo[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
     if (crop.width, crop.height) != size_px:
-        part = cv2.resize(part, size_px, interpolation=cv2.INTER_AREA)
+        # Exact area means cost three times as much, and below 1.5 times nothing can alias visibly.
+        near = crop.width < 1.5 * size_px[0]
+        part = cv2.resize(part, size_px, interpolation=cv2.INTER_LINEAR if near else cv2.INTER_AREA)
     part = part[:, ::-1] if crop.flip else part
     return toned(np.array(part, order="C"), crop)
 
@@ -58,15 +60,13 @@ def toned(image: Image, crop: Crop) -> Image:
 def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
     width, height = size_px
     first, last = to_rgb(ground.colours[0]), to_rgb(ground.colours[-1])
-    canvas = np.empty((height, width, 3), np.uint8)
     if ground.kind != "gradient":
-        canvas[:] = first
-        return canvas
+        return np.full((height, width, 3), first, np.uint8)
     angle = math.radians(ground.angle_deg)
     run = np.add.outer(np.arange(height) / height * math.sin(angle), np.arange(width) / width * math.cos(angle))
-    share = ((run - run.min()) / max(float(np.ptp(run)), 1e-9))[..., None]
-    canvas[:] = first + (last.astype(np.float64) - first) * share + 0.5
-    return canvas
+    steps = ((run - run.min()) * (255 / max(float(np.ptp(run)), 1e-9))).astype(np.uint8)
+    ramp = first + (last.astype(np.float64) - first) * np.linspace(0, 1, 256)[:, None] + 0.5
+    return ramp.astype(np.uint8)[steps]
 
 
 def draw_shape(canvas: Image, shape: Shape) -> None:
@@ -78,17 +78,25 @@ def draw_shape(canvas: Image, shape: Shape) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     part = canvas[y0:y1, x0:x1]
-    painted = np.empty_like(part)
-    painted[:] = to_rgb(shape.colour)
-    if shape.kind == "rule" and not shape.radius_px:
-        part[:] = painted if shape.opacity >= 1 else _mixed(part, painted, shape.opacity)
+    colour = to_rgb(shape.colour)
+    if shape.radius_px:
+        mask = _mask(shape, x1 - x0, y1 - y0)[..., None] * (shape.opacity / 255.0)
+        part[:] = part + (colour.astype(np.float32) - part) * mask + 0.5
+    elif shape.kind == "frame":
+        line = max(1, round(shape.line_px))
+        sides = (part[:line], part[line:-line, :line], part[line:-line, -line:], part[-line:])
+        for side in sides if min(part.shape[:2]) > 2 * line else (part,):
+            _fill(side, colour, shape.opacity)
+    else:
+        _fill(part, colour, shape.opacity)
+
+
+def _fill(part: Image, colour: NDArray[np.uint8], opacity: float) -> None:
+    if opacity >= 1:
+        part[:] = colour
         return
-    mask = _mask(shape, x1 - x0, y1 - y0)[..., None] * (shape.opacity / 255.0)
-    part[:] = part + (painted.astype(np.float32) - part) * mask + 0.5
-
-
-def _mixed(under: Image, over: Image, opacity: float) -> Image:
-    return np.asarray(cv2.addWeighted(under, 1 - opacity, over, opacity, 0))
+    rest = np.float32(1 - opacity)
+    part[:] = part * rest + (colour * np.float32(opacity) + np.float32(0.5))
 
 
 def _mask(shape: Shape, width: int, height: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Exact labels of what was drawn: where each line lies, how large it is, and its words and characters."""
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,8 +45,19 @@ class Lines:
     ground_std: list[Floats] = field(default_factory=list)
 
 
+_memo: OrderedDict[Block, LineGeometry] = OrderedDict()
+
+
 def geometry(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
-    """Quads around advance and em box, widened to hold all ink of the outlines."""
+    """Quads around advance and em box, widened to hold all ink of the outlines. Pure; the last 64 are kept."""
+    if block not in _memo:
+        _memo[block] = _measured(block, done, faces)
+        if len(_memo) > 64:
+            _memo.popitem(last=False)
+    return _memo[block]
+
+
+def _measured(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
     face = faces[block.face]
     outlines = outlines_of(face)
     slots = outlines.slots(done.glyph_ids)

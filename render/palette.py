@@ -1,8 +1,6 @@
 """Colours of a scene, chosen from the pixels they will lie on: a contrast floor that every ink keeps."""
 
-import colorsys
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +73,7 @@ def _inks(limits: Floats, can: tuple[NDArray[np.bool_], NDArray[np.bool_]], mood
         luminances[dark] = limits[dark, 0].min() * mood.depth
     if not dark.all():
         luminances[~dark] = 1 - (1 - limits[~dark, 1].max()) * mood.depth
-    return shades(_ramp(round(mood.hue * 36), round(mood.saturation * 8)), luminances)
+    return shades(mood.hue, mood.saturation, luminances)
 
 
 def _styled(inks: NDArray[np.uint8], under: Floats, mood: Mood, recipe: Recipe) -> Paint:
@@ -131,13 +129,6 @@ def _outlined(under: Floats, mood: Mood) -> Paint:
     return Paint(inks=(ink,) * len(under), layers=(layer,))
 
 
-@lru_cache(maxsize=512)
-def _ramp(hue_step: int, saturation_step: int) -> NDArray[np.uint8]:
-    """64 shades (64, 3) of one hue (of 36) and saturation (of 8), black to white."""
-    ramp = [colorsys.hls_to_rgb(hue_step / 36, step / 63, saturation_step / 8) for step in range(64)]
-    return np.round(np.array(ramp) * 255).astype(np.uint8)
-
-
 def colour_shape(shape: Shape, canvas: Image, mood: Mood) -> Shape:
     """The shape with a colour for its tone: "ink" and "accent" stand out from the ground under it, "faint"
     does a little, a "plate" is pale or dark and nearly opaque."""
@@ -148,8 +139,8 @@ def colour_shape(shape: Shape, canvas: Image, mood: Mood) -> Shape:
         target, opacity = (0.85 if mood.dark else 0.02), 0.92
     else:
         target, opacity = _apart(mean, ratio), shape.opacity
-    saturation = 6 if shape.tone == "accent" else round(mood.saturation * 4)
-    colour = shades(_ramp(round(mood.hue * 36), saturation), np.array([target]))[0]
+    saturation = 0.75 if shape.tone == "accent" else mood.saturation / 2
+    colour = shades(mood.hue, saturation, np.array([target]))[0]
     return replace(shape, colour=to_hex(colour), opacity=opacity)
 
 

@@ -18,7 +18,8 @@ def article(page: Page, rng: np.random.Generator) -> Draft:
     """As in a journal: everything above the columns runs across the page."""
     sheet = Sheet(page, rng)
     whole = sheet.margins(0.02, 0.07)
-    box = whole.top(whole.height - 2 * sheet.em) if whole.height > 20 * sheet.em else whole
+    footed = whole.height > 20 * sheet.em
+    box = whole.top(whole.height - 2 * sheet.em * footed)
     align = sheet.draws.pick(("left", "centre", "centre"))
     box = _opening(sheet, heading(sheet, box, align), align)
     style = replace(sheet.body(1.05, 1.35), align="justify", indent=sheet.draws.pick((0.0, 1.0, 2.0)))
@@ -30,7 +31,7 @@ def article(page: Page, rng: np.random.Generator) -> Draft:
         for column in columns[1:]:
             sheet.rule(column.x - gap / 2, column.y, 1.0, column.height, "faint")
     _columns(sheet, columns, style)
-    if box.bottom < whole.bottom:
+    if footed:
         foot(sheet, whole, title(sheet, sheet.small(), 0.5 * whole.width))
     return sheet.draft()
 

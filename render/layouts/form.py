@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from render.layouts.box import Box
+from render.layouts.fields import check_row, field_rows
 from render.layouts.parts import heading, put
 from render.layouts.receipt import receipt
 from render.layouts.sheet import Sheet
-from render.layouts.style import TextStyle, widths_of
-from render.layouts.widgets import check_box
-from render.layouts.wording import phrases, several, title
+from render.layouts.style import TextStyle
+from render.layouts.wording import as_drawn, title
 from render.page import Draft, Page
 
 _RECEIPT_EM = 24
@@ -44,16 +44,32 @@ def _receipts(sheet: Sheet) -> None:
 
 
 def _form(sheet: Sheet) -> None:
-    """Sections of fields in one to three columns."""
+    """Sections of fields in one to three columns, under headings."""
     box = sheet.margins(0.03, 0.08)
     if box.height > 8 * sheet.em:
         box = heading(sheet, box, sheet.draws.pick(("centre", "left")))
     signed = box.height > 16 * sheet.em and sheet.draws.chance(0.6)
-    room = box.top(box.height - 3 * sheet.em * signed)
-    most = max(1, min(3, int(box.width / (16 * sheet.em))))
+    room = box.top(box.height - 3.2 * sheet.em * signed)
     kind = sheet.draws.pick(("boxed", "lined", "grid"))
     style = replace(sheet.body(1.3, 1.5), wrap=False)
-    while room.height > 2 * sheet.em:
-        room = _section(sheet, room, style, (kind, sheet.draws.between(1, most)))
+    most = max(1, min(3, int(room.width / (15 * sheet.em))))
+    while room.height > 2.2 * sheet.em:
+        if room.height > 7 * sheet.em and sheet.draws.chance(0.6):
+            head = sheet.heading(1.25)
+            room = put(sheet, title(sheet, head, 0.7 * room.width), room, head).below(0.5 * sheet.em)
+        room = field_rows(sheet, room, style, kind, sheet.draws.between(1, most)).below(0.5 * sheet.em)
+        if sheet.draws.chance(0.35):
+            room = check_row(sheet, room, style)
+        room = room.below(0.5 * sheet.em)
     if signed:
         _signature(sheet, box.below(box.height - 1.6 * sheet.em), style)
+
+
+def _signature(sheet: Sheet, box: Box, style: TextStyle) -> None:
+    """Lines to sign on, with what each is for under it."""
+    words = ("Signature", "Date") if style.language == "en" else ("签名", "日期")
+    columns = box.columns(2, gap=3 * sheet.em)
+    texts = as_drawn(sheet, style, words)
+    for column in columns:
+        sheet.rule(column.x, column.y, column.width, 1.0)
+    sheet.cells(texts, [column.below(0.4 * sheet.em).frame for column in columns], style)

@@ -1,8 +1,13 @@
 """All kinds of document, by name."""
 
+from functools import wraps
+
+import numpy as np
+
 from render.layouts.article import article
 from render.layouts.bullets import bullets
 from render.layouts.code import code
+from render.layouts.form import form
 from render.layouts.labels import labels
 from render.layouts.line import line
 from render.layouts.newspaper import newspaper
@@ -12,19 +17,32 @@ from render.layouts.slide import slide
 from render.layouts.table import table
 from render.layouts.vertical import vertical
 from render.layouts.webpage import webpage
-from render.page import Layout
+from render.page import Draft, Layout, Page
+
+
+def _or_line(layout: Layout) -> Layout:
+    """The layout, or a single line on a page too small for it."""
+
+    @wraps(layout)
+    def made(page: Page, rng: np.random.Generator) -> Draft:
+        draft = layout(page, rng)
+        return draft if draft.blocks else line(page, rng)
+
+    return made
+
 
 LAYOUTS: dict[str, Layout] = {
-    "paragraph": paragraph,
-    "article": article,
-    "bullets": bullets,
-    "table": table,
-    "slide": slide,
-    "poster": poster,
-    "webpage": webpage,
-    "code": code,
-    "newspaper": newspaper,
-    "labels": labels,
-    "line": line,
-    "vertical": vertical,
+    "paragraph": _or_line(paragraph),
+    "article": _or_line(article),
+    "bullets": _or_line(bullets),
+    "table": _or_line(table),
+    "slide": _or_line(slide),
+    "poster": _or_line(poster),
+    "webpage": _or_line(webpage),
+    "form": _or_line(form),
+    "code": _or_line(code),
+    "newspaper": _or_line(newspaper),
+    "labels": _or_line(labels),
+    "line": _or_line(line),
+    "vertical": _or_line(vertical),
 }

@@ -6,7 +6,7 @@ from render.layouts.box import Box
 from render.layouts.parts import put
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle, widths_of
-from render.layouts.wording import phrases, several, title
+from render.layouts.wording import as_drawn, phrases, title
 
 _SUMS = {
     "en": ("Subtotal", "Tax", "TOTAL", "Cash", "Change", "Card"),
@@ -18,10 +18,10 @@ _SUMS = {
 def receipt(sheet: Sheet, box: Box, style: TextStyle) -> None:
     """Fill a box from top to bottom."""
     box = _head(sheet, box, replace(style, align="centre"))
-    tail = box.height > 18 * sheet.em and sheet.draws.chance(0.7)
-    box = _items(sheet, box.top(box.height - 5.5 * sheet.em * tail), style)
+    tail = 6 * sheet.em if box.height > 18 * sheet.em and sheet.draws.chance(0.7) else 0.0
+    left = _items(sheet, box.top(box.height - tail), style)
     if tail:
-        _tail(sheet, box, replace(style, align="centre"))
+        _tail(sheet, box.below(max(left.y, box.bottom - tail) - box.y), replace(style, align="centre"))
 
 
 def _head(sheet: Sheet, box: Box, style: TextStyle) -> Box:
@@ -61,24 +61,30 @@ def _items(sheet: Sheet, box: Box, style: TextStyle) -> Box:
     """Rows of name and amount, then the sums; returns what is left."""
     style = replace(style, wrap=False)
     num = style.num_lines(box.height)
-    sums = list(_SUMS[style.language][: sheet.draws.between(2, 6)]) if num > 6 else []
-    num_items = max(1, num - len(sums) - bool(sums)) if num else 0
-    page = sheet.page
-    prices = several(sheet, style, num_items + len(sums), lambda: f"{10 ** (3 * sheet.draws.fraction()):,.2f}")
-    longest = max(2, style.num_chars(box.width) - 9)
-    names = phrases(sheet, style, num_items, min(longest, 28))
+    num_sums = sheet.draws.between(2, 6) if num > 8 else 0
+    num_items = max(1, num - num_sums - 1) if num else 0
+    amounts = [round(10 ** (3 * sheet.draws.fraction()), 2) for _ in range(num_items)]
+    names = phrases(sheet, style, num_items, min(28, max(2, style.num_chars(box.width) - 9)))
     names = [f"{sheet.draws.between(1, 9)} x {name}" for name in names] if sheet.draws.chance(0.3) else names
-    left = _rows(sheet, box, style, list(zip(names, prices, strict=False)))
-    if sums:
+    left = _rows(sheet, box, style, list(zip(names, amounts, strict=False)))
+    if num_sums:
         left = _rule(sheet, left.below(0.2 * sheet.em))
-        drawn = [page.drawable(lambda text=text: text, style.face) or "=" for text in sums]
-        left = _rows(sheet, left, style, list(zip(drawn, prices[num_items:], strict=False)))
+        words = as_drawn(sheet, style, _SUMS[style.language][:num_sums])
+        left = _rows(sheet, left, style, list(zip(words, _sums(amounts), strict=False)))
     return left.below(0.6 * sheet.em)
 
 
-def _rows(sheet: Sheet, box: Box, style: TextStyle, rows: list[tuple[str, str]]) -> Box:
+def _sums(amounts: list[float]) -> list[float]:
+    """What the sums' words stand for: the total of the amounts, tax, and how it was paid."""
+    subtotal = sum(amounts)
+    total = 1.08 * subtotal
+    cash = -(-total // 50) * 50.0
+    return [subtotal, total - subtotal, total, cash, cash - total, 0.0]
+
+
+def _rows(sheet: Sheet, box: Box, style: TextStyle, named: list[tuple[str, float]]) -> Box:
     """Names at the left, amounts at the right, with or without dots between; returns what is left."""
-    rows = rows[: style.num_lines(box.height)]
+    rows = [(name, f"{amount:,.2f}") for name, amount in named[: style.num_lines(box.height)]]
     if not rows:
         return box
     widths = widths_of(sheet.page, [text for row in rows for text in row], style).reshape(-1, 2)
@@ -86,6 +92,7 @@ def _rows(sheet: Sheet, box: Box, style: TextStyle, rows: list[tuple[str, str]])
     dotted = sheet.draws.chance(0.4)
     texts, frames = [], []
     for k, ((name, amount), (wide, right)) in enumerate(zip(rows, widths.tolist(), strict=True)):
+        right = min(right, 0.6 * box.width)
         y, room = box.y + k * style.pitch_px, box.width - right - 0.5 * style.size_px
         num_dots = int((room - wide) / dot) - 2
         if dotted and num_dots > 2:

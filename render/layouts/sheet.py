@@ -1,6 +1,7 @@
 """A page being filled: blocks in reading order, and the shapes beneath them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,10 +31,10 @@ class Sheet:
         return round(low + (high - low) * self.draws.fraction(), 2)
 
     def margins(self, low: float = 0.02, high: float = 0.09) -> Box:
-        """The page without its margins: shares of the shorter side, never less than half an em and a px."""
+        """The page without its margins: shares of the shorter side, never less than half an em and 2 px."""
         page = Box(0.0, 0.0, self.page.width_px, self.page.height_px)
         side = min(page.width, page.height)
-        least = 0.5 * self.em + 1
+        least = 0.5 * self.em + 2
         return page.inset(max(least, side * self.uniform(low, high)), max(least, side * self.uniform(low, high)))
 
     def body(self, low: float = 1.15, high: float = 1.6) -> TextStyle:
@@ -54,26 +55,32 @@ class Sheet:
 
     def text(self, text: str, boxes: Sequence[Box], style: TextStyle) -> Typeset | None:
         """Set text that runs from box to box, as much as fits; None where nothing does."""
+        em = style.size_px
         wide, high = (1, 2) if style.vertical else (2, 1)
-        least = style.size_px
-        frames = [box.frame for box in boxes if box.width >= wide * least and box.height >= high * least]
-        if not frames or not text.strip():
+        boxes = [box for box in boxes if box.width >= wide * em and box.height >= high * em]
+        if not boxes or not text.strip():
             return None
-        return self._add(style.block(text, frames))
+        narrowest = min(box.height if style.vertical else box.width for box in boxes)
+        if style.indent > 0 and narrowest < (style.indent + 4) * em:
+            style = replace(style, indent=0.0)
+        return self._add(*self.page.fit(style.block(text, [box.frame for box in boxes])))
 
     def cells(self, texts: Sequence[str], frames: Sequence[Frame], style: TextStyle) -> Typeset | None:
-        """Set each text in a frame of its own; those that are blank are left out."""
+        """Set each text in a frame of its own; those that are blank or do not fit are left out."""
         pairs = [(text, frame) for text, frame in zip(texts, frames, strict=False) if text.strip()]
-        if not pairs:
-            return None
-        return self._add(style.block("\n".join(text for text, _ in pairs), [frame for _, frame in pairs], "each"))
+        while pairs:
+            block = style.block("\n".join(text for text, _ in pairs), [frame for _, frame in pairs], "each")
+            fitted, done = self.page.fit(block)
+            kept = [(text, frame) for text, (_, frame) in zip(fitted.text.split("\n"), pairs, strict=False) if text]
+            if len(kept) == len(pairs):
+                return self._add(fitted, done)
+            pairs = kept
+        return None
 
-    def _add(self, block: Block) -> Typeset | None:
-        fitted, done = self.page.fit(block)
-        if not len(done.lines):
-            return None
-        self.blocks.append(fitted)
-        return done
+    def _add(self, block: Block, done: Typeset) -> Typeset | None:
+        if len(done.lines):
+            self.blocks.append(block)
+        return done if len(done.lines) else None
 
     def rule(self, x: float, y: float, width: float, height: float, tone: str = "ink") -> None:
         """A filled line or bar."""

@@ -21,7 +21,8 @@ def slide(page: Page, rng: np.random.Generator) -> Draft:
     least = 0.6 * sheet.em + 1
     whole = Box(0, 0, page.width_px, page.height_px).inset(least)
     across = max(1, min(3, round(whole.width / (_WIDEST_EM * sheet.em))))
-    down = max(1, min(6 // across, round(whole.height / (0.7 * whole.width / across))))
+    height = max(12 * sheet.em, sheet.draws.pick((0.56, 0.62, 0.75, 1.0)) * whole.width / across)
+    down = max(1, min(6 // across, round(whole.height / height)))
     look = _Look(sheet, num_slides=across * down)
     for row in whole.rows(down, gap=sheet.em):
         for box in row.columns(across, gap=sheet.em):
@@ -34,8 +35,9 @@ class _Look:
 
     def __init__(self, sheet: Sheet, num_slides: int) -> None:
         draws = sheet.draws
-        self.sheet = sheet
-        self.framed = num_slides > 1 or draws.chance(0.25)
+        self.sheet, self.em = sheet, sheet.em
+        self.framed = num_slides > 1 or draws.chance(0.3)
+        self.band = draws.pick(("none", "top", "left", "bottom"))
         self.title = replace(sheet.heading(draws.pick((1.5, 1.75, 2.0))), align=draws.pick(("left", "left", "centre")))
         self.body = sheet.body(1.15, 1.5)
         self.ruling = draws.pick(("under", "bar", "side", "none"))
@@ -44,10 +46,11 @@ class _Look:
 
     def slide(self, box: Box) -> None:
         """Fill one slide."""
-        sheet, em = self.sheet, self.sheet.em
+        sheet, em = self.sheet, self.em
         if self.framed:
-            sheet.frame(box, radius_px=sheet.draws.pick((0.0, 0.0, 0.4 * em)))
+            sheet.frame(box)
             box = box.inset(min(1.2 * em, 0.06 * box.width), min(em, 0.06 * box.height))
+        box = self._banded(box)
         footed = box.height > 9 * em
         if footed:
             foot, box = box.below(box.height - 1.01 * em), box.top(box.height - 2.2 * em)
@@ -55,9 +58,20 @@ class _Look:
         if footed:
             self._foot(foot)
 
+    def _banded(self, box: Box) -> Box:
+        """A coloured band along one side; returns the room beside it."""
+        thick = max(2.0, 0.4 * self.em)
+        if self.band == "none" or min(box.width, box.height) < 9 * self.em:
+            return box
+        if self.band == "left":
+            self.sheet.rule(box.x, box.y, thick, box.height, self.tone)
+            return box.beside(thick + 0.8 * self.em)
+        self.sheet.rule(box.x, box.y if self.band == "top" else box.bottom - thick, box.width, thick, self.tone)
+        return box.below(thick + 0.6 * self.em) if self.band == "top" else box.top(box.height - thick - 0.5 * self.em)
+
     def _content(self, box: Box) -> None:
         """Bullets, alone or beside or above a figure, or in two parts."""
-        em = self.sheet.em
+        em = self.em
         kind = self.sheet.draws.pick(("alone", "alone", "beside", "above", "two"))
         if kind == "above" and box.height > 0.5 * box.width and box.height > 18 * em:
             figure(self.sheet, box.below(0.6 * box.height))
@@ -70,7 +84,7 @@ class _Look:
             self._bullets(part)
 
     def _title(self, box: Box) -> Box:
-        sheet, style, em = self.sheet, self.title, self.sheet.em
+        sheet, style, em = self.sheet, self.title, self.em
         num_lines = 2 if box.height > 14 * style.size_px and sheet.draws.chance(0.3) else 1
         width = box.width
         if self.ruling == "side":

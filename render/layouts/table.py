@@ -9,7 +9,7 @@ from render.layouts.box import Box
 from render.layouts.parts import put
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle, widths_of
-from render.layouts.wording import one_paragraph, title
+from render.layouts.wording import as_drawn, one_paragraph, title
 from render.page import Draft, Page
 from render.scene import Frame
 
@@ -75,11 +75,7 @@ def _content(sheet: Sheet, styles: tuple[TextStyle, TextStyle], num_rows: int, n
     page = sheet.page
     made = page.writer.table(sheet.rng, page.language, num_rows, num_columns)
     cells = [cell for row in made.rows for cell in row]
-    texts = []
-    for lines, style in ((list(made.header), styles[0]), (cells, styles[1])):
-        drawn = page.drawable(lambda given=lines: "\n".join(given), style.face).split("\n")
-        texts.append([line if line.strip() else "-" for line in [*drawn, *lines[len(drawn) :]][: len(lines)]])
-    return texts[0], texts[1], np.array(made.numeric)
+    return as_drawn(sheet, styles[0], made.header), as_drawn(sheet, styles[1], cells), np.array(made.numeric)
 
 
 def _fitted(sheet: Sheet, box: Box, widths: Floats, rows: tuple[float, int]) -> Grid:

@@ -1,4 +1,4 @@
-"""Parts of user interfaces and forms: links, buttons, fields, check boxes."""
+"""Parts of user interfaces: links, buttons, fields."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -68,10 +68,3 @@ def field(sheet: Sheet, box: Box, style: TextStyle, text: str, radius_px: float 
     sheet.frame(box.top(height), radius_px=radius_px, tone=sheet.draws.pick(("faint", "faint", "ink")))
     put(sheet, text, box.inset(0.4 * style.size_px, 0).below(0.35 * style.size_px), replace(style, wrap=False))
     return box.below(height)
-
-
-def check_box(sheet: Sheet, x: float, y: float, side_px: float) -> None:
-    """A small square, empty, ticked or filled."""
-    sheet.frame(Box(x, y, side_px, side_px))
-    if sheet.draws.chance(0.45):
-        sheet.rule(x + 0.25 * side_px, y + 0.25 * side_px, 0.5 * side_px, 0.5 * side_px, "accent")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from render.layouts.box import Box
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
+from render.page import coverage_of
 
 _CLOSERS = " ”’\"')）」』】〉》"
 _STOPS = (". ", "。", "! ", "? ", "！", "？")
@@ -57,3 +58,12 @@ def several(sheet: Sheet, style: TextStyle, num: int, make: Callable[[], str]) -
     """`num` texts of make(), without what the face does not draw; none is blank."""
     text = sheet.page.drawable(lambda: "\n".join(make() for _ in range(num)), style.face)
     return [line for line in text.split("\n") if line.strip()]
+
+
+def as_drawn(sheet: Sheet, style: TextStyle, texts: Sequence[str]) -> list[str]:
+    """The same number of texts without what the face does not draw; "-" where nothing is left."""
+    missing = coverage_of(style.face).missing("".join(texts))
+    if missing:
+        sheet.page.counts["reject/text/not drawn by its face"] += 1
+        texts = [text.translate(dict.fromkeys(map(ord, missing))).strip() for text in texts]
+    return [text or "-" for text in texts]

@@ -38,7 +38,7 @@ def with_orientation(pixels: Pixels, fmt: str, orientation: int) -> bytes:
     """A file whose EXIF says how it is to be turned."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(pixels, fmt, exif=exif, **({"quality": 95} if fmt == "JPEG" else {}))
+    return encoded(pixels, fmt, exif=exif, quality=95)
 
 
 def black_png(side_px: int, num_rows: int | None = None) -> bytes:

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import fsspec
@@ -42,10 +43,14 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def image_parquet(path: Path, images: list[bytes | None], *, group_rows: int = 2, **columns: list[str]) -> Path:
+def image_parquet(
+    path: Path, images: Sequence[bytes | None], *, group_rows: int = 2, **columns: list[str]
+) -> Path:
     """A file as `datasets` writes it, with an Image feature."""
     cells = [None if data is None else {"bytes": data, "path": None} for data in images]
-    features = {"image": {"_type": "Image"}} | {name: {"dtype": "string", "_type": "Value"} for name in columns}
+    features = {"image": {"_type": "Image"}} | {
+        name: {"dtype": "string", "_type": "Value"} for name in columns
+    }
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"image": pa.array(cells, struct), **columns})
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -95,7 +100,13 @@ def test_a_name_that_is_not_utf8_is_counted(tmp_path: Path):
 
 
 def test_a_tar_is_read_in_place_and_its_names_are_harmless(tmp_path: Path):
-    members = {"../../up.png": PNG[0], "/etc/passwd.png": PNG[1], "x/0.png": PNG[2], "x/0.json": b"{}", "line\n.png": PNG[3]}
+    members = {
+        "../../up.png": PNG[0],
+        "/etc/passwd.png": PNG[1],
+        "x/0.png": PNG[2],
+        "x/0.json": b"{}",
+        "line\n.png": PNG[3],
+    }
     write(tmp_path, {"train/0.tar": tar_of(members)})
     source = open_source(str(tmp_path))
 
@@ -154,7 +165,9 @@ def test_a_hugging_face_folder_gives_original_bytes(tmp_path: Path):
 
 
 def test_rows_are_addressed_by_group_and_carry_their_licence(tmp_path: Path):
-    path = image_parquet(tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""])
+    path = image_parquet(
+        tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""]
+    )
     source = open_source(str(path), "CC-BY-4.0")
 
     entries, _ = listed(source)
@@ -172,12 +185,14 @@ def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path)
     whole = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(whole[: len(whole) // 2])
     start = len(b"PAR1")
-    (tmp_path / "b.parquet").write_bytes(whole[:start] + b"\xff" * 16 + whole[start + 16 :])  # the page's header
+    (tmp_path / "b.parquet").write_bytes(
+        whole[:start] + b"\xff" * 16 + whole[start + 16 :]
+    )  # the page's header
     pq.write_table(pa.table({"caption": ["no image here"]}), tmp_path / "d.parquet")
     source = open_source(str(tmp_path))
 
     entries, counts = listed(source)
-    found = Counter()
+    found: Counter[str] = Counter()
     for entry in entries:
         try:
             found["read"] += len(decode(source.read(entry))) > 0
@@ -192,7 +207,11 @@ def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path)
 
 def test_the_image_column_is_found_by_feature_then_by_type():
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    hub = {"huggingface": json.dumps({"info": {"features": {"photo": {"_type": "Image"}, "image": {"_type": "Value"}}}})}
+    hub = {
+        "huggingface": json.dumps(
+            {"info": {"features": {"photo": {"_type": "Image"}, "image": {"_type": "Value"}}}}
+        )
+    }
 
     assert image_column(pa.schema([("image", pa.binary()), ("photo", struct)], metadata=hub)) == "photo"
     assert image_column(pa.schema([("raw", pa.binary()), ("photo", struct)])) == "photo"
@@ -204,7 +223,10 @@ def test_the_image_column_is_found_by_feature_then_by_type():
 def test_licences_come_from_the_manifest(tmp_path: Path):
     lines = [{"file": "a.png", "licence": "CC0-1.0"}, {"file": "t.tar", "licence": "MIT"}, {"other": 1}]
     manifest = "\n".join(map(json.dumps, lines)).encode() + b"\n\n"
-    write(tmp_path, {"a.png": PNG[0], "b.png": PNG[1], "t.tar": tar_of({"c.png": PNG[2]}), "manifest.jsonl": manifest})
+    write(
+        tmp_path,
+        {"a.png": PNG[0], "b.png": PNG[1], "t.tar": tar_of({"c.png": PNG[2]}), "manifest.jsonl": manifest},
+    )
 
     entries, _ = listed(open_source(str(tmp_path), "unclear"))
 
@@ -264,7 +286,12 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_bucket_lists_and_reads_like_a_folder(s3: str, tmp_path: Path):
-    files = {"x/b.png": PNG[0], "x/t.tar": tar_of({"0.png": PNG[1], "../1.png": PNG[2]}), "a.png": PNG[3], "n.txt": b"x"}
+    files = {
+        "x/b.png": PNG[0],
+        "x/t.tar": tar_of({"0.png": PNG[1], "../1.png": PNG[2]}),
+        "a.png": PNG[3],
+        "n.txt": b"x",
+    }
     write(tmp_path, files)
     image_parquet(tmp_path / "z.parquet", PNG[4:6])
     fs, root = fsspec.core.url_to_fs(f"{s3}/corpus")

@@ -1,0 +1,186 @@
+"""Charts as inline SVG: histograms, bars and curves with error bars. They know nothing of what they show."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+COLOURS = ("#2a6fb0", "#d2691e", "#2f8f5b", "#8456a8", "#a33b53", "#5f6b76")
+WIDTH, HEIGHT = 400, 240
+LEFT, RIGHT, TOP, BOTTOM = 48, 8, 26, 40  # around the plot
+BAR_HEIGHT, NAME_WIDTH = 20, 180
+LEGEND_HEIGHT = 18
+
+Point = tuple[float, float, float]  # x, y, standard error (nan: unknown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A drawing with a caption."""
+
+    svg: Markup
+    caption: str = ""
+
+
+def histogram(
+    title: str, edges: Sequence[float], series: Mapping[str, Sequence[float]], *, caption: str = ""
+) -> Chart:
+    """Stacked bars: counts (n,) of each series between edges (n + 1,)."""
+    totals = [sum(parts) for parts in zip(*series.values(), strict=True)]
+    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * 1.04))
+    bars, base = [], [0.0] * len(totals)
+    for colour, counts in zip(_colours(series), series.values(), strict=True):
+        for i, count in enumerate(counts):
+            if count:
+                bars.append(frame.bar((edges[i], edges[i + 1]), (base[i], base[i] + count), colour))
+                base[i] += count
+    return _chart(title, caption, frame, series, bars=bars)
+
+
+def curves(
+    title: str,
+    series: Mapping[str, Sequence[Point]],
+    *,
+    y_range: tuple[float, float] = (0.0, 1.0),
+    caption: str = "",
+) -> Chart:
+    """Lines through points, each with a bar of one standard error up and down."""
+    xs = [x for points in series.values() for x, _, _ in points] or [0.0]
+    frame = _Frame((min(xs) - 0.5, max(xs) + 0.5), y_range)
+    lines = [
+        {"colour": colour, "points": [frame.point(point) for point in points]}
+        for colour, points in zip(_colours(series), series.values(), strict=True)
+    ]
+    return _chart(title, caption, frame, series, lines=lines)
+
+
+def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart:
+    """A level bar and its number for each name, in the order given."""
+    scale = (WIDTH - NAME_WIDTH - 64) / max([*values.values(), 1e-9])
+    rows = [
+        {"name": name, "y": TOP + i * BAR_HEIGHT, "width": round(value * scale, 1), "value": _number(value)}
+        for i, (name, value) in enumerate(values.items())
+    ]
+    height = TOP + len(rows) * BAR_HEIGHT + 4
+    svg = _BARS.render(title=title, rows=rows, width=WIDTH, height=height, left=NAME_WIDTH, colour=COLOURS[0])
+    return Chart(svg=Markup(svg), caption=caption)
+
+
+def _colours(series: Mapping[str, Any]) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(len(series))]
+
+
+def _chart(
+    title: str, caption: str, frame: "_Frame", series: Mapping[str, Any], **drawn: Any
+) -> Chart:
+    legend = _legend(series) if len(series) > 1 else []
+    height = max([frame.bottom + 18, *(entry["y"] for entry in legend)]) + 8
+    svg = _PLOT.render(title=title, frame=frame, legend=legend, width=WIDTH, height=height, **drawn)
+    return Chart(svg=Markup(svg), caption=caption)
+
+
+def _legend(names: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each name with its colour and place, in rows under the plot."""
+    x, y, entries = float(LEFT), HEIGHT - BOTTOM + 36, []
+    for name, colour in zip(names, _colours(names), strict=True):
+        width = 30 + 6.5 * len(name)
+        if x + width > WIDTH and x > LEFT:
+            x, y = float(LEFT), y + LEGEND_HEIGHT
+        entries.append({"name": name, "colour": colour, "x": x, "y": y})
+        x += width
+    return entries
+
+
+class _Frame:
+    """Maps values to the drawing's units and knows its ticks."""
+
+    def __init__(self, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
+        self._x, self._y = x_range, y_range
+        self.left, self.right, self.bottom = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM
+        self.x_ticks = [(round(self.x(value), 1), _number(value)) for value in _ticks(x_range, 6)]
+        self.y_ticks = [(round(self.y(value), 1), _number(value)) for value in _ticks(y_range, 5)]
+
+    def x(self, value: float) -> float:
+        low, high = self._x
+        return LEFT + (value - low) / ((high - low) or 1.0) * (self.right - LEFT)
+
+    def y(self, value: float) -> float:
+        low, high = self._y
+        return self.bottom - (value - low) / ((high - low) or 1.0) * (self.bottom - TOP)
+
+    def bar(self, across: tuple[float, float], up: tuple[float, float], colour: str) -> dict[str, Any]:
+        x0, x1 = self.x(across[0]), self.x(across[1])
+        y0, y1 = self.y(up[0]), self.y(up[1])
+        box = {"x": x0 + 0.4, "y": y1, "width": max(x1 - x0 - 0.8, 0.5), "height": y0 - y1}
+        return {name: round(value, 2) for name, value in box.items()} | {"colour": colour}
+
+    def point(self, point: Point) -> dict[str, float]:
+        x, y, error = point
+        error = 0.0 if math.isnan(error) else error
+        ends = (self.y(min(max(value, self._y[0]), self._y[1])) for value in (y - error, y + error))
+        low, high = ends
+        return {"x": round(self.x(x), 1), "y": round(self.y(y), 1), "low": round(low, 1), "high": round(high, 1)}
+
+
+def _ticks(span: tuple[float, float], count: int) -> list[float]:
+    """Round numbers within a range, about `count` of them."""
+    low, high = span
+    raw = max(high - low, 1e-9) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+    return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def _number(value: float) -> str:
+    """At most four digits: 1,234, 12k, 3.4M, 0.25."""
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.3g}M"
+    if abs(value) >= 1e4:
+        return f"{value / 1e3:.3g}k"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+
+
+_TEMPLATES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+_PLOT = _TEMPLATES.from_string("""
+<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}" font-family="system-ui, sans-serif"
+ font-size="12" fill="#5c6a79">
+<text x="0" y="13" font-size="14" font-weight="600" fill="#1d2733">{{ title }}</text>
+{% for y, text in frame.y_ticks %}
+<line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ y }}" y2="{{ y }}" stroke="#e6eaee"/>
+<text x="{{ frame.left - 5 }}" y="{{ y + 4 }}" text-anchor="end">{{ text }}</text>
+{% endfor %}
+{% for x, text in frame.x_ticks %}
+<text x="{{ x }}" y="{{ frame.bottom + 15 }}" text-anchor="middle">{{ text }}</text>
+{% endfor %}
+<line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ frame.bottom }}" y2="{{ frame.bottom }}" stroke="#8a97a5"/>
+{% for bar in bars or [] %}
+<rect x="{{ bar.x }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ bar.height }}" fill="{{ bar.colour }}"/>
+{% endfor %}
+{% for line in lines or [] %}
+<polyline fill="none" stroke="{{ line.colour }}" stroke-width="1.8"
+ points="{% for p in line.points %}{{ p.x }},{{ p.y }} {% endfor %}"/>
+{% for p in line.points %}
+<line x1="{{ p.x }}" x2="{{ p.x }}" y1="{{ p.low }}" y2="{{ p.high }}" stroke="{{ line.colour }}"/>
+<circle cx="{{ p.x }}" cy="{{ p.y }}" r="2.6" fill="{{ line.colour }}"/>
+{% endfor %}
+{% endfor %}
+{% for entry in legend %}
+<rect x="{{ entry.x }}" y="{{ entry.y - 9 }}" width="10" height="10" fill="{{ entry.colour }}"/>
+<text x="{{ entry.x + 14 }}" y="{{ entry.y }}">{{ entry.name }}</text>
+{% endfor %}
+</svg>""")
+
+_BARS = _TEMPLATES.from_string("""
+<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}" font-family="system-ui, sans-serif"
+ font-size="12" fill="#1d2733">
+<text x="0" y="13" font-size="14" font-weight="600">{{ title }}</text>
+{% for row in rows %}
+<text x="{{ left - 6 }}" y="{{ row.y + 14 }}" text-anchor="end">{{ row.name }}</text>
+<rect x="{{ left }}" y="{{ row.y + 3 }}" width="{{ row.width }}" height="14" fill="{{ colour }}"/>
+<text x="{{ left + row.width + 5 }}" y="{{ row.y + 14 }}" fill="#5c6a79">{{ row.value }}</text>
+{% endfor %}
+</svg>""")

@@ -1,0 +1,192 @@
+"""Self-contained HTML pages from tables, charts and pictures: no script, no file besides; knows nothing else."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from pipelines.charts import Chart
+
+MEDIA = {b"\x89PNG": "png", b"RIFF": "webp", b"\xff\xd8\xff": "jpeg"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An encoded PNG, WebP or JPEG, shown `zoom` times its size in whole steps (never smaller than it is)."""
+
+    data: bytes
+    width_px: int
+    height_px: int
+    caption: str = ""
+    zoom: int = 1
+
+    def __post_init__(self) -> None:
+        if self.zoom < 1:
+            raise ValueError(f"zoom is {self.zoom}: use a whole number from 1")
+        if not any(self.data.startswith(magic) for magic in MEDIA):
+            raise ValueError(f"picture begins with {self.data[:4]!r}: encode it as PNG, WebP or JPEG")
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI."""
+        kind = next(name for magic, name in MEDIA.items() if self.data.startswith(magic))
+        return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+class Report:
+    """A page built part by part; `html()` is the whole. Every text is escaped."""
+
+    def __init__(self, title: str, subtitle: str = "") -> None:
+        self._title, self._subtitle = title, subtitle
+        self._parts: list[dict[str, Any]] = []
+
+    def section(self, title: str) -> None:
+        """Begin a section, named in the contents at the top."""
+        self._parts.append({"kind": "section", "title": title, "id": f"part-{len(self._parts)}"})
+
+    def heading(self, title: str) -> None:
+        """A heading within a section."""
+        self._parts.append({"kind": "heading", "title": title})
+
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        self._parts.append({"kind": "text", "text": text})
+
+    def totals(self, totals: Mapping[str, Any]) -> None:
+        """A few numbers that matter most, large, by name."""
+        self._parts.append({"kind": "totals", "totals": {name: shown(v) for name, v in totals.items()}})
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> None:
+        """A table; numbers stand to the right, with separators of thousands or three digits."""
+        cells = [[(shown(value), isinstance(value, int | float)) for value in row] for row in rows]
+        numeric = [any(row[i][1] for row in cells) for i in range(len(header))]
+        part = {"header": list(zip(header, numeric, strict=True)), "rows": cells, "caption": caption}
+        self._parts.append({"kind": "table"} | part)
+
+    def charts(self, charts: Sequence[Chart]) -> None:
+        """Charts side by side, as many as the window holds."""
+        self._parts.append({"kind": "charts", "charts": charts})
+
+    def pictures(self, pictures: Sequence[Picture]) -> None:
+        """Pictures side by side at their own size; one wider than the window can be moved sideways."""
+        self._parts.append({"kind": "pictures", "pictures": pictures})
+
+    def html(self) -> str:
+        """The page."""
+        return _PAGE.render(
+            title=self._title, subtitle=self._subtitle, parts=self._parts, style=Markup(_STYLE)
+        )
+
+
+def shown(value: Any) -> str:
+    """A value as read: 12,345 or 0.123, "" for none (nan), texts as they are."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return "" if value != value else f"{value:,.3f}"
+    return str(value)
+
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1d2733; --faint: #5c6a79; --rule: #dfe4ea; --ground: #f6f7f9; }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+header, section, nav { max-width: 1232px; margin: 0 auto; padding: 0 20px; }
+header { padding-top: 28px; }
+h1 { margin: 0; font-size: 28px; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin: 0 0 12px; font-size: 21px; }
+h3 { margin: 20px 0 8px; font-size: 16px; }
+p { max-width: 75ch; margin: 8px 0; overflow-wrap: anywhere; }
+header p { color: var(--faint); }
+nav { margin-top: 8px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
+a { color: #1f5fa8; }
+section { margin-top: 24px; padding: 20px; background: #fff; border: 1px solid var(--rule); border-radius: 8px; }
+section:last-child { margin-bottom: 40px; }
+.totals { display: flex; flex-wrap: wrap; gap: 12px 40px; margin: 0; }
+.totals dt { color: var(--faint); font-size: 14px; }
+.totals dd { margin: 0; font-size: 24px; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 15px; font-variant-numeric: tabular-nums; }
+caption { text-align: left; color: var(--faint); padding: 4px 0; }
+th, td { padding: 3px 16px 3px 0; text-align: left; border-bottom: 1px solid var(--rule); vertical-align: top;
+  overflow-wrap: anywhere; }
+th { font-weight: 600; white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 20px; }
+.pictures { display: flex; flex-wrap: wrap; gap: 16px; }
+figure { margin: 0; min-width: 0; max-width: 100%; }
+figure > svg { display: block; width: 100%; max-width: 560px; height: auto; }
+figcaption { color: var(--faint); font-size: 14px; line-height: 1.4; margin-top: 4px; overflow-wrap: anywhere; }
+.pictures figure { flex: 0 1 auto; width: min-content; }
+.pictures img { display: block; max-width: none; image-rendering: pixelated; }
+@media (max-width: 600px) {
+  header, nav { padding-left: 12px; padding-right: 12px; }
+  section { padding: 14px 12px; border-left: 0; border-right: 0; border-radius: 0; }
+  .totals { gap: 8px 28px; } .totals dd { font-size: 20px; }
+}
+"""
+
+_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>{{ style }}</style>
+</head>
+<body>
+<header><h1>{{ title }}</h1>{% if subtitle %}<p>{{ subtitle }}</p>{% endif %}</header>
+<nav>
+{% for part in parts if part.kind == "section" %}
+<a href="#{{ part.id }}">{{ part.title }}</a>
+{% endfor %}
+</nav>
+<main><section>
+{% for part in parts %}
+{% if part.kind == "section" %}
+</section>
+<section id="{{ part.id }}"><h2>{{ part.title }}</h2>
+{% elif part.kind == "heading" %}
+<h3>{{ part.title }}</h3>
+{% elif part.kind == "text" %}
+<p>{{ part.text }}</p>
+{% elif part.kind == "totals" %}
+<dl class="totals">
+{% for name, value in part.totals.items() %}
+<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
+{% endfor %}
+</dl>
+{% elif part.kind == "table" %}
+<div class="scroll"><table>
+{% if part.caption %}<caption>{{ part.caption }}</caption>{% endif %}
+<thead><tr>
+{% for name, numeric in part.header %}<th{% if numeric %} class="number"{% endif %}>{{ name }}</th>{% endfor %}
+</tr></thead>
+<tbody>
+{% for row in part.rows %}
+<tr>{% for text, numeric in row %}<td{% if numeric %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+{% elif part.kind == "charts" %}
+<div class="charts">
+{% for chart in part.charts %}
+<figure>{{ chart.svg }}<figcaption>{{ chart.caption }}</figcaption></figure>
+{% endfor %}
+</div>
+{% elif part.kind == "pictures" %}
+<div class="pictures">
+{% for picture in part.pictures %}
+<figure><div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
+ height="{{ picture.height_px * picture.zoom }}" alt="{{ picture.caption }}"></div>
+<figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
+</div>
+{% endif %}
+{% endfor %}
+</section></main>
+</body>
+</html>
+""")
