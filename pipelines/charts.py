@@ -26,11 +26,16 @@ class Chart:
 
 
 def histogram(
-    title: str, edges: Sequence[float], series: Mapping[str, Sequence[float]], *, caption: str = ""
+    title: str,
+    edges: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    *,
+    ticks: Mapping[float, str] | None = None,
+    caption: str = "",
 ) -> Chart:
-    """Stacked bars: counts (n,) of each series between edges (n + 1,)."""
+    """Stacked bars: counts (n,) of each series between edges (n + 1,). ticks: what is written where below."""
     totals = [sum(parts) for parts in zip(*series.values(), strict=True)]
-    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * 1.04))
+    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * 1.04), ticks)
     bars, base = [], [0.0] * len(totals)
     for colour, counts in zip(_colours(series), series.values(), strict=True):
         for i, count in enumerate(counts):
@@ -73,9 +78,7 @@ def _colours(series: Mapping[str, Any]) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(len(series))]
 
 
-def _chart(
-    title: str, caption: str, frame: "_Frame", series: Mapping[str, Any], **drawn: Any
-) -> Chart:
+def _chart(title: str, caption: str, frame: "_Frame", series: Mapping[str, Any], **drawn: Any) -> Chart:
     legend = _legend(series) if len(series) > 1 else []
     height = max([frame.bottom + 18, *(entry["y"] for entry in legend)]) + 8
     svg = _PLOT.render(title=title, frame=frame, legend=legend, width=WIDTH, height=height, **drawn)
@@ -97,10 +100,16 @@ def _legend(names: Mapping[str, Any]) -> list[dict[str, Any]]:
 class _Frame:
     """Maps values to the drawing's units and knows its ticks."""
 
-    def __init__(self, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        x_range: tuple[float, float],
+        y_range: tuple[float, float],
+        x_ticks: Mapping[float, str] | None = None,
+    ) -> None:
         self._x, self._y = x_range, y_range
         self.left, self.right, self.bottom = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM
-        self.x_ticks = [(round(self.x(value), 1), _number(value)) for value in _ticks(x_range, 6)]
+        names = x_ticks or {value: _number(value) for value in _ticks(x_range, 6)}
+        self.x_ticks = [(round(self.x(value), 1), name) for value, name in names.items()]
         self.y_ticks = [(round(self.y(value), 1), _number(value)) for value in _ticks(y_range, 5)]
 
     def x(self, value: float) -> float:
@@ -122,7 +131,12 @@ class _Frame:
         error = 0.0 if math.isnan(error) else error
         ends = (self.y(min(max(value, self._y[0]), self._y[1])) for value in (y - error, y + error))
         low, high = ends
-        return {"x": round(self.x(x), 1), "y": round(self.y(y), 1), "low": round(low, 1), "high": round(high, 1)}
+        return {
+            "x": round(self.x(x), 1),
+            "y": round(self.y(y), 1),
+            "low": round(low, 1),
+            "high": round(high, 1),
+        }
 
 
 def _ticks(span: tuple[float, float], count: int) -> list[float]:
@@ -146,8 +160,8 @@ def _number(value: float) -> str:
 _TEMPLATES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 _PLOT = _TEMPLATES.from_string("""
-<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}" font-family="system-ui, sans-serif"
- font-size="12" fill="#5c6a79">
+<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}"
+ font-family="system-ui, sans-serif" font-size="12" fill="#5c6a79">
 <text x="0" y="13" font-size="14" font-weight="600" fill="#1d2733">{{ title }}</text>
 {% for y, text in frame.y_ticks %}
 <line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ y }}" y2="{{ y }}" stroke="#e6eaee"/>
@@ -156,9 +170,11 @@ _PLOT = _TEMPLATES.from_string("""
 {% for x, text in frame.x_ticks %}
 <text x="{{ x }}" y="{{ frame.bottom + 15 }}" text-anchor="middle">{{ text }}</text>
 {% endfor %}
-<line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ frame.bottom }}" y2="{{ frame.bottom }}" stroke="#8a97a5"/>
+<line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ frame.bottom }}" y2="{{ frame.bottom }}"
+ stroke="#8a97a5"/>
 {% for bar in bars or [] %}
-<rect x="{{ bar.x }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ bar.height }}" fill="{{ bar.colour }}"/>
+<rect x="{{ bar.x }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ bar.height }}"
+ fill="{{ bar.colour }}"/>
 {% endfor %}
 {% for line in lines or [] %}
 <polyline fill="none" stroke="{{ line.colour }}" stroke-width="1.8"
@@ -175,8 +191,8 @@ _PLOT = _TEMPLATES.from_string("""
 </svg>""")
 
 _BARS = _TEMPLATES.from_string("""
-<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}" font-family="system-ui, sans-serif"
- font-size="12" fill="#1d2733">
+<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}"
+ font-family="system-ui, sans-serif" font-size="12" fill="#1d2733">
 <text x="0" y="13" font-size="14" font-weight="600">{{ title }}</text>
 {% for row in rows %}
 <text x="{{ left - 6 }}" y="{{ row.y + 14 }}" text-anchor="end">{{ row.name }}</text>

@@ -1,7 +1,7 @@
 """The report of a rendered dataset: what is in it, how it looks, and how well it is read back."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import INSTALL, engine_version, is_installed
-from pipelines.charts import Chart, bars, curves, histogram
+from pipelines.charts import Chart, Point, bars, curves, histogram
 from pipelines.report import Picture, Report
+from pipelines.roundtrip import Cell, round_trip
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows, spread
-from pipelines.tallies import CHARS_EDGES, MEASURES, Tally, gb2312_coverage, quantiles
+from pipelines.tallies import CHARS_EDGES, CHARS_TICKS, MEASURES, Tally, gb2312_coverage, quantiles
 
 REPORT_FILE = "report.html"
-PICTURE_PX, EXCERPT_PX, EXCERPT_HIGH_PX, ZOOM = 512, 120, 40, 3
+PICTURE_PX, EXCERPT_PX, ZOOM = 512, (170, 40), 3
+MIN_CHARS = 8  # of a line worth enlarging
 MAX_CANDIDATES = 4000
 MAX_LISTED = 40
 KEYS = ("band", "language", "layout", "source")
@@ -31,7 +33,10 @@ def inspect(url: str, num_images: int = 4, num_ocr_images: int = 100) -> str:
     """
     folder = Folder(url)
     rows, counts = Rows(folder), sum_counts(folder)
-    report = Report(url.rstrip("/").rpartition("/")[2], f"{len(rows):,} images rendered by Smallprint")
+    name = next(rows.take([0], ["id"]))["id"].rpartition("/")[0]
+    report = Report(
+        url.rstrip("/").rpartition("/")[2], f"{name}: {len(rows):,} images rendered by Smallprint"
+    )
     tally, keys = _gather(rows)
     _overview(report, counts, tally)
     _sheets(report, rows, choose(keys, num_images))
@@ -59,7 +64,9 @@ def choose(keys: Mapping[int, Mapping[str, str]], count: int) -> dict[str, list[
     """Up to `count` rows of each band, smallest first: each next one has the language, then the layout, then
     the photo seen least so far."""
     chosen: dict[str, list[int]] = {}
-    for band in sorted({key["band"] for key in keys.values()}, key=lambda band: float(band.partition("-")[0])):
+    for band in sorted(
+        {key["band"] for key in keys.values()}, key=lambda band: float(band.partition("-")[0])
+    ):
         left = [number for number, key in keys.items() if key["band"] == band]
         seen: Counter[str] = Counter()
         chosen[band] = []
@@ -105,27 +112,21 @@ def _sheets(report: Report, rows: Rows, chosen: Mapping[str, Sequence[int]]) -> 
     )
     for band, numbers in chosen.items():
         report.heading(f"Band {band} px")
-        shown = [_pictures(row) for row in rows.take(numbers, ("id", "image", "lines", *KEYS))]
-        report.pictures([picture for picture, _ in shown])
-        report.pictures([excerpt for _, excerpt in shown])
+        report.pictures(_pictures(row) for row in rows.take(numbers, ("id", "image", "lines", *KEYS)))
 
 
 def _pictures(row: dict[str, Any]) -> tuple[Picture, Picture]:
-    """A row's picture, and an enlarged part of its middle line."""
-    rgb, lines = decode(row["image"]["bytes"]), row["lines"]
-    line = sorted(lines, key=lambda line: (len(line["text"]) >= 8, line["role"] == "body"))[-1 - len(lines) // 4]
+    """A row's picture, and an enlarged part of a line in the middle."""
+    rgb = decode(row["image"]["bytes"])
+    lines = [line for line in row["lines"] if len(line["text"]) >= MIN_CHARS] or row["lines"]
+    line = lines[len(lines) // 2]
     corner = np.min(line["quad_px"], axis=0)
-    source = row["source"] or "plain ground"
     picture = _cut(rgb, corner - PICTURE_PX // 2, (PICTURE_PX, PICTURE_PX))
-    excerpt = _cut(rgb, corner - 4, (EXCERPT_PX, EXCERPT_HIGH_PX))
-    number = row["id"].rpartition("/")[2]
-    return (
-        _picture(picture, f"#{number}: {row['language']}, {row['layout']}, {source}"),
-        _picture(
-            excerpt,
-            f"#{number}: {line['size_px']:.1f} px, {line['face']}, {line['style']}, contrast {line['contrast']:.1f}",
-            ZOOM,
-        ),
+    excerpt = _cut(rgb, corner - 4, EXCERPT_PX)
+    number, source = row["id"].rpartition("/")[2], row["source"] or "plain ground"
+    about = f"{line['size_px']:.1f} px, {line['face']}, {line['style']}, contrast {line['contrast']:.1f}"
+    return _picture(picture, f"#{number}: {row['language']}, {row['layout']}, {source}"), _picture(
+        excerpt, about, ZOOM
     )
 
 
@@ -149,19 +150,17 @@ def _distributions(report: Report, counts: Counter[str], tally: Tally) -> None:
         series = dict(sorted(tally.bins[measure.column].items()))
         low, middle, high = quantiles(sum(series.values()), measure.edges, (0.05, 0.5, 0.95))  # type: ignore[arg-type]
         caption = f"Lines by language; 5% lie below {low:.3g}, half below {middle:.3g}, 95% below {high:.3g}."
-        charts.append(_histogram(measure.title, measure.edges, series, caption))
-    chars = dict(sorted(tally.chars.items()))
-    caption = "Images by language, in powers of two: at 10 are those of 1,024 to 2,047 characters."
-    charts.append(_histogram("Characters per image, log2", CHARS_EDGES, chars, caption))
+        charts.append(histogram(measure.title, measure.edges.tolist(), _plain(series), caption=caption))
+    chars = _plain(dict(sorted(tally.chars.items())))
+    edges = CHARS_EDGES.tolist()
+    caption = "Images by language."
+    charts.append(histogram("Characters per image", edges, chars, ticks=CHARS_TICKS, caption=caption))
     report.charts(charts)
     report.charts(list(_named(counts, tally)))
 
 
-def _histogram(
-    title: str, edges: NDArray[Any], series: Mapping[str, NDArray[np.int64]], caption: str
-) -> Chart:
-    plain = {name: values.tolist() for name, values in series.items()}
-    return histogram(title, edges.tolist(), plain, caption=caption)
+def _plain(series: Mapping[str, NDArray[np.int64]]) -> dict[str, list[float]]:
+    return {name: values.tolist() for name, values in series.items()}
 
 
 def _named(counts: Counter[str], tally: Tally) -> Iterator[Chart]:
@@ -178,7 +177,10 @@ def _named(counts: Counter[str], tally: Tally) -> Iterator[Chart]:
 def _characters(report: Report, characters: Counter[str]) -> None:
     report.section("Characters")
     levels = gb2312_coverage(characters)
-    rows = [[f"GB2312 level {v.level}", v.num_characters - len(v.missing), v.num_characters, v.share] for v in levels]
+    rows = [
+        [f"GB2312 level {v.level}", v.num_characters - len(v.missing), v.num_characters, v.share]
+        for v in levels
+    ]
     report.table(["characters of", "occur", "of", "share"], rows)
     for level in levels:
         if level.missing and level.share > 0.5:
@@ -186,9 +188,9 @@ def _characters(report: Report, characters: Counter[str]) -> None:
             report.text(f"Not yet seen of level {level.level}: {level.missing[: 2 * MAX_LISTED]}{more}")
     ranked = [(char, n) for char, n in characters.most_common() if not char.isspace()]
     report.heading("Most frequent")
-    report.text("  ".join(f"{char} {n:,}" for char, n in ranked[:MAX_LISTED]))
+    report.chips(dict(ranked[:MAX_LISTED]))
     report.heading("Least frequent")
-    report.text("  ".join(f"{char} {n:,}" for char, n in ranked[-MAX_LISTED:]))
+    report.chips(dict(ranked[-MAX_LISTED:]))
 
 
 def _losses(report: Report, folder: Folder, counts: Counter[str]) -> None:
@@ -215,25 +217,31 @@ def _round_trip(report: Report, url: str, num_images: int) -> None:
     if not is_installed():
         report.text(f"No OCR engine is installed. To have lines read back: {INSTALL}")
         return
-    from pipelines.roundtrip import round_trip
-
     cells = round_trip(url, num_images)
     report.text(
-        f"{sum(cell.num_lines for cell in cells):,} lines of {num_images} images, cut by their labels, read by "
-        f"{engine_version()}. Character accuracy is 1 - normalised edit distance, spaces and the width of signs "
-        "left aside; ± one standard error, the lines of an image counted as one draw. px is the em rounded down."
+        f"{sum(cell.num_lines for cell in cells):,} lines, cut from up to {num_images} images by their labels, "
+        f"read by {engine_version()}. Character accuracy is 1 - normalised edit distance, spaces and the width "
+        "of signs left aside; ± one standard error, the lines of an image counted as one draw. The em is "
+        "rounded down."
     )
-    by_series: dict[str, dict[int, Any]] = {}
+    report.charts([_accuracy_curves(ground, cells) for ground in sorted({cell.ground for cell in cells})])
+    by_px: dict[int, dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
-        by_series.setdefault(f"{cell.language} {cell.ground}", {})[cell.px] = cell
-    points = {name: [(c.px, c.accuracy, c.stderr) for c in row.values()] for name, row in by_series.items()}
-    report.charts([curves("Character accuracy by em, px", points)])
-    sizes = sorted({cell.px for cell in cells})
-    rows = [[str(px), *(_cell_text(row.get(px)) for row in by_series.values())] for px in sizes]
-    report.table(["px", *(f"{name}" for name in by_series)], rows, "accuracy ± standard error (lines)")
+        by_px[cell.px][f"{cell.language}, {cell.ground}"] = cell
+    names = list(dict.fromkeys(f"{cell.language}, {cell.ground}" for cell in cells))
+    rows = [[f"{px} px", *(_cell_text(by_px[px].get(name)) for name in names)] for px in sorted(by_px)]
+    report.table(["em", *names], rows, "accuracy ± standard error (lines)")
 
 
-def _cell_text(cell: Any) -> str:
+def _accuracy_curves(ground: str, cells: Sequence[Cell]) -> Chart:
+    series: dict[str, list[Point]] = defaultdict(list)
+    for cell in cells:
+        if cell.ground == ground:
+            series[cell.language].append((cell.px, cell.accuracy, cell.stderr))
+    return curves(f"Character accuracy by em, px ({ground})", series)
+
+
+def _cell_text(cell: Cell | None) -> str:
     if cell is None:
         return ""
     error = "" if np.isnan(cell.stderr) else f" ± {cell.stderr:.3f}"

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages from tables, charts and pictures: no script, no file besides; knows nothing else."""
+"""Self-contained HTML pages of tables, charts and pictures, without scripts; knows nothing else."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,9 +70,16 @@ class Report:
         """Charts side by side, as many as the window holds."""
         self._parts.append({"kind": "charts", "charts": charts})
 
-    def pictures(self, pictures: Sequence[Picture]) -> None:
-        """Pictures side by side at their own size; one wider than the window can be moved sideways."""
-        self._parts.append({"kind": "pictures", "pictures": pictures})
+    def chips(self, counts: Mapping[str, int]) -> None:
+        """Many short names, each with its count."""
+        self._parts.append({"kind": "chips", "counts": {name: shown(n) for name, n in counts.items()}})
+
+    def pictures(self, groups: Iterable[Sequence[Picture]]) -> None:
+        """Pictures at their own size, those of a group one below the other, the groups side by side.
+
+        One wider than the window can be moved sideways.
+        """
+        self._parts.append({"kind": "pictures", "groups": list(groups)})
 
     def html(self) -> str:
         """The page."""
@@ -98,12 +105,14 @@ header, section, nav { max-width: 1232px; margin: 0 auto; padding: 0 20px; }
 header { padding-top: 28px; }
 h1 { margin: 0; font-size: 28px; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { margin: 0 0 12px; font-size: 21px; }
-h3 { margin: 20px 0 8px; font-size: 16px; }
+section > h3 { margin: 24px 0 8px; font-size: 16px; }
 p { max-width: 75ch; margin: 8px 0; overflow-wrap: anywhere; }
 header p { color: var(--faint); }
 nav { margin-top: 8px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
 a { color: #1f5fa8; }
-section { margin-top: 24px; padding: 20px; background: #fff; border: 1px solid var(--rule); border-radius: 8px; }
+section { margin-top: 24px; padding: 20px; background: #fff;
+  border: 1px solid var(--rule); border-radius: 8px; }
+section > * + * { margin-top: 12px; }
 section:last-child { margin-bottom: 40px; }
 .totals { display: flex; flex-wrap: wrap; gap: 12px 40px; margin: 0; }
 .totals dt { color: var(--faint); font-size: 14px; }
@@ -116,11 +125,16 @@ th, td { padding: 3px 16px 3px 0; text-align: left; border-bottom: 1px solid var
 th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 20px; }
-.pictures { display: flex; flex-wrap: wrap; gap: 16px; }
-figure { margin: 0; min-width: 0; max-width: 100%; }
+.pictures { display: flex; flex-wrap: wrap; gap: 24px 16px; }
+.pictures > div { width: min-content; min-width: 0; max-width: 100%; }
+figure { margin: 0 0 8px; max-width: 100%; }
 figure > svg { display: block; width: 100%; max-width: 560px; height: auto; }
-figcaption { color: var(--faint); font-size: 14px; line-height: 1.4; margin-top: 4px; overflow-wrap: anywhere; }
-.pictures figure { flex: 0 1 auto; width: min-content; }
+figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; line-height: 1.4; overflow-wrap: anywhere; }
+.chips { display: flex; flex-wrap: wrap; gap: 6px; }
+.chips span { min-width: 48px; padding: 2px 6px; text-align: center;
+  border: 1px solid var(--rule); border-radius: 6px; }
+.chips b { display: block; font-weight: 400; font-size: 20px; line-height: 1.3; }
+.chips small { color: var(--faint); font-variant-numeric: tabular-nums; }
 .pictures img { display: block; max-width: none; image-rendering: pixelated; }
 @media (max-width: 600px) {
   header, nav { padding-left: 12px; padding-right: 12px; }
@@ -163,11 +177,17 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <div class="scroll"><table>
 {% if part.caption %}<caption>{{ part.caption }}</caption>{% endif %}
 <thead><tr>
-{% for name, numeric in part.header %}<th{% if numeric %} class="number"{% endif %}>{{ name }}</th>{% endfor %}
+{% for name, numeric in part.header %}
+<th{% if numeric %} class="number"{% endif %}>{{ name }}</th>
+{% endfor %}
 </tr></thead>
 <tbody>
 {% for row in part.rows %}
-<tr>{% for text, numeric in row %}<td{% if numeric %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
+<tr>
+{% for text, numeric in row %}
+<td{% if numeric %} class="number"{% endif %}>{{ text }}</td>
+{% endfor %}
+</tr>
 {% endfor %}
 </tbody></table></div>
 {% elif part.kind == "charts" %}
@@ -178,10 +198,20 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 </div>
 {% elif part.kind == "pictures" %}
 <div class="pictures">
-{% for picture in part.pictures %}
+{% for group in part.groups %}
+<div>
+{% for picture in group %}
 <figure><div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
  height="{{ picture.height_px * picture.zoom }}" alt="{{ picture.caption }}"></div>
 <figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
+</div>
+{% endfor %}
+</div>
+{% elif part.kind == "chips" %}
+<div class="chips">
+{% for name, count in part.counts.items() %}
+<span><b lang="zh">{{ name }}</b><small>{{ count }}</small></span>
 {% endfor %}
 </div>
 {% endif %}

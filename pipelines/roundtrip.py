@@ -1,4 +1,4 @@
-"""An OCR round trip: lines cut by their labels from a dataset's images, read, and compared with their text."""
+"""An OCR round trip: lines cut by their labels from a dataset's images, read, compared with their text."""
 
 import unicodedata
 from collections import defaultdict
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from curate.ocr import OcrEngine, RapidOcr
 from pipelines.crops import cut, is_vertical
@@ -37,7 +36,7 @@ class Cell:
 
 
 def round_trip(
-    folder: str, num_images: int = 100, *, lines_per_image: int = 12, engine: OcrEngine | None = None
+    folder: str, num_images: int = 100, *, lines_per_image: int = 4, engine: OcrEngine | None = None
 ) -> list[Cell]:
     """Read lines of images spread evenly over a dataset; the cells in order of language, ground and size.
 
@@ -67,6 +66,8 @@ def _scores(row: dict[str, Any], num_lines: int, engine: OcrEngine) -> Iterator[
 
 def similarity(text: str, reading: str) -> float:
     """1 - normalised edit distance, 0 to 1; spaces and the width of signs (， or ,) do not count."""
+    from rapidfuzz.distance import Levenshtein  # comes with the OCR engine
+
     return float(Levenshtein.normalized_similarity(_plain(text), _plain(reading)))
 
 

@@ -13,7 +13,6 @@ from render.writers.words import standard_characters
 
 NUM_LEVEL_1 = 3755  # characters of GB2312 level 1; it precedes level 2
 NAMED = ("face", "language", "role", "style")
-PER_IMAGE = "characters per image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +32,15 @@ class Measure:
 
 
 MEASURES = (
-    Measure(title="Em size, px", column="size_px", low=4, high=40, num_bins=36),
-    Measure(title="Ink height, px", column="ink_px", low=0, high=40, num_bins=40),
-    Measure(title="Height of x or of a Han face, px", column="x_height_px", low=0, high=24, num_bins=48),
+    Measure(title="Em size, px", column="size_px", low=4, high=24, num_bins=40),
+    Measure(title="Ink height, px", column="ink_px", low=0, high=28, num_bins=56),
+    Measure(title="Height of x or of a Han face, px", column="x_height_px", low=0, high=20, num_bins=40),
     Measure(title="Contrast, WCAG 2 ratio", column="contrast", low=1, high=21, num_bins=40),
     Measure(title="Ink density, share of the box", column="ink_density", low=0, high=0.6, num_bins=30),
     Measure(title="Ground deviation, luma 0 to 255", column="ground_std", low=0, high=100, num_bins=25),
 )
-CHARS_EDGES = np.arange(2, 18)  # powers of two
+CHARS_EDGES = np.arange(2.0, 17.5, 0.5)  # binary logarithms
+CHARS_TICKS = {float(power): f"{2**power:,}" for power in range(2, 18, 3)}
 
 
 class Tally:

@@ -24,7 +24,7 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
     gap = 0.0 if kind == "grid" else 1.5 * sheet.em
     places = [cell for row in box.top(num_rows * pitch).rows(num_rows, 0.0) for cell in row.columns(num_columns, gap)]
     fields = _fields(sheet, style, len(places))
-    wide = min(float(widths_of(sheet.page, [label for label, _ in fields], style).max()), 0.45 * places[0].width)
+    wide = min(float(widths_of([label for label, _ in fields], style).max()), 0.45 * places[0].width)
     texts, frames = [], []
     for place, field in zip(places, fields, strict=False):
         label, value = _parts(place, wide, style)

@@ -37,7 +37,7 @@ def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style:
     """Set items in columns, each behind its marker. A negative gap: as much as fills the first column, up to 3.5 em."""
     levels = _levels(sheet, len(texts), columns[0].width > 14 * sheet.em)
     markers = _markers(sheet, style, levels)
-    hang = float(widths_of(sheet.page, sorted(set(markers[:9])), style).max())
+    hang = float(widths_of(sorted(set(markers[:9])), style).max())
     step = hang + sheet.uniform(0.3, 1.5) * sheet.em
     style = replace(style, indent=-round(hang / style.size_px, 3))
     items = [(m + text, hang + n * step) for m, text, n in zip(markers, texts, levels, strict=True)]

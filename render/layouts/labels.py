@@ -31,7 +31,7 @@ def labels(page: Page, rng: np.random.Generator) -> Draft:
 def _turned_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
     style = sheet.style(sheet.draws.pick((sheet.page.body, sheet.page.display)), 1.0, "label", 1.3)
     texts = _texts(sheet, style, sheet.draws.between(2, 10))
-    for text, width in zip(texts, widths_of(sheet.page, texts, style).tolist(), strict=True):
+    for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
         angle = sheet.draws.pick((sheet.uniform(-30, 30), sheet.uniform(-30, 30), 90.0, -90.0))
         size = (width, style.size_px)
         wide, high = extent(*size, angle)
@@ -45,7 +45,7 @@ def _large_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
     style = replace(sheet.heading(), role="label", wrap=False, tracking=sheet.draws.pick((0.0, 0.0, 0.15, 0.4)))
     texts = _texts(sheet, style, sheet.draws.between(2, 7))
     places, kept = [], []
-    for text, width in zip(texts, widths_of(sheet.page, texts, style).tolist(), strict=True):
+    for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
         pad = 0.4 * style.size_px
         place = free_place(sheet, area, (width + 2 * pad, style.size_px + 2 * pad), taken)
         if place:
@@ -65,7 +65,7 @@ def _upright_labels(sheet: Sheet, area: Box, taken: list[Box], mark: str) -> Non
     texts = _texts(sheet, style, num)
     kept, places = [], []
     x, y = area.x + looseness * em * draws.fraction(), area.y + 0.4 * em
-    for text, width in zip(texts, widths_of(sheet.page, texts, style).tolist(), strict=True):
+    for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
         if x + width + em > area.right:
             x, y = area.x + looseness * em * draws.fraction() + 0.5 * em, y + row_height
         room = row_height - 1.6 * style.size_px

@@ -29,7 +29,7 @@ def line(page: Page, rng: np.random.Generator) -> Draft:
 def _set_line(sheet: Sheet, area: Box, style: TextStyle, taken: list[Box]) -> None:
     em = sheet.em
     texts = several(sheet, style, 1, _maker(sheet, style, area.width)) or ["1"]
-    width = min(float(widths_of(sheet.page, texts, style)[0]), area.width)
+    width = min(float(widths_of(texts, style)[0]), area.width)
     angle = sheet.uniform(-15, 15) if sheet.draws.chance(0.25) else 0.0
     wide, high = extent(width, style.size_px, angle)
     if wide > area.width - em or high > area.height - em:

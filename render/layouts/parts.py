@@ -53,7 +53,7 @@ def in_row(sheet: Sheet, texts: Sequence[str], box: Box, style: TextStyle, gap_p
 
     The style's align says where the row stands; "justify" spreads it from edge to edge.
     """
-    widths = widths_of(sheet.page, texts, style) + 0.02
+    widths = widths_of(texts, style) + 0.02
     num = int(np.searchsorted(np.cumsum(widths + gap_px) - gap_px, box.width, side="right"))
     if not num:
         return []

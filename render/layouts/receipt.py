@@ -87,8 +87,8 @@ def _rows(sheet: Sheet, box: Box, style: TextStyle, named: list[tuple[str, float
     rows = [(name, f"{amount:,.2f}") for name, amount in named[: style.num_lines(box.height)]]
     if not rows:
         return box
-    widths = widths_of(sheet.page, [text for row in rows for text in row], style).reshape(-1, 2)
-    dot = float(widths_of(sheet.page, ["...................."], style)[0]) / 20
+    widths = widths_of([text for row in rows for text in row], style).reshape(-1, 2)
+    dot = float(widths_of(["...................."], style)[0]) / 20
     dotted = sheet.draws.chance(0.4)
     texts, frames = [], []
     for k, ((name, amount), (wide, right)) in enumerate(zip(rows, widths.tolist(), strict=True)):

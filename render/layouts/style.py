@@ -108,14 +108,18 @@ def ems_per_char(face: FontFace, language: str) -> float:
     return float(advances.sum()) / len(_SAMPLE) / outlines_of(face).units_per_em
 
 
-def widths_of(page: Page, texts: Sequence[str], style: TextStyle) -> NDArray[np.float64]:
-    """Advance in px of each text (n,) set on one line; texts must not be empty."""
-    widths = np.zeros(len(texts))
-    if texts:
-        frames = [(0.0, 0.0, _LONG_PX, _LONG_PX)] * len(texts)
-        done = typeset(style.block("\n".join(texts), frames, "each"), page.faces)
-        widths[done.lines[:, 3]] = done.ends - done.starts
-    return widths
+def widths_of(texts: Sequence[str], style: TextStyle) -> NDArray[np.float64]:
+    """Advance in px of each text (n,) set on one line."""
+    if not texts:
+        return np.zeros(0)
+    shaped = shaper_of(style.face).shape("\n".join(texts), style.language)
+    ends = np.cumsum([len(text) + 1 for text in texts])
+    advances = np.bincount(shaped.clusters, shaped.advances, ends[-1]) * (
+        style.size_px / outlines_of(style.face).units_per_em
+    )
+    advances[advances > 0] += style.tracking * style.size_px
+    advances[ends - 1] = 0.0  # newlines
+    return np.asarray(np.add.reduceat(advances, ends - [len(text) + 1 for text in texts]))
 
 
 def line_counts(page: Page, texts: Sequence[str], boxes: Sequence[Box], style: TextStyle) -> NDArray[np.int64]:

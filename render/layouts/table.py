@@ -60,7 +60,7 @@ def _set_grid(sheet: Sheet, box: Box) -> None:
     if num_rows < 1:
         pitch, num_rows = box.height / 2, int(box.height >= 2 * sheet.em)
     header, cells, numeric = _content(sheet, (head, body), num_rows, num_columns)
-    header_widths, widths = widths_of(sheet.page, header, head), widths_of(sheet.page, cells, body)
+    header_widths, widths = widths_of(header, head), widths_of(cells, body)
     widths = widths.reshape(num_rows, num_columns)
     grid = _fitted(sheet, box, np.maximum(header_widths, widths.max(axis=0, initial=0)), (pitch, num_rows))
     shift = np.where(numeric, 1.0, sheet.draws.pick((0.0, 0.0, 0.0, 0.5)))

@@ -42,7 +42,7 @@ def link_list(sheet: Sheet, box: Box, style: TextStyle, num: int, share: float =
     style = replace(style, wrap=False)
     num = min(num, style.num_lines(box.height))
     texts = phrases(sheet, style, num, min(40, style.num_chars(0.9 * box.width)))
-    widths = np.minimum(widths_of(sheet.page, texts, style) + 0.02, box.width).tolist()
+    widths = np.minimum(widths_of(texts, style) + 0.02, box.width).tolist()
     places = [Box(box.x, box.y + k * style.pitch_px, w, style.size_px + 0.01) for k, w in enumerate(widths)]
     sheet.cells(texts, [place.frame for place in places], style)
     underline(sheet, [place for place in places if sheet.draws.chance(share)])

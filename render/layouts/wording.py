@@ -1,5 +1,6 @@
 """Texts for a sheet: as much as a measure holds, and only what the style's face draws."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from render.layouts.box import Box
@@ -7,19 +8,21 @@ from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
 from render.page import coverage_of
 
-_CLOSERS = " ”’\"')）」』】〉》"
-_STOPS = (". ", "。", "! ", "? ", "！", "？")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"”’)\]]* |[。！？…]+[”’」』）】》]*")
 
 
-def running(sheet: Sheet, style: TextStyle, boxes: Sequence[Box], mean_chars: int = 0) -> str:
-    """Paragraphs that fill the boxes. mean_chars: of a paragraph; by chance unless given."""
-    mean = mean_chars or sheet.draws.between(150, 700) // (1 if style.language == "en" else 2)
-    wanted, paragraphs = style.chars_in(boxes), []
-    while wanted > 0:
-        num = min(wanted, int(mean * sheet.uniform(0.5, 1.5)) + 20)
-        paragraphs.append(one_paragraph(sheet, style, num))
-        wanted -= max(len(paragraphs[-1]), 1)
-    return "\n".join(filter(None, paragraphs))
+def running(sheet: Sheet, style: TextStyle, boxes: Sequence[Box]) -> str:
+    """Paragraphs that fill the boxes: one long text, parted at ends of sentences."""
+    mean = sheet.draws.between(150, 700) // (1 if style.language == "en" else 2)
+    text = one_paragraph(sheet, style, style.chars_in(boxes))
+    parts, start = [], 0
+    while len(text) - start > mean:
+        end = _SENTENCE_END.search(text, start + int(mean * sheet.uniform(0.3, 1.5)))
+        if end is None or len(text) - end.end() < 20:
+            break
+        parts.append(text[start : end.end()].rstrip())
+        start = end.end()
+    return "\n".join([*parts, text[start:]])
 
 
 def one_paragraph(sheet: Sheet, style: TextStyle, num_chars: int) -> str:
@@ -31,9 +34,9 @@ def one_paragraph(sheet: Sheet, style: TextStyle, num_chars: int) -> str:
 def sentences(sheet: Sheet, style: TextStyle, num_chars: int) -> list[str]:
     """The sentences of a paragraph, one by one."""
     text = one_paragraph(sheet, style, num_chars)
-    for stop in _STOPS:
-        text = text.replace(stop, stop.strip() + "\n")
-    return [line.lstrip(_CLOSERS) for line in text.split("\n") if len(line) > 5] or [text]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    parts = [text[i:j].strip() for i, j in zip([0, *ends], [*ends, len(text)], strict=True)]
+    return [part for part in parts if len(part) > 5] or [text]
 
 
 def title(sheet: Sheet, style: TextStyle, width_px: float, num_lines: int = 1, capitals: bool = False) -> str:
