@@ -16,7 +16,11 @@ BIN := $(VENV)/bin
 SUITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITS)' >/dev/null 2>&1 && echo $$p && break; done)
-INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt
+INSTALL = $(BIN)/python -m pip install -qq --no-compile --constraint constraints.txt
+
+# Python compiles a module when it is first imported: faster than compiling all of them while installing, as long
+# as it may keep the result.
+export PYTHONDONTWRITEBYTECODE :=
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -52,7 +56,7 @@ $(FOR_DEMO): | $(BIN)/pip
 	@touch $@
 
 $(FOR_TEST): | $(BIN)/pip
-	@echo 'Installing everything the tests need into $(VENV): about two minutes.'
+	@echo 'Installing everything the tests need into $(VENV): a minute or two.'
 	$(INSTALL) --editable '.[ocr,train,s3,dev]'
 	@touch $@ $(FOR_DEMO)
 

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 COLOURS = ("#2a6fb0", "#d2691e", "#2f8f5b", "#8456a8", "#a33b53", "#5f6b76")
 WIDTH, HEIGHT = 400, 240
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 26, 40  # around the plot
-BAR_HEIGHT, NAME_WIDTH = 20, 180
+LEFT, RIGHT, TOP, BOTTOM = 48, 16, 26, 40  # around the plot
+BAR_HEIGHT, NAME_WIDTH, MAX_NAME = 20, 190, 27
 LEGEND_HEIGHT = 18
 
 Point = tuple[float, float, float]  # x, y, standard error (nan: unknown)
@@ -66,12 +66,16 @@ def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart
     """A level bar and its number for each name, in the order given."""
     scale = (WIDTH - NAME_WIDTH - 64) / max([*values.values(), 1e-9])
     rows = [
-        {"name": name, "y": TOP + i * BAR_HEIGHT, "width": round(value * scale, 1), "value": _number(value)}
+        {"name": _short(name), "y": TOP + i * BAR_HEIGHT, "width": round(value * scale, 1), "value": _number(value)}
         for i, (name, value) in enumerate(values.items())
     ]
     height = TOP + len(rows) * BAR_HEIGHT + 4
     svg = _BARS.render(title=title, rows=rows, width=WIDTH, height=height, left=NAME_WIDTH, colour=COLOURS[0])
     return Chart(svg=Markup(svg), caption=caption)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def _colours(series: Mapping[str, Any]) -> list[str]:

@@ -219,10 +219,10 @@ def _round_trip(report: Report, url: str, num_images: int) -> None:
         return
     cells = round_trip(url, num_images)
     report.text(
-        f"{sum(cell.num_lines for cell in cells):,} lines, cut from up to {num_images} images by their labels, "
-        f"read by {engine_version()}. Character accuracy is 1 - normalised edit distance, spaces and the width "
-        "of signs left aside; ± one standard error, the lines of an image counted as one draw. The em is "
-        "rounded down."
+        f"{sum(cell.num_lines for cell in cells):,} lines of up to {num_images} images, cut by their labels, "
+        f"read by {engine_version()}. Character accuracy is 1 - normalised edit distance; spaces and the "
+        "width of signs do not count. ± is one standard error, the lines of an image counted as one draw. "
+        "The em is rounded down."
     )
     report.charts([_accuracy_curves(ground, cells) for ground in sorted({cell.ground for cell in cells})])
     by_px: dict[int, dict[str, Cell]] = defaultdict(dict)

@@ -40,7 +40,7 @@ class RenderJob:
         check_faces(self.faces, identity)
         self._sampler = Sampler(settings.recipe, self.faces, open_writer(inputs.corpus))
         self._plan = Plan(settings.recipe, inputs.seed)
-        self._index = PhotoIndex.load(photo_index) if photo_index else None
+        self._index = PhotoIndex.load(photo_index, inputs.split) if photo_index else None
         self._reader = PhotoReader(self._index) if self._index else None
         self._order = PhotoOrder(self._index, inputs.seed) if self._index else None
         self._style = lru_cache(maxsize=64)(self._draw_style)

@@ -129,7 +129,7 @@ th { font-weight: 600; white-space: nowrap; }
 .pictures > div { width: min-content; min-width: 0; max-width: 100%; }
 figure { margin: 0 0 8px; max-width: 100%; }
 figure > svg { display: block; width: 100%; max-width: 560px; height: auto; }
-figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; line-height: 1.4; overflow-wrap: anywhere; }
+figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; overflow-wrap: anywhere; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; }
 .chips span { min-width: 48px; padding: 2px 6px; text-align: center;
   border: 1px solid var(--rule); border-radius: 6px; }

@@ -40,7 +40,7 @@ MEASURES = (
     Measure(title="Ground deviation, luma 0 to 255", column="ground_std", low=0, high=100, num_bins=25),
 )
 CHARS_EDGES = np.arange(2.0, 17.5, 0.5)  # binary logarithms
-CHARS_TICKS = {float(power): f"{2**power:,}" for power in range(2, 18, 3)}
+CHARS_TICKS = {float(power): f"{2**power:,}" for power in range(2, 18, 4)}
 
 
 class Tally:

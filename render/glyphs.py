@@ -57,10 +57,11 @@ class Masks:
         if len(self.index) < self.outlines.num_slots:
             missing = np.full((len(self.outlines.count) - len(self.index), self.index.shape[1]), -1, np.int32)
             self.index = np.concatenate([self.index, missing])
-        masks, px, py = _snap(slots, x, y, self.index, (self.phases_x, self.phases_y))
-        if masks.size and masks.min() < 0:
+        phases = self.phases_x, self.phases_y
+        masks, px, py, num_missing = _snap(slots, x, y, self.index, phases)
+        if num_missing:
             self._make(np.unique(-1 - masks[masks < 0]), slots, glyph_ids)
-            masks, px, py = _snap(slots, x, y, self.index, (self.phases_x, self.phases_y))
+            masks, px, py, _ = _snap(slots, x, y, self.index, phases)
         return masks, px, py
 
     def _make(self, keys: NDArray[np.int32], slots: NDArray[np.int32], glyph_ids: NDArray[np.int32]) -> None:
@@ -171,8 +172,8 @@ def _freetype_bitmap(ft: freetype.Face, glyph_id: int, flags: int) -> tuple[NDAr
 
 @njit(cache=True)
 def _snap(slots, x, y, index, phases):
-    """Round pens to the nearest phase; masks[i] is the mask or -1 - key where it is still to be made."""
-    n = len(slots)
+    """Round pens to the nearest phase; masks[i] is the mask or -1 - key where it is still to be made (counted)."""
+    n, num_missing = len(slots), 0
     masks, px, py = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
     nx, ny = phases
     for i in range(n):
@@ -181,4 +182,5 @@ def _snap(slots, x, y, index, phases):
         phase = int(fx - px[i] * nx) + nx * int(fy - py[i] * ny)
         mask = index[slots[i], phase]
         masks[i] = mask if mask >= 0 else -1 - (slots[i] * nx * ny + phase)
-    return masks, px, py
+        num_missing += mask < 0
+    return masks, px, py, num_missing

@@ -55,7 +55,8 @@ def may_break(before, after):
 
 @njit(cache=True)
 def break_lines(classes, advances, measures, rows, flags, indent):
-    """Greedy lines; returns (m, 5) int32 rows of start, end (spaces trimmed), next, frame, row in frame.
+    """Greedy lines (m, 5) int32, rows of start, end (spaces trimmed), next, frame, row in frame; and whether
+    they hold the whole text.
 
     advances (n,) px a character (0 for one that shares the glyph before it: never broken before).
     measures, rows (k,): each frame's line length in px and number of lines. flags: wrap, each.
@@ -63,10 +64,11 @@ def break_lines(classes, advances, measures, rows, flags, indent):
     wrap, each = flags
     n, k = len(classes), len(measures)
     lines = np.empty((n + 1, 5), np.int32)
-    count, i, frame, row, fresh = 0, 0, 0, 0, True
+    count, i, frame, row, fresh, whole = 0, 0, 0, 0, True, True
     while i < n and frame < k:
         if row >= rows[frame] or (advances[i] > measures[frame] and classes[i] != NEWLINE):
             if each:
+                whole = whole and classes[i] == NEWLINE
                 while i < n and classes[i] != NEWLINE:
                     i += 1
                 i, fresh = i + 1, True
@@ -76,6 +78,7 @@ def break_lines(classes, advances, measures, rows, flags, indent):
         end, full = _fill_line(classes, advances, i, room)
         nxt = end
         if full and not wrap:
+            whole = False
             while nxt < n and classes[nxt] != NEWLINE:
                 nxt += 1
         while nxt < n and classes[nxt] == SPACE:
@@ -89,7 +92,7 @@ def break_lines(classes, advances, measures, rows, flags, indent):
         count, i, row = count + 1, nxt, row + 1
         if fresh and each:
             frame, row = frame + 1, 0
-    return lines[:count]
+    return lines[:count], whole and i >= n
 
 
 @njit(cache=True)

@@ -67,6 +67,16 @@ def decompose(points, tags, ends, kinds, segments):
     return count
 
 
+@njit(cache=True)
+def _look_up(slot_of, glyph_ids):
+    """Slots of the glyphs (n,), -1 where there is none yet, and how many those are."""
+    slots, num_missing = np.empty(len(glyph_ids), np.int32), 0
+    for i in range(len(glyph_ids)):
+        slots[i] = slot_of[glyph_ids[i]]
+        num_missing += slots[i] < 0
+    return slots, num_missing
+
+
 class Outlines:
     """Segments of the glyphs of one face, loaded when first asked for.
 
@@ -88,11 +98,12 @@ class Outlines:
 
     def slots(self, glyph_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Slots of the glyphs (n,), loading those not seen before."""
-        found: NDArray[np.int32] = self.slot_of[glyph_ids]
-        if found.size and found.min() < 0:
+        found: NDArray[np.int32]
+        found, num_missing = _look_up(self.slot_of, glyph_ids)
+        if num_missing:
             for glyph_id in np.unique(glyph_ids[found < 0]).tolist():
                 self._load(glyph_id)
-            found = self.slot_of[glyph_ids]
+            found, _ = _look_up(self.slot_of, glyph_ids)
         return found
 
     def _load(self, glyph_id: int) -> None:

@@ -49,7 +49,10 @@ class Page:
     def block(self, text: str, *frames: tuple[float, float, float, float], **options) -> Block:
         """A block in the body face and size unless `options` (fields of Block) say otherwise."""
         chosen = {"face": self.body.id, "size_px": self.size_px, "language": self.language, "raster": self.raster}
-        return Block(text=text, frames=frames, **(chosen | options))
+        chosen |= options
+        face = self.faces[chosen["face"]]
+        chosen["raster"] = possible(chosen["raster"], face, chosen["size_px"], chosen.get("angle_deg", 0.0))
+        return Block(text=text, frames=frames, **chosen)
 
     def fit(self, block: Block) -> tuple[Block, Typeset]:
         """The block with only the text that fits, and where its lines came to lie."""
@@ -79,6 +82,18 @@ class Page:
         size = size_px or self.size_px
         per_em = 1.0 if self.language != "en" else 2.1
         return int(1.1 * per_em * (width_px / size) * (height_px / (leading * size))) + 8
+
+
+def possible(raster: Raster, face: FontFace, size_px: float, angle_deg: float) -> Raster:
+    """The style, or the nearest one that this face has at this size and angle: strikes come in a few sizes, full
+    hinting in whole ones, and only outlines can be turned."""
+    if angle_deg and raster.kind in ("light", "full", "strike"):
+        return Raster()
+    if raster.kind == "strike" and size_px not in face.strikes:
+        return Raster()
+    if raster.kind == "full" and size_px != round(size_px):
+        return Raster(kind="light")
+    return raster
 
 
 Layout = Callable[[Page, np.random.Generator], Draft]

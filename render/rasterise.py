@@ -71,7 +71,7 @@ def rasterise(kinds, segments, matrix, area, width):
             x3 = matrix[0] * s[6] + matrix[1] * s[7] + matrix[2]
             y3 = matrix[3] * s[6] + matrix[4] * s[7] + matrix[5]
         bend = max(abs(x0 - 2 * x1 + x2) + abs(y0 - 2 * y1 + y2), abs(x1 - 2 * x2 + x3) + abs(y1 - 2 * y2 + y3))
-        steps = 1 + int(math.sqrt(bend * (20.0 if kind == 3 else 40.0)))
+        steps = 1 + int(math.sqrt(bend * (10.0 if kind == 3 else 24.0)))
         xa, ya = x0, y0
         for k in range(1, steps + 1):
             t = k / steps

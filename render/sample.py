@@ -98,8 +98,8 @@ def _body_face(faces: Catalog, language: str, kind: str, sizes, rng: np.random.G
 def _raster(kind: str, language: str, rng: np.random.Generator) -> Raster:
     if kind in ("full", "strike"):
         return Raster(kind=kind, phases=1)
-    phases = int(rng.choice([1, 2, 4], p=[0.3, 0.3, 0.4] if language != "en" else [0.1, 0.2, 0.7]))
-    factor = int(rng.integers(2, 5)) if kind == "reduced" else 1
+    phases = int(rng.choice([1, 2, 4], p=[0.5, 0.3, 0.2] if language != "en" else [0.1, 0.2, 0.7]))
+    factor = int(rng.integers(2, 4)) if kind == "reduced" else 1
     return Raster(kind=kind, phases=phases, factor=factor)
 
 

@@ -25,7 +25,7 @@ class NotDrawnError(ValueError):
 class Typeset:
     """Placed glyphs of a block, before any rotation: pens x, y in px (n,); lines (m, 5) as in
     `break_lines`; starts, ends (m,) px along the line; across (m,): the baseline's y, or a column's centre x;
-    char_at (characters,) px along the line."""
+    char_at (characters,) px along the line; whole: nothing was left out."""
 
     glyph_ids: NDArray[np.int32]
     clusters: NDArray[np.int32]
@@ -38,6 +38,7 @@ class Typeset:
     across: NDArray[np.float64]
     char_at: NDArray[np.float64]
     texts: tuple[str, ...]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ def typeset(block: Block, faces: Catalog) -> Typeset:
 def fit(block: Block, faces: Catalog) -> tuple[Block, Typeset]:
     """The block with only the text that fits its frames, and that text placed."""
     done = typeset(block, faces)
+    if done.whole:
+        return block, done
     fitted = replace(block, text=_kept(block, done))
     return (block, done) if fitted == block else (fitted, typeset(fitted, faces))
 
@@ -111,8 +114,8 @@ def _typeset(block: Block, face: FontFace) -> Typeset:
     advances[advances > 0] += block.tracking * block.size_px
     measures, rows = _room(block)
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px
-    lines = break_lines(classes, advances, measures, rows, flags, indent)
-    return _placed(block, face, shaped, (classes, advances, lines, scale))
+    lines, whole = break_lines(classes, advances, measures, rows, flags, indent)
+    return _placed(block, face, shaped, (classes, advances, lines, scale, bool(whole)))
 
 
 def _room(block: Block) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -126,7 +129,7 @@ def _room(block: Block) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def _placed(block: Block, face: FontFace, shaped: Shaped, broken) -> Typeset:
-    classes, advances, lines, scale = broken
+    classes, advances, lines, scale, whole = broken
     frames = np.array(block.frames, np.float64)
     spec = (ALIGN_CODE[block.align], block.vertical, block.size_px, block.indent * block.size_px)
     starts, ends, char_at = _align(classes, advances, lines, frames, spec)
@@ -137,11 +140,12 @@ def _placed(block: Block, face: FontFace, shaped: Shaped, broken) -> Typeset:
     else:
         across = y0 + ascent + lines[:, 4] * pitch
         across = across if block.angle_deg else np.round(across)
-    arrays = _place(shaped.clusters, shaped.advances, shaped.x_offsets, shaped.y_offsets, lines, char_at, across,
-                    (scale, block.vertical))  # fmt: skip
-    keep, line_of, x, y = arrays
+    spans = lines, char_at, across
+    offsets = shaped.x_offsets, shaped.y_offsets
+    keep, line_of, x, y = _place(shaped.clusters, shaped.advances, offsets, spans, (scale, block.vertical))
     texts = tuple(block.text[a:b] for a, b in lines[:, :2].tolist())
-    return Typeset(shaped.glyph_ids[keep], shaped.clusters[keep], line_of, x, y, lines, starts, ends, across, char_at, texts)
+    placed = shaped.glyph_ids[keep], shaped.clusters[keep], line_of, x, y
+    return Typeset(*placed, lines, starts, ends, across, char_at, texts, whole)
 
 
 ALIGN_CODE = {"left": 0, "centre": 1, "right": 2, "justify": 3}
@@ -192,8 +196,10 @@ def _align(classes, advances, lines, frames, spec):
 
 
 @njit(cache=True)
-def _place(clusters, advances, x_offsets, y_offsets, lines, char_at, across, spec):
+def _place(clusters, advances, offsets, spans, spec):
     """Pens of the glyphs that lie on a line: which glyphs, their lines, x, y."""
+    lines, char_at, across = spans
+    x_offsets, y_offsets = offsets
     scale, vertical = spec
     n = len(clusters)
     keep, line_of = np.empty(n, np.int64), np.empty(n, np.int32)

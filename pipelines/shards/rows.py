@@ -28,6 +28,12 @@ class Rows:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns there are."""
+        with self._folder.open(shard_name(self.shards[0])) as file:
+            return tuple(pq.read_schema(file).names)
+
     def range_of(self, shard: int) -> range:
         """The numbers of a shard's rows."""
         at = self.shards.index(shard)

@@ -8,7 +8,7 @@ from render.layouts.box import Box
 from render.layouts.parts import foot, heading, stack
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
-from render.layouts.wording import one_paragraph, running
+from render.layouts.wording import running
 from render.page import Draft, Page
 
 _WIDEST_EM = 95  # a longer line is not read with ease, and books do not have it
@@ -32,8 +32,7 @@ def paragraph(page: Page, rng: np.random.Generator) -> Draft:
 
 def _fill(sheet: Sheet, boxes: list[Box], style: TextStyle) -> None:
     if sheet.draws.chance(0.3) and boxes[0].height > 20 * sheet.em:
-        mean = int(style.chars_in(boxes) / sheet.draws.between(4, 14))
-        texts = [one_paragraph(sheet, style, int(mean * sheet.uniform(0.4, 1.5)) + 20) for _ in range(16)]
+        texts = running(sheet, style, boxes).split("\n")
         stack(sheet, [(text, 0.0) for text in texts], boxes, style, sheet.uniform(0.3, 1.0) * sheet.em)
         return
     indents = (0.0, 2.0, 2.0) if style.language != "en" else (0.0, 1.0, 1.5, 2.0)
