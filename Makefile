@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 OUT ?= demo
-DEMO_FLAGS ?= --recipe demo --num-images 200
+DEMO_FLAGS ?= --recipe demo
 PYTEST_FLAGS ?=
 
 # A stamp names the files it was installed from, so that a change of either installs again.
@@ -31,8 +31,6 @@ help:  ## list these targets
 
 demo: $(FOR_DEMO)  ## render a small dataset into demo/ with the fonts and photos that come with PyPI packages
 	$(BIN)/python pipelines/render.py $(DEMO_FLAGS) --out $(OUT)
-	@printf '\ndataset        %s\ncontact sheet  %s\nsummary        %s\n' \
-		'$(abspath $(OUT))' '$(abspath $(OUT)/preview.png)' '$(abspath $(OUT)/summary.json)'
 
 test: check  ## all checks: format, lint, types, imports, tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)

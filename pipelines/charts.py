@@ -66,8 +66,8 @@ def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart
     """A level bar and its number for each name, in the order given."""
     scale = (WIDTH - NAME_WIDTH - 64) / max([*values.values(), 1e-9])
     rows = [
-        {"name": _short(name), "y": TOP + i * BAR_HEIGHT, "width": round(value * scale, 1), "value": _number(value)}
-        for i, (name, value) in enumerate(values.items())
+        {"name": _short(name), "y": TOP + i * BAR_HEIGHT, "width": round(n * scale, 1), "value": _number(n)}
+        for i, (name, n) in enumerate(values.items())
     ]
     height = TOP + len(rows) * BAR_HEIGHT + 4
     svg = _BARS.render(title=title, rows=rows, width=WIDTH, height=height, left=NAME_WIDTH, colour=COLOURS[0])

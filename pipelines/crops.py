@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Pixels = NDArray[np.uint8]
 UPRIGHT_PX = 0.01  # a quad whose sides lean by less is cut without resampling
+MARGIN_PX = 1.0  # antialiasing reaches a little beyond the box
 VERTICAL_EMS = 1.6  # no horizontal line's quad is so high: it holds one em and what ink reaches beyond
 
 
@@ -17,7 +18,7 @@ def is_vertical(line: dict[str, Any]) -> bool:
     return bool(np.hypot(*(bottom_left - top_left)) > VERTICAL_EMS * line["size_px"])
 
 
-def cut(rgb: Pixels, quad_px: ArrayLike, margin_px: float = 0.0) -> Pixels:
+def cut(rgb: Pixels, quad_px: ArrayLike, margin_px: float = MARGIN_PX) -> Pixels:
     """The picture (h, w, 3) within a quad (4, 2), widened by a margin on all sides, the line lying level.
 
     An upright quad is cut at whole pixels as they are; a turned one is resampled (cubic). What lies beyond

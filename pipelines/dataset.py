@@ -3,24 +3,31 @@
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from curate.picture import BadImage
 from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.photos import PhotoIndex, build_index
-from pipelines.plan import WINDOW
 from pipelines.rendering import RenderJob
 from pipelines.runner import ShardsFailed, run
 from pipelines.settings import Settings
 from pipelines.sheet import contact_sheet, preview_of
 from pipelines.shards.files import Folder, sum_counts
 from pipelines.shards.identity import claim_folder
+from pipelines.sources import open_source
 from pipelines.summary import describe, summarise
 from render.text import open_writer
 
+SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \
 shards that `datasets.load_dataset(OUT)` opens.
 
@@ -33,7 +40,7 @@ def make(settings: Settings) -> int:
     """Run a job as the settings say; the process's exit code."""
     try:
         if settings.execution.dry_run:
-            return dry_run(settings)
+            return _told(estimate(settings))
         if settings.execution.preview:
             return preview(settings)
         return _make(settings)
@@ -43,6 +50,11 @@ def make(settings: Settings) -> int:
     except KeyboardInterrupt:
         print("render.py: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _told(text: str) -> int:
+    print(text)
+    return 0
 
 
 def _make(settings: Settings) -> int:
@@ -119,7 +131,7 @@ def _images_there(out: Folder) -> int:
 
 def preview(settings: Settings) -> int:
     """Render the first few images in this process, lay them side by side, and say where they are."""
-    job = _job(settings)
+    job = open_job(settings)
     records = [job.record(i, Counter()) for i in range(settings.execution.preview)]
     out = Folder(settings.execution.out)
     out.put("preview.png", preview_of(records))
@@ -127,47 +139,40 @@ def preview(settings: Settings) -> int:
     return 0
 
 
-def _job(settings: Settings) -> RenderJob:
+def open_job(settings: Settings) -> RenderJob:
+    """A job ready to make any record in this process."""
     index = photo_index(settings)
     return RenderJob(settings, identity_of(settings, index), _index_folder(settings) if index else "")
 
 
-def dry_run(settings: Settings) -> int:
-    """Print the plan, and bytes and time from a sample rendered in this process."""
-    from dataclasses import replace
-
-    inputs, recipe = settings.inputs, settings.recipe
-    sample = replace(
-        settings,
-        recipe=replace(recipe, image_size=recipe.image_size, style_block=1),
-        inputs=replace(inputs, photos=("builtin",), num_images=24),
-        execution=replace(settings.execution, backend="inline", workers=0),
-    )
-    grounds = recipe.grounds if max(max(s) for s in recipe.sizes()) <= 256 else "plain"
-    job = RenderJob(_without_photos(sample), identity_of(_without_photos(sample), None), "")
-    began, num_bytes, count = time.process_time(), 0, 24
-    for i in range(count):
-        num_bytes += len(job.record(i * WINDOW // count, Counter()).image)
-    seconds = (time.process_time() - began) / count
-    print(_plan_text(settings, seconds, num_bytes / count, str(grounds)))
-    return 0
-
-
-def _without_photos(settings: Settings) -> Settings:
-    from dataclasses import replace
-
-    from render.mix import Mix
-
-    return replace(settings, recipe=replace(settings.recipe, grounds=Mix.of({"paper": 1.0})))
-
-
-def _plan_text(settings: Settings, seconds: float, num_bytes: float, grounds: str) -> str:
+def estimate(settings: Settings) -> str:
+    """The plan, and its bytes and time from a few records on a few of the photos, rendered in this process."""
     inputs = settings.inputs
-    workers = num_workers(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        photos = _few_photos(inputs.photos, Path(folder, "photos"))
+        execution = replace(settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0)
+        job = open_job(replace(settings, inputs=replace(inputs, photos=(photos,)), execution=execution))
+        began = time.process_time()
+        num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
+        seconds = (time.process_time() - began) / SAMPLE_IMAGES
+    workers = max(1, num_workers(settings))
+    size, hours = inputs.num_images * sum(num_bytes) / SAMPLE_IMAGES, inputs.num_images * seconds / workers / 3600
     return "\n".join(
         [
-            f"{inputs.num_images:,} images in {inputs.num_shards:,} shards into {settings.execution.out}",
-            f"estimate: {inputs.num_images * num_bytes / 1e9:.2f} GB, "
-            f"{inputs.num_images * seconds / max(1, workers) / 60:.1f} minutes on {workers} workers",
+            f"would render {inputs.num_images:,} images into {inputs.num_shards:,} shards in {settings.execution.out}",
+            f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
+            f"size      about {size / 1e9:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
+            f"time      about {hours:,.2f} hours on {workers} workers ({seconds * 1e3:.0f} ms an image, start-up included)",
         ]
     )
+
+
+def _few_photos(sources: tuple[str, ...], folder: Path) -> str:
+    """Copy the first few photos that can be read into a folder."""
+    folder.mkdir()
+    found = (source for url in sources for source in [open_source(url)])
+    entries = ((source, entry) for source in found for entry in source.entries(Counter()))
+    for number, (source, entry) in enumerate(islice(entries, SAMPLE_PHOTOS)):
+        with suppress(BadImage):
+            (folder / f"{number}{Path(entry.name).suffix}").write_bytes(source.read(entry))
+    return str(folder)

@@ -50,7 +50,8 @@ def inspect(url: str, num_images: int = 4, num_ocr_images: int = 100) -> str:
 
 def _gather(rows: Rows) -> tuple[Tally, dict[int, dict[str, str]]]:
     """The distributions, and the keys of evenly spread rows to choose pictures from."""
-    tally, keys, first = Tally(), {}, 0
+    tally, first = Tally(), 0
+    keys: dict[int, dict[str, str]] = {}
     candidates = np.array(spread(len(rows), MAX_CANDIDATES))
     for table in rows.tables((*KEYS, *Tally.columns)):
         tally.add(table)

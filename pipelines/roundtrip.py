@@ -14,7 +14,6 @@ from pipelines.shards.codec import decode
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows, spread
 
-MARGIN_PX = 1.0
 COLUMNS = ("image", "source", "lines")
 Key = tuple[str, int, str]  # language, px, ground
 
@@ -59,7 +58,7 @@ def _scores(row: dict[str, Any], num_lines: int, engine: OcrEngine) -> Iterator[
     lines = [level[i] for i in spread(len(level), num_lines)] if level else []
     rgb = decode(row["image"]["bytes"])
     ground = "photo" if row["source"] else "plain"
-    readings = engine.recognise([cut(rgb, line["quad_px"], MARGIN_PX) for line in lines])
+    readings = engine.recognise([cut(rgb, line["quad_px"]) for line in lines])
     for line, (text, _) in zip(lines, readings, strict=True):
         yield (line["language"], int(line["size_px"]), ground), similarity(line["text"], text)
 

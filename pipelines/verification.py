@@ -1,4 +1,4 @@
-"""Whether a rendered dataset is what its sidecars and labels say: every shard checked, some images redrawn."""
+"""Whether a rendered dataset is what its sidecars and labels say: shards checked, some images redrawn."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ from render.draw import Rendering, draw
 from render.scene import Crop, Scene
 
 Pixels = NDArray[np.uint8]
+SOURCES_FILE = "sources.json"
 STRAY_PX = 2  # antialiasing and hinting may carry ink this far out of its line's box
 
 
@@ -39,13 +40,11 @@ class Findings:
     other_versions: list[str] = field(default_factory=list)
 
 
-def verify(
-    url: str, num_redrawn: int = 50, *, fonts: Sequence[str] = ("default",), photo_index: str = ""
-) -> Findings:
+def verify(url: str, num_redrawn: int = 50, *, fonts: Sequence[str] = (), photo_index: str = "") -> Findings:
     """Check every shard's bytes and ids, and redraw `num_redrawn` images spread evenly over the dataset.
 
-    photo_index: the folder of the photo index, by default the one in the dataset. Raises ValueError where
-    there is no job or no whole shard.
+    fonts, photo_index: where faces and photos come from, by default what the dataset was rendered with.
+    Raises ValueError where there is no job or no whole shard.
     """
     folder = Folder(url)
     if not folder.exists(JOB_FILE):
@@ -57,10 +56,16 @@ def verify(
     findings.num_shards, findings.num_rows = len(rows.shards), len(rows)
     findings.wrong += check_ids(rows, job["identity"])
     if num_redrawn:
-        _check_images(
-            findings, rows, num_redrawn, Redrawer(job["identity"], fonts, photo_index or f"{url}/photos")
-        )
+        known = sources_of(folder)
+        redrawer = Redrawer(job["identity"], fonts or known["fonts"], photo_index or known["photo_index"])
+        _check_images(findings, rows, num_redrawn, redrawer)
     return findings
+
+
+def sources_of(folder: Folder) -> dict[str, Any]:
+    """Where a dataset's faces and photos came from, as its job wrote it; the defaults where it did not."""
+    known = json.loads(folder.read(SOURCES_FILE)) if folder.exists(SOURCES_FILE) else {}
+    return {"fonts": ["default"], "photo_index": f"{folder.url}/photos"} | known
 
 
 def check_shards(folder: Folder) -> Iterator[str]:
@@ -207,6 +212,6 @@ def _filled(quad_px: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDA
     high = np.minimum(np.ceil(quad.max(axis=0)).astype(int), shape[::-1])
     part = np.zeros(np.maximum(high - low, 0)[::-1], np.uint8)
     corners = np.round((quad - low - 0.5) * 16).astype(np.int32)  # pixel i is centred at i + 0.5
-    cv2.fillConvexPoly(part, corners, 1, shift=4)
+    cv2.fillConvexPoly(part, corners, (1,), shift=4)
     y, x = np.nonzero(part)
     return y + low[1], x + low[0]

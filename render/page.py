@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -46,14 +46,6 @@ class Page:
     plates: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
-    def block(self, text: str, *frames: tuple[float, float, float, float], **options) -> Block:
-        """A block in the body face and size unless `options` (fields of Block) say otherwise."""
-        chosen = {"face": self.body.id, "size_px": self.size_px, "language": self.language, "raster": self.raster}
-        chosen |= options
-        face = self.faces[chosen["face"]]
-        chosen["raster"] = possible(chosen["raster"], face, chosen["size_px"], chosen.get("angle_deg", 0.0))
-        return Block(text=text, frames=frames, **chosen)
-
     def fit(self, block: Block) -> tuple[Block, Typeset]:
         """The block with only the text that fits, and where its lines came to lie."""
         return fit(block, self.faces)
@@ -61,10 +53,6 @@ class Page:
     def larger(self, factor: float) -> float:
         """The body size times factor, at most 20 px and at least the foot of the band."""
         return float(min(MAX_SIZE_PX, max(self.min_size_px, self.size_px * factor)))
-
-    def at(self, size_px: float) -> "Page":
-        """The same page with another body size."""
-        return replace(self, size_px=size_px)
 
     def drawable(self, make: Callable[[], str], face: FontFace | None = None) -> str:
         """A text of make() that the face (the body's by default) draws whole; after a few tries, what it draws of one."""
@@ -76,24 +64,6 @@ class Page:
                 return text
             self.counts["reject/text/not drawn by its face"] += 1
         return text.translate(dict.fromkeys(map(ord, missing))).strip()
-
-    def chars_for(self, width_px: float, height_px: float, leading: float, size_px: float | None = None) -> int:
-        """About how many characters fill an area, a tenth too many."""
-        size = size_px or self.size_px
-        per_em = 1.0 if self.language != "en" else 2.1
-        return int(1.1 * per_em * (width_px / size) * (height_px / (leading * size))) + 8
-
-
-def possible(raster: Raster, face: FontFace, size_px: float, angle_deg: float) -> Raster:
-    """The style, or the nearest one that this face has at this size and angle: strikes come in a few sizes, full
-    hinting in whole ones, and only outlines can be turned."""
-    if angle_deg and raster.kind in ("light", "full", "strike"):
-        return Raster()
-    if raster.kind == "strike" and size_px not in face.strikes:
-        return Raster()
-    if raster.kind == "full" and size_px != round(size_px):
-        return Raster(kind="light")
-    return raster
 
 
 Layout = Callable[[Page, np.random.Generator], Draft]

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
+import pytest
+
 # Before numba, OpenCV, torch or Ray is imported, here or in a process that a test starts.
 for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ[name] = "1"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["HF_HUB_OFFLINE"] = "1"
-
-import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

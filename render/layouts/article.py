@@ -51,7 +51,13 @@ def _opening(sheet: Sheet, box: Box, align: str) -> Box:
         inner = replace(small, align="justify")
         wide = box.inset(0.1 * box.width, 0)
         num_lines = sheet.draws.between(3, 6)
-        put(sheet, one_paragraph(sheet, inner, inner.chars_in([wide.top(inner.height(num_lines))])), wide, inner, num_lines)
+        put(
+            sheet,
+            one_paragraph(sheet, inner, inner.chars_in([wide.top(inner.height(num_lines))])),
+            wide,
+            inner,
+            num_lines,
+        )
         box = box.below(inner.height(num_lines) + sheet.em)
     if sheet.draws.chance(0.4):
         sheet.rule(box.x, box.y, box.width, sheet.draws.pick((1.0, 1.0, 2.0)))

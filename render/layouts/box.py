@@ -1,6 +1,5 @@
 """Rectangles of a page in px, and ways to cut them."""
 
-import math
 from dataclasses import dataclass
 
 from render.scene import Frame
@@ -25,9 +24,13 @@ class Box:
 
     @property
     def frame(self) -> Frame:
-        """As a frame of a block, to a hundredth of a px; sides are rounded up, so that nothing stops fitting."""
-        up = (math.ceil(side * 100) / 100 for side in (self.width, self.height))
-        return (round(self.x, 2), round(self.y, 2), *up)
+        """As a frame of a block, in hundredths of a px; sides rounded up, so that what fits still does."""
+        return (
+            round(self.x, 2),
+            round(self.y, 2),
+            round(self.width + 0.005, 2),
+            round(self.height + 0.005, 2),
+        )
 
     def inset(self, dx: float, dy: float | None = None) -> "Box":
         """Smaller by dx on the left and right, and by dy (dx unless given) at the top and bottom."""

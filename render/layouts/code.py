@@ -40,7 +40,9 @@ def _framed(sheet: Sheet, pane: Box, mono: TextStyle, titled: bool) -> Box:
         side = 0.6 * em
         sheet.frame(Box(inner.x + k * em, inner.y + 0.2 * em, side, side), radius_px=side / 2)
     words = sheet.page.writer.words(sheet.rng, "en", 2)
-    name = sheet.page.drawable(lambda: f"{'_'.join(words)}.{sheet.draws.pick(('py', 'c', 'js', 'sh', 'txt'))}".lower(), mono.face)
+    name = sheet.page.drawable(
+        lambda: f"{'_'.join(words)}.{sheet.draws.pick(('py', 'c', 'js', 'sh', 'txt'))}".lower(), mono.face
+    )
     put(sheet, name, inner.beside(3.5 * em), mono)
     sheet.rule(pane.x, inner.y + 1.4 * em, pane.width, 1.0, "faint")
     return inner.below(2.0 * em)

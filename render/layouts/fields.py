@@ -8,6 +8,7 @@ from render.layouts.parts import in_row
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle, widths_of
 from render.layouts.wording import as_drawn, phrases
+from render.scene import Frame
 
 _ENGLISH = ("Name", "Date", "Address", "Phone", "Email", "Amount", "No.", "City", "Department", "Remarks")
 _CHINESE = ("姓名", "日期", "地址", "电话", "邮箱", "金额", "编号", "城市", "部门", "备注")
@@ -22,10 +23,15 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
     if num_rows < 1:
         return box.below(box.height)
     gap = 0.0 if kind == "grid" else 1.5 * sheet.em
-    places = [cell for row in box.top(num_rows * pitch).rows(num_rows, 0.0) for cell in row.columns(num_columns, gap)]
+    places = [
+        cell
+        for row in box.top(num_rows * pitch).rows(num_rows, 0.0)
+        for cell in row.columns(num_columns, gap)
+    ]
     fields = _fields(sheet, style, len(places))
     wide = min(float(widths_of([label for label, _ in fields], style).max()), 0.45 * places[0].width)
-    texts, frames = [], []
+    texts: list[str] = []
+    frames: list[Frame] = []
     for place, field in zip(places, fields, strict=False):
         label, value = _parts(place, wide, style)
         _outline(sheet, kind, place, value)
@@ -37,7 +43,8 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
 
 def _parts(place: Box, wide: float, style: TextStyle) -> tuple[Box, Box]:
     """Where the label and where the value of a field stands."""
-    line = place.below((place.height - style.size_px) / 2).top(style.size_px + 0.02).inset(0.3 * style.size_px, 0)
+    middle = place.inset(0.3 * style.size_px, (place.height - style.size_px) / 2)
+    line = middle.top(style.size_px + 0.02)
     return line.left(wide + 0.02), line.beside(wide + 0.5 * style.size_px)
 
 
@@ -65,7 +72,10 @@ def _fields(sheet: Sheet, style: TextStyle, num: int) -> list[tuple[str, str]]:
         lambda: writer.phrase(rng, language, 12),
         lambda: writer.title(rng, language, 24),
     )
-    labels, colon = _LABELS[language], sheet.draws.pick(("", ":")) if language == "en" else sheet.draws.pick(("", "："))
+    labels, colon = (
+        _LABELS[language],
+        sheet.draws.pick(("", ":")) if language == "en" else sheet.draws.pick(("", "：")),
+    )
     order = sheet.rng.permutation(len(makers)).tolist()
     kinds = [order[k % len(order)] for k in range(num)]
     values = as_drawn(sheet, style, [makers[k]() for k in kinds])

@@ -9,7 +9,7 @@ from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle, line_counts, widths_of
 from render.page import coverage_of
 
-_DIGITS = ("", *"一二三四五六七八九")
+_DIGITS: tuple[str, ...] = ("", *"一二三四五六七八九")
 _BULLETS = "••••●–-▪■◆*○►→✓·"
 _ENGLISH: tuple[Callable[[int], str], ...] = (
     lambda n: f"{n}. ",
@@ -30,11 +30,17 @@ _CHINESE: tuple[Callable[[int], str], ...] = (
 def _han(n: int) -> str:
     """1 to 99 in Chinese."""
     tens, ones = divmod(n % 100, 10)
-    return ("", "十")[tens == 1] + (f"{_DIGITS[tens]}十" if tens > 1 else "") + _DIGITS[ones]
+    head = f"{_DIGITS[tens] if tens > 1 else ''}十" if tens else ""
+    return head + _DIGITS[ones]
 
 
-def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float) -> None:
-    """Set items in columns, each behind its marker. A negative gap: as much as fills the first column, up to 3.5 em."""
+def set_items(
+    sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float
+) -> None:
+    """Set items in columns, each behind its marker.
+
+    A negative gap stands for as much as fills the first column, up to 3.5 em.
+    """
     levels = _levels(sheet, len(texts), columns[0].width > 14 * sheet.em)
     markers = _markers(sheet, style, levels)
     hang = float(widths_of(sorted(set(markers[:9])), style).max())
@@ -59,7 +65,7 @@ def _levels(sheet: Sheet, num: int, nested: bool) -> list[int]:
 
 
 def _markers(sheet: Sheet, style: TextStyle, levels: Sequence[int]) -> list[str]:
-    """A marker for each item, with its space: by depth a bullet or a number that starts anew under each parent."""
+    """A marker for each item, with its space: by depth a bullet, or a number that starts anew."""
     kinds = [_kind(sheet, style) for _ in range(3)]
     counts, markers = [0, 0, 0], []
     for level in levels:

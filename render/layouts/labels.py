@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from render.layouts.box import Box
 from render.layouts.scatter import extent, free_place, set_turned, touches
@@ -11,6 +12,7 @@ from render.layouts.style import TextStyle, widths_of
 from render.layouts.wording import phrases, several
 from render.page import Draft, Page
 
+Floats = NDArray[np.float64]
 _MOST_LABELS, _MOST_MARKS = 400, 60
 
 
@@ -42,7 +44,9 @@ def _turned_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
 
 
 def _large_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
-    style = replace(sheet.heading(), role="label", wrap=False, tracking=sheet.draws.pick((0.0, 0.0, 0.15, 0.4)))
+    style = replace(
+        sheet.heading(), role="label", wrap=False, tracking=sheet.draws.pick((0.0, 0.0, 0.15, 0.4))
+    )
     texts = _texts(sheet, style, sheet.draws.between(2, 7))
     places, kept = [], []
     for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
@@ -56,29 +60,46 @@ def _large_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
 
 
 def _upright_labels(sheet: Sheet, area: Box, taken: list[Box], mark: str) -> None:
-    """Rows of uneven height; labels in a row stand at uneven distances and heights."""
-    em, draws = sheet.em, sheet.draws
+    """Labels in loose rows, but for those that would touch what is there already."""
     style = replace(sheet.small("label"), wrap=False)
-    looseness = sheet.uniform(1.0, 8.0)
-    row_height = (1.7 if mark == "frame" else 1.3) * style.size_px + sheet.uniform(0.3, 2.5) * em
-    num = min(_MOST_LABELS, int(area.height / row_height * (area.width / ((5 + looseness) * em) + 1)) + 1)
-    texts = _texts(sheet, style, num)
-    kept, places = [], []
-    x, y = area.x + looseness * em * draws.fraction(), area.y + 0.4 * em
-    for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
+    looseness = sheet.uniform(1.0, 8.0) * sheet.em
+    row_height = (1.7 if mark == "frame" else 1.3) * style.size_px + sheet.uniform(0.3, 2.5) * sheet.em
+    num_rows = int(area.height / row_height)
+    texts = _texts(
+        sheet, style, min(_MOST_LABELS, int(num_rows * (area.width / (5 * sheet.em + looseness) + 1)) + 1)
+    )
+    lefts = _loose_rows(sheet, area, widths_of(texts, style), looseness)
+    drop = max(0.0, row_height - 1.6 * style.size_px)
+    places = [
+        Box(
+            x,
+            area.y + 0.4 * sheet.em + row * row_height + drop * sheet.draws.fraction(),
+            width,
+            style.size_px + 0.02,
+        )
+        for x, width, row in lefts
+        if row < num_rows
+    ]
+    pad = 0.6 * sheet.em
+    kept = [
+        (text, place) for text, place in zip(texts, places, strict=False) if not touches(place, taken, pad)
+    ]
+    sheet.cells([text for text, _ in kept], [place.frame for _, place in kept], style)
+    if len(kept) <= _MOST_MARKS:
+        _marks(sheet, [place for _, place in kept], mark)
+
+
+def _loose_rows(sheet: Sheet, area: Box, widths: Floats, looseness: float) -> list[tuple[float, float, int]]:
+    """For each label its left edge, width and row: one after the other at uneven distances."""
+    gaps = sheet.rng.random(len(widths) + 1)
+    placed, row, em = [], 0, sheet.em
+    x = area.x + looseness * float(gaps[-1])
+    for width, gap in zip(widths.tolist(), gaps.tolist(), strict=False):
         if x + width + em > area.right:
-            x, y = area.x + looseness * em * draws.fraction() + 0.5 * em, y + row_height
-        room = row_height - 1.6 * style.size_px
-        place = Box(x, y + max(0.0, room * draws.fraction()), width + 0.02, style.size_px + 0.02)
-        x += width + (1.2 + 2 * looseness * draws.fraction()) * em
-        if place.bottom + 0.4 * em > area.bottom:
-            break
-        if place.right < area.right and not touches(place.inset(-0.6 * em, -0.4 * em), taken):
-            kept.append(text)
-            places.append(place)
-    sheet.cells(kept, [place.frame for place in places], style)
-    if len(places) <= _MOST_MARKS:
-        _marks(sheet, places, mark)
+            row, x = row + 1, area.x + looseness * gap + 0.7 * em
+        placed.append((x, min(width, area.right - x) + 0.02, row))
+        x += width + 1.2 * em + 2 * looseness * gap
+    return placed
 
 
 def _marks(sheet: Sheet, places: list[Box], mark: str) -> None:
@@ -105,5 +126,8 @@ def _texts(sheet: Sheet, style: TextStyle, num: int) -> list[str]:
     if kind == "place":
         return several(sheet, style, num, lambda: page.writer.place(rng, language))
     return several(
-        sheet, style, num, lambda: f"{page.writer.phrase(rng, language, longest // 2)} {page.writer.number(rng)}"
+        sheet,
+        style,
+        num,
+        lambda: f"{page.writer.phrase(rng, language, longest // 2)} {page.writer.number(rng)}",
     )

@@ -41,7 +41,11 @@ def _masthead(sheet: Sheet, box: Box) -> Box:
     small = replace(sheet.small(), align="justify")
     sheet.rule(box.x, box.y, box.width, sheet.draws.pick((1.0, 2.0, 3.0)))
     box = box.below(0.3 * em + 3)
-    issue = f"No. {sheet.draws.between(100, 9999)}" if page.language == "en" else f"第{sheet.draws.between(100, 9999)}期"
+    issue = (
+        f"No. {sheet.draws.between(100, 9999)}"
+        if page.language == "en"
+        else f"第{sheet.draws.between(100, 9999)}期"
+    )
     makers = (
         lambda: issue,
         lambda: page.writer.date(sheet.rng, page.language),

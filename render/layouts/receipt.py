@@ -98,7 +98,10 @@ def _rows(sheet: Sheet, box: Box, style: TextStyle, named: list[tuple[str, float
         if dotted and num_dots > 2:
             name, wide = f"{name} {'.' * num_dots}", room
         texts += [name, amount]
-        frames += [Box(box.x, y, min(wide, room), style.size_px), Box(box.right - right, y, right, style.size_px)]
+        frames += [
+            Box(box.x, y, min(wide, room), style.size_px),
+            Box(box.right - right, y, right, style.size_px),
+        ]
     sheet.cells(texts, [frame.inset(-0.02).frame for frame in frames], style)
     return box.below(len(rows) * style.pitch_px)
 

@@ -15,15 +15,14 @@ def extent(width: float, height: float, angle_deg: float) -> tuple[float, float]
     return width * cos + height * sin, width * sin + height * cos
 
 
-def touches(box: Box, others: list[Box]) -> bool:
-    """Whether a box meets one of the others."""
-    return any(
-        box.x < o.right and o.x < box.right and box.y < o.bottom and o.y < box.bottom for o in others
-    )
+def touches(box: Box, others: list[Box], pad: float = 0.0) -> bool:
+    """Whether a box comes nearer than pad to one of the others."""
+    x0, y0, x1, y1 = box.x - pad, box.y - pad, box.right + pad, box.bottom + pad
+    return any(x0 < o.x + o.width and o.x < x1 and y0 < o.y + o.height and o.y < y1 for o in others)
 
 
 def free_place(sheet: Sheet, area: Box, size: tuple[float, float], taken: list[Box]) -> Box | None:
-    """A place for (width, height) px within the area that touches none of those taken; None after a few tries."""
+    """A place for (width, height) px in the area that touches none of those taken; None after a few tries."""
     spare_x, spare_y = area.width - size[0], area.height - size[1]
     if spare_x < 0 or spare_y < 0:
         return None

@@ -35,7 +35,9 @@ class Sheet:
         page = Box(0.0, 0.0, self.page.width_px, self.page.height_px)
         side = min(page.width, page.height)
         least = 0.5 * self.em + 2
-        return page.inset(max(least, side * self.uniform(low, high)), max(least, side * self.uniform(low, high)))
+        return page.inset(
+            max(least, side * self.uniform(low, high)), max(least, side * self.uniform(low, high))
+        )
 
     def body(self, low: float = 1.15, high: float = 1.6) -> TextStyle:
         """The style of the body text, at a leading between low and high em."""
@@ -43,7 +45,9 @@ class Sheet:
 
     def heading(self, factor: float = 0.0) -> TextStyle:
         """A style for headings; one of a few sizes unless a factor is given."""
-        return self.style(self.page.display, factor or self.draws.pick(_SCALES), "heading", self.uniform(1.1, 1.35))
+        return self.style(
+            self.page.display, factor or self.draws.pick(_SCALES), "heading", self.uniform(1.1, 1.35)
+        )
 
     def small(self, role: str = "small", leading: float = 1.3) -> TextStyle:
         """The body face, smaller where the band allows it."""
@@ -71,7 +75,11 @@ class Sheet:
         while pairs:
             block = style.block("\n".join(text for text, _ in pairs), [frame for _, frame in pairs], "each")
             fitted, done = self.page.fit(block)
-            kept = [(text, frame) for text, (_, frame) in zip(fitted.text.split("\n"), pairs, strict=False) if text]
+            kept = [
+                (text, frame)
+                for text, (_, frame) in zip(fitted.text.split("\n"), pairs, strict=False)
+                if text
+            ]
             if len(kept) == len(pairs):
                 return self._add(fitted, done)
             pairs = kept
@@ -88,17 +96,25 @@ class Sheet:
 
     def frame(self, box: Box, line_px: float = 1.0, radius_px: float = 0.0, tone: str = "ink") -> None:
         """An outline."""
-        self._shape("frame", box, tone, line_px=line_px, radius_px=radius_px)
+        self._shape("frame", box, tone, line_px, radius_px)
 
     def plate(self, box: Box, radius_px: float = 0.0) -> None:
         """A filled ground for text, on pages that may have plates."""
         if self.page.plates:
-            self._shape("plate", box, "plate", radius_px=radius_px)
+            self._shape("plate", box, "plate", 1.0, radius_px)
 
-    def _shape(self, kind: str, box: Box, tone: str, **options: float) -> None:
-        sides = {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
-        rounded = {name: round(value, 2) for name, value in (sides | options).items()}
-        self.shapes.append(Shape(kind=kind, tone=tone, **rounded))
+    def _shape(self, kind: str, box: Box, tone: str, line_px: float = 1.0, radius_px: float = 0.0) -> None:
+        shape = Shape(
+            kind=kind,
+            x=round(box.x, 2),
+            y=round(box.y, 2),
+            width=round(box.width, 2),
+            height=round(box.height, 2),
+            radius_px=round(radius_px, 2),
+            line_px=line_px,
+            tone=tone,
+        )
+        self.shapes.append(shape)
 
     def draft(self) -> Draft:
         """What has been set."""

@@ -16,7 +16,7 @@ from render.scene import Block, Frame
 from render.shape import shaper_of
 from render.typeset import typeset
 
-_SAMPLE = "it was a matter of some interest to the engineers in charge, who had by 1998 put the question in writing."
+_SAMPLE = "it was a matter of some interest to the engineers who had by 1998 put the question in writing."
 _LONG_PX = 1e6
 _UPRIGHT_KINDS = ("light", "full", "strike")  # FreeType hints only what stands upright
 
@@ -58,7 +58,8 @@ class TextStyle:
 
     def chars_in(self, boxes: Sequence[Box]) -> int:
         """About how many characters of running text fill boxes."""
-        return sum(self.num_chars(box.width) * self.num_lines(box.height) for box in boxes)
+        sides = ((box.height, box.width) if self.vertical else (box.width, box.height) for box in boxes)
+        return sum(self.num_chars(along) * self.num_lines(across) for along, across in sides)
 
     def block(self, text: str, frames: Sequence[Frame], flow: str = "through") -> Block:
         """The text as a block in frames."""
@@ -96,7 +97,9 @@ def style_of(page: Page, face: FontFace, factor: float, role: str, leading: floa
         raster = Raster(kind="full", phases=1)
         size = min(max(round(size), -(-page.min_size_px // 1)), MAX_SIZE_PX)
     size = round(size, 4)
-    return TextStyle(face=face, size_px=size, language=page.language, raster=raster, role=role, leading=leading)
+    return TextStyle(
+        face=face, size_px=size, language=page.language, raster=raster, role=role, leading=leading
+    )
 
 
 @lru_cache(maxsize=128)
@@ -122,7 +125,9 @@ def widths_of(texts: Sequence[str], style: TextStyle) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(advances, ends - [len(text) + 1 for text in texts]))
 
 
-def line_counts(page: Page, texts: Sequence[str], boxes: Sequence[Box], style: TextStyle) -> NDArray[np.int64]:
+def line_counts(
+    page: Page, texts: Sequence[str], boxes: Sequence[Box], style: TextStyle
+) -> NDArray[np.int64]:
     """How many lines each text (n,) takes in a box as wide as its own and high enough."""
     frames = [(box.x, box.y, box.width, _LONG_PX) for box in boxes]
     done = typeset(style.block("\n".join(texts), frames, "each"), page.faces)

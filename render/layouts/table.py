@@ -14,14 +14,15 @@ from render.page import Draft, Page
 from render.scene import Frame
 
 Floats = NDArray[np.float64]
+Content = tuple[list[str], list[str], NDArray[np.bool_]]
 _RULINGS = ("three", "three", "rows", "grid", "grid", "columns", "header")
 _MOST_RULES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where a table lies: box, left edges and widths (columns,) of the columns' text, the gap between columns,
-    the pitch of the rows, all px."""
+    """Where a table lies, px: its box, left edges and widths (columns,) of the columns' text, the gap between
+    columns, the pitch of the rows."""
 
     box: Box
     lefts: Floats
@@ -54,9 +55,14 @@ def table(page: Page, rng: np.random.Generator) -> Draft:
 
 def _set_grid(sheet: Sheet, box: Box) -> None:
     body = replace(sheet.body(), wrap=False)
-    head = replace(sheet.style(sheet.draws.pick((sheet.page.display, body.face)), 1.0, "heading", 1.3), wrap=False)
+    head = replace(
+        sheet.style(sheet.draws.pick((sheet.page.display, body.face)), 1.0, "heading", 1.3), wrap=False
+    )
     pitch = sheet.uniform(1.25, 2.0) * sheet.em
-    num_rows, num_columns = int(box.height / pitch + 1e-6) - 1, max(1, min(12, int(box.width / (4.5 * sheet.em))))
+    num_rows, num_columns = (
+        int(box.height / pitch + 1e-6) - 1,
+        max(1, min(12, int(box.width / (4.5 * sheet.em)))),
+    )
     if num_rows < 1:
         pitch, num_rows = box.height / 2, int(box.height >= 2 * sheet.em)
     header, cells, numeric = _content(sheet, (head, body), num_rows, num_columns)
@@ -70,7 +76,7 @@ def _set_grid(sheet: Sheet, box: Box) -> None:
     _rules(sheet, grid)
 
 
-def _content(sheet: Sheet, styles: tuple[TextStyle, TextStyle], num_rows: int, num_columns: int):
+def _content(sheet: Sheet, styles: tuple[TextStyle, TextStyle], num_rows: int, num_columns: int) -> Content:
     """Header cells, body cells row by row, and which columns are numeric; no cell is blank."""
     page = sheet.page
     made = page.writer.table(sheet.rng, page.language, num_rows, num_columns)
@@ -98,7 +104,9 @@ def _frames(grid: Grid, widths: Floats, shift: Floats, size_px: float, first_row
     x = grid.lefts + shift[:num] * (grid.widths - widths)
     rows = np.arange(first_row, first_row + len(widths))[:, None]
     y = grid.box.y + grid.pitch * rows + (grid.pitch - size_px) / 2 + 0 * x
-    frames = np.stack([np.round(x, 2), np.round(y, 2), np.round(widths + 0.02, 2), np.full_like(x, size_px + 0.01)], -1)
+    frames = np.stack(
+        [np.round(x, 2), np.round(y, 2), np.round(widths + 0.02, 2), np.full_like(x, size_px + 0.01)], -1
+    )
     return [(x, y, w, h) for x, y, w, h in frames.reshape(-1, 4).tolist()]
 
 

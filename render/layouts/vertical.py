@@ -9,12 +9,15 @@ from render.layouts.box import Box
 from render.layouts.paragraph import paragraph
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
+from render.layouts.wording import running
 from render.page import Draft, Page
 
 _DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
 _QUOTES = str.maketrans("“”‘’", "「」『』")
 _NOT_FULL_WIDTH = re.compile("[^\u3400-\u9fff〇，。、；：？！…—（）《》〈〉【】「」『』\n]")
-_EMPTY = re.compile("（）|《》|〈〉|【】|「」|『』|(?<=[，。、；：？！])[，、；：]|(?m:^[，。、；：？！—…）》〉】」』]+)")
+_EMPTY = re.compile(
+    "（）|《》|〈〉|【】|「」|『』|(?<=[，。、；：？！])[，、；：]|(?m:^[，。、；：？！—…）》〉】」』]+)"
+)
 _LONGEST_EM = 34
 
 
@@ -43,7 +46,9 @@ def vertical(page: Page, rng: np.random.Generator) -> Draft:
 def _title(sheet: Sheet, box: Box) -> Box:
     """A large column at the right with the author's name at its side; returns what is left."""
     page, rng = sheet.page, sheet.rng
-    head = replace(sheet.heading(sheet.draws.pick((1.5, 2.0))), vertical=True, tracking=sheet.draws.pick((0.0, 0.1, 0.3)))
+    head = replace(
+        sheet.heading(sheet.draws.pick((1.5, 2.0))), vertical=True, tracking=sheet.draws.pick((0.0, 0.1, 0.3))
+    )
     column = Box(box.right - head.size_px, box.y + 0.0, head.size_px + 0.01, box.height)
     longest = max(2, int(0.8 * head.num_chars(box.height)))
     text = page.drawable(lambda: full_width(page.writer.title(rng, page.language, longest)), head.face)
@@ -63,15 +68,8 @@ def _inner(column: Box, drop: float) -> Box:
 
 def _columns(sheet: Sheet, tiers: list[Box], style: TextStyle) -> None:
     """Running text from column to column, without anything that would lie on its side."""
-    page, rng = sheet.page, sheet.rng
-    wanted = sum(style.num_chars(tier.height) * style.num_lines(tier.width) for tier in tiers)
-    paragraphs: list[str] = []
-    while wanted > 0:
-        num = sheet.draws.between(60, 300)
-        text = page.drawable(lambda n=num: full_width(page.writer.paragraph(rng, page.language, n)), style.face)
-        paragraphs.append(text)
-        wanted -= len(text) + 1
-    sheet.text("\n".join(filter(None, paragraphs)), tiers, style)
+    text = full_width(running(sheet, style, tiers))
+    sheet.text(sheet.page.drawable(lambda: text, style.face), tiers, style)
 
 
 def full_width(text: str) -> str:

@@ -93,10 +93,20 @@ class _Site:
             box = put(sheet, title(sheet, head, box.width), box, head).below(0.5 * em)
         if box.height > 14 * em:
             small = sheet.small()
-            line = f"{page.writer.name(sheet.rng, page.language)}  {page.writer.date(sheet.rng, page.language)}"
+            line = (
+                f"{page.writer.name(sheet.rng, page.language)}  {page.writer.date(sheet.rng, page.language)}"
+            )
             box = put(sheet, page.drawable(lambda: line, small.face), box, small).below(0.8 * em)
         box = self.paragraph(box)
-        parts = (self.paragraph, self.paragraph, self.headed, self.cards, self.cards, self.button_row, self.links)
+        parts = (
+            self.paragraph,
+            self.paragraph,
+            self.headed,
+            self.cards,
+            self.cards,
+            self.button_row,
+            self.links,
+        )
         while box.height > 6 * em:
             box = sheet.draws.pick(parts)(box)
         self.paragraph(box)
@@ -105,7 +115,11 @@ class _Site:
         """A few lines with links among the words."""
         sheet, style = self.sheet, self.style
         room = box.top(style.height(sheet.draws.between(3, 8)) + 0.01)
-        done = sheet.text(one_paragraph(sheet, style, style.chars_in([room])), [room], style) if room.height > self.em else None
+        done = (
+            sheet.text(one_paragraph(sheet, style, style.chars_in([room])), [room], style)
+            if room.height > self.em
+            else None
+        )
         if done is None:
             return box.below(box.height)
         underline_words(sheet, done, 0.4)
@@ -114,7 +128,9 @@ class _Site:
     def headed(self, box: Box) -> Box:
         """A smaller heading and a paragraph."""
         head = self.sheet.heading(1.25)
-        return self.paragraph(put(self.sheet, title(self.sheet, head, box.width), box, head).below(0.5 * self.em))
+        return self.paragraph(
+            put(self.sheet, title(self.sheet, head, box.width), box, head).below(0.5 * self.em)
+        )
 
     def cards(self, box: Box) -> Box:
         """A row of pictures, each with a few words under it."""
@@ -150,7 +166,12 @@ class _Site:
             underline(sheet, places)
         small = replace(sheet.small(), align="centre" if style.align == "justify" else style.align)
         mark = sheet.page.drawable(lambda: "©", small.face) or "(c)"
-        put(sheet, f"{mark} 20{sheet.draws.between(10, 29)} {self._label()}", box.below(box.height - 1.01 * em), small)
+        put(
+            sheet,
+            f"{mark} 20{sheet.draws.between(10, 29)} {self._label()}",
+            box.below(box.height - 1.01 * em),
+            small,
+        )
 
     def _labels(self, num: int) -> list[str]:
         return phrases(self.sheet, self.link, num, label_chars(self.sheet.page))

@@ -1,0 +1,42 @@
+"""Rendered records without files, for training: an iterator, and the same as a torch IterableDataset."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipelines.dataset import open_job
+from pipelines.settings import Settings
+from pipelines.shards.codec import decode
+from pipelines.shards.record import Record
+
+if TYPE_CHECKING:
+    from torch.utils.data import IterableDataset
+
+
+def stream(settings: Settings, *, first: int = 0, step: int = 1) -> Iterator[Record]:
+    """Records first, first + step, ... of a recipe without end, the same as a rendering job would store.
+
+    settings.inputs.seed is the seed; settings.execution.out (or photo_index) keeps the index of the photos.
+    """
+    job = open_job(settings)
+    index = first
+    while True:
+        yield job.record(index, Counter())
+        index += step
+
+
+def torch_dataset(settings: Settings) -> "IterableDataset[dict[str, Any]]":
+    """An endless torch IterableDataset of {"image": uint8 tensor (3, h, w), "text", "id"}; loader workers share
+    out the indices, so that none is seen twice."""
+    import torch
+    from torch.utils.data import IterableDataset, get_worker_info
+
+    class Rendered(IterableDataset[dict[str, Any]]):
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            worker = get_worker_info()
+            first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+            for record in stream(settings, first=first, step=step):
+                pixels = torch.from_numpy(decode(record.image)).permute(2, 0, 1)
+                yield {"image": pixels, "text": record.text, "id": record.id}
+
+    return Rendered()
