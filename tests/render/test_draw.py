@@ -1,0 +1,155 @@
+"""Drawing: what a label says is in the picture, whole and where it says, and a scene draws the same bytes again."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fonts.catalog import Catalog
+from render.draw import ClippedError, draw, draw_text
+from render.labels import character_quads, geometry
+from render.mix import Mix
+from render.raster import Raster
+from render.recipe import BANDS, Recipe
+from render.scene import Block, Ground, Paint, Scene
+from render.typeset import typeset
+from tests.render.scenes import SMALL, made_photo, scenes
+
+PAPER = Ground(kind="paper", colours=("#ffffff",))
+
+
+def page_of(block: Block, faces: Catalog, side_px: int = 200) -> Scene:
+    paint = Paint(inks=("#000000",) * len(typeset(block, faces).lines))
+    return Scene(
+        width_px=side_px,
+        height_px=side_px,
+        language=block.language,
+        layout="line",
+        band="10-14",
+        ground=PAPER,
+        blocks=(block,),
+        paints=(paint,),
+    )
+
+
+def inside(quad: np.ndarray, mask: np.ndarray, slack_px: float = 0.75) -> np.ndarray:
+    """Which pixels of a mask have their centre in a quad, or within slack_px of it."""
+    y, x = np.nonzero(mask)
+    points = np.stack([x + 0.5, y + 0.5], axis=1)
+    signs = []
+    for a, b in zip(quad, np.roll(quad, -1, axis=0), strict=True):
+        side = (b - a) / max(np.hypot(*(b - a)), 1e-9)
+        signs.append(side[0] * (points[:, 1] - a[1]) - side[1] * (points[:, 0] - a[0]))
+    return np.min(signs, axis=0) >= -slack_px
+
+
+def test_json_draws_the_same_bytes(faces: Catalog) -> None:
+    image = made_photo()
+    for scene, canvas in scenes(faces, SMALL, image, 39):
+        first = draw_text(scene, canvas, faces)
+        again = draw(Scene.from_json(scene.to_json()), image, faces)
+
+        assert np.array_equal(first.image, again.image), scene.layout
+        assert first.lines.text == again.lines.text
+
+
+def test_all_ink_lies_in_the_lines_quads(faces: Catalog) -> None:
+    """The text mask holds nothing outside the union of the quads, and every quad has ink."""
+    for scene, canvas in scenes(faces, replace(SMALL, layers=Mix.parse("none")), made_photo(), 39, seed=1):
+        done = draw_text(replace(scene, effects=()), canvas, faces, mask=True)
+        quads = np.concatenate(done.lines.quad_px)
+        covered = np.zeros(int((done.mask > 40).sum()), bool)
+        for text, quad in zip(done.lines.text, quads, strict=True):
+            within = inside(quad, done.mask > 40)
+            covered |= within
+
+            assert within.any() or not text.strip(), (scene.layout, text)
+
+        assert covered.mean() > 0.999, scene.layout
+
+
+def test_every_character_of_a_label_has_ink_in_its_own_quad(faces: Catalog) -> None:
+    for scene, _ in scenes(faces, replace(SMALL, bands=Mix.parse("10-14 14-20")), made_photo(), 24, seed=2):
+        for block, paint in zip(scene.blocks, scene.paints, strict=True):
+            alone = replace(scene, ground=PAPER, shapes=(), blocks=(block,), paints=(paint,), effects=())
+            done = draw(alone, None, faces, mask=True)
+            placed = typeset(block, faces)
+            numbers, quads = character_quads(block, placed, geometry(block, placed, faces))
+            chars = "".join(placed.texts)
+
+            assert len(chars) == len(numbers)
+            for char, quad in zip(chars, quads, strict=True):
+                assert char.isspace() or inside(quad, done.mask > 0).any(), (scene.layout, block.face, char)
+
+
+def test_sizes_stay_in_the_band_and_under_20(faces: Catalog) -> None:
+    for scene, _ in scenes(faces, SMALL, made_photo(), 52, seed=3):
+        low, high = BANDS[scene.band]
+        sizes = [block.size_px for block in scene.blocks]
+
+        assert all(low <= size <= 20 for size in sizes), (scene.layout, sizes)
+        assert scene.layout in ("slide", "poster", "line") or any(low <= s <= high for s in sizes)
+
+
+def test_the_em_is_exact_whatever_the_style(faces: Catalog) -> None:
+    """国 of 16 px is as high in every style as its outline is: to a pixel, hinting included."""
+    face = faces["NotoSansCJKsc-Regular"]
+    heights = {}
+    for raster in (Raster(), Raster(kind="light"), Raster(kind="lcd"), Raster(kind="reduced", factor=3)):
+        block = Block(text="国", frames=((40, 40, 60, 30),), face=face.id, size_px=16, language="zh", raster=raster)
+        mask = draw(page_of(block, faces), None, faces, mask=True).mask
+        heights[raster.kind] = np.ptp(np.nonzero(mask > 100)[0]) + 1
+
+    assert max(heights.values()) - min(heights.values()) <= 1
+    assert heights["grey"] == pytest.approx(16 * 0.93, abs=1)
+
+
+def test_a_text_too_long_is_cut_and_so_is_its_label(faces: Catalog) -> None:
+    text = "seven words that do not fit here at all"
+    block = Block(text=text, frames=((10, 10, 90, 14),), face="DejaVuSans", size_px=12, language="en", wrap=False)
+    lines = draw(page_of(block, faces), None, faces).lines
+
+    assert len(lines.text) == 1
+    assert text.startswith(lines.text[0])
+    assert len(lines.text[0]) < len(text)
+
+
+def test_text_outside_the_picture_is_refused(faces: Catalog) -> None:
+    block = Block(text="Word", frames=((180, 10, 60, 20),), face="DejaVuSans", size_px=12, language="en")
+    with pytest.raises(ClippedError, match="Word"):
+        draw(page_of(block, faces), None, faces)
+
+
+def test_contrast_is_measured_and_kept(faces: Catalog) -> None:
+    recipe = replace(SMALL, inks=Mix.parse("alpha"))
+    measured = [
+        np.concatenate(draw_text(scene, canvas, faces).lines.contrast)
+        for scene, canvas in scenes(faces, recipe, made_photo(), 39, seed=4)
+    ]
+
+    assert (np.concatenate(measured) >= recipe.contrast_floor).mean() > 0.99
+
+
+def test_black_on_white_has_contrast_21(faces: Catalog) -> None:
+    block = Block(text="Word", frames=((10, 10, 90, 20),), face="DejaVuSans", size_px=12, language="en")
+
+    assert np.concatenate(draw(page_of(block, faces), None, faces).lines.contrast) == pytest.approx(21.0)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "scenes.json"
+
+
+def test_golden_pixels(faces: Catalog, update_golden: bool) -> None:
+    """The pixels of a few scenes by sha256; `pytest --update-golden` after a change that is meant, then look."""
+    recipe = Recipe(image_size=("256",), grounds=Mix.parse("photo"))
+    found = {}
+    for i, (scene, canvas) in enumerate(scenes(faces, recipe, made_photo(), 26, seed=5)):
+        image = draw_text(scene, canvas, faces).image
+        found[f"{i} {scene.layout} {scene.language}"] = hashlib.sha256(image.tobytes()).hexdigest()[:16]
+    if update_golden:
+        GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+
+    assert found == json.loads(GOLDEN.read_text())

@@ -1,0 +1,65 @@
+"""Typesetting: fitting is stable, alignment is exact, a face with holes is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fontTools import subset
+
+from fonts.catalog import Catalog
+from fonts.coverage import Coverage
+from render.scene import Block
+from render.typeset import NotDrawnError, _typeset, fit, typeset
+
+ENGLISH = "It is a truth universally acknowledged, that a single man in possession of a good fortune. " * 8
+CHINESE = "天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。寒来暑往，秋收冬藏。（闰余成岁），律吕调阳。" * 6
+
+
+def block_of(text: str, language: str, **options) -> Block:
+    face = "DejaVuSerif" if language == "en" else "NotoSerifCJKsc-Regular"
+    defaults = {"frames": ((10, 10, 140, 60), (160, 10, 120, 60)), "size_px": 9.3}
+    return Block(text=text, face=face, language=language, **(defaults | options))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("align", ["left", "centre", "right", "justify"])
+def test_what_was_fitted_fits_again(faces: Catalog, language: str, align: str) -> None:
+    block, done = fit(block_of(ENGLISH if language == "en" else CHINESE, language, align=align), faces)
+    again = _typeset(block, faces[block.face])
+
+    assert len(block.text) < len(ENGLISH)
+    assert done.texts == again.texts
+    assert np.array_equal(done.x, again.x)
+    assert np.array_equal(done.y, again.y)
+    assert "".join(done.texts).replace(" ", "") == block.text.replace(" ", "")
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", ENGLISH), ("zh", CHINESE)])
+def test_justified_lines_end_at_the_edge(faces: Catalog, language: str, text: str) -> None:
+    _, done = fit(block_of(text, language, align="justify", frames=((10, 10, 300, 80),)), faces)
+
+    assert (done.ends <= 310 + 1e-6).all()
+    assert np.allclose(done.ends[:-1], 310)
+
+
+def test_columns_of_vertical_text_run_from_the_right(faces: Catalog) -> None:
+    block, done = fit(block_of(CHINESE, "zh", vertical=True, frames=((10, 10, 100, 150),)), faces)
+
+    assert (np.diff(done.across) < 0).all()
+    assert done.y.max() <= 160
+    assert len(block.text) > 40
+
+
+def test_a_face_with_holes_is_refused_by_name(faces: Catalog, tmp_path: Path) -> None:
+    font = subset.load_font(faces["DejaVuSans"].path, subset.Options(notdef_outline=True, name_IDs=["*"]))
+    subsetter = subset.Subsetter(subset.Options(notdef_outline=True, name_IDs=["*"]))
+    subsetter.populate(text="".join(map(chr, range(32, 127))).replace("q", ""))
+    subsetter.subset(font)
+    font.save(tmp_path / "holes.ttf")
+    holes = replace(faces["DejaVuSans"], id="Holes", path=str(tmp_path / "holes.ttf"), sha256="0" * 64)
+    block = Block(text="quite", frames=((0, 0, 90, 20),), face=holes.id, size_px=12, language="en")
+
+    assert Coverage(holes).missing("quite") == "q"
+    with pytest.raises(NotDrawnError, match="q"):
+        typeset(block, Catalog([holes]))
