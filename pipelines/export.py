@@ -26,7 +26,7 @@ class Format(NamedTuple):
     """The file of labels, and what writes one row's pictures and gives its lines for that file."""
 
     label_file: str
-    write: Callable[[dict[str, Any], int, Path], Iterator[str]]
+    write: Callable[[dict[str, Any], Path], Iterator[str]]
 
 
 def export(url: str, to: str, fmt: str, limit: int = 0) -> int:
@@ -38,8 +38,10 @@ def export(url: str, to: str, fmt: str, limit: int = 0) -> int:
     if fmt not in FORMATS:
         raise ValueError(f"format is {fmt!r}: use one of {', '.join(FORMATS)}")
     out = Path(to)
-    if "://" in to or out.exists():
-        raise ValueError(f"{to} is there already or no local folder: name a new local folder")
+    if "://" in to:
+        raise ValueError(f"{to} is a URL: an export goes to a local folder")
+    if out.exists():
+        raise ValueError(f"{to} is there already: name a folder that is not, or remove it")
     folder = Folder(url)
     rows = Rows(folder)
     num_rows = min(limit, len(rows)) if limit else len(rows)
@@ -70,8 +72,8 @@ def _write_parts(rows: Rows, num_rows: int, partial: Path, fmt: Format) -> None:
     with Progress(num_rows, done) as progress:
         for shard, numbers in missing:
             labels: list[str] = []
-            for number, row in zip(numbers, rows.take(numbers, COLUMNS), strict=True):
-                labels += fmt.write(row, number, partial)
+            for row in rows.take(numbers, COLUMNS):
+                labels += fmt.write(row, partial)
                 progress.advance(1)
             parts.put(_part_name(shard), "".join(f"{line}\n" for line in labels).encode())
 
@@ -87,19 +89,20 @@ def _join_parts(partial: Path, name: str) -> None:
     shutil.rmtree(partial / "parts")
 
 
-def _place(root: Path, number: int, rest: str) -> tuple[Path, str]:
-    """Where a file goes, and its name in the label file."""
+def _place(root: Path, row: dict[str, Any], rest: str) -> tuple[Path, str]:
+    """Where a file of a row goes, and its name in the label file."""
+    number = int(row["id"].rpartition("/")[2])
     name = f"images/{number // FILES_A_FOLDER:04d}/{number:07d}{rest}"
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path, name
 
 
-def _detection(row: dict[str, Any], number: int, root: Path) -> Iterator[str]:
+def _detection(row: dict[str, Any], root: Path) -> Iterator[str]:
     """The image as it is; a line `path<TAB>[{"transcription": ..., "points": [[x, y] x 4]}, ...]`."""
     data = row["image"]["bytes"]
     suffix = next(suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic))
-    path, name = _place(root, number, f".{suffix}")
+    path, name = _place(root, row, f".{suffix}")
     path.write_bytes(data)
     boxes = [{"transcription": line["text"], "points": _rounded(line["quad_px"])} for line in row["lines"]]
     yield f"{name}\t{json.dumps(boxes, ensure_ascii=False)}"
@@ -109,15 +112,15 @@ def _rounded(quad_px: Sequence[Sequence[float]]) -> list[list[float]]:
     return [[round(x, 2), round(y, 2)] for x, y in quad_px]
 
 
-def _recognition(row: dict[str, Any], number: int, root: Path) -> Iterator[str]:
+def _recognition(row: dict[str, Any], root: Path) -> Iterator[str]:
     """A picture of each line, a vertical one turned to lie as PaddleOCR does; lines `path<TAB>text`."""
-    for name, line in _pictures(row, number, root, turns=True):
+    for name, line in _pictures(row, root, turns=True):
         yield f"{name}\t{line['text']}"
 
 
-def _lines(row: dict[str, Any], number: int, root: Path) -> Iterator[str]:
+def _lines(row: dict[str, Any], root: Path) -> Iterator[str]:
     """A picture of each line and a row of JSON, as the `imagefolder` loader of `datasets` reads them."""
-    for name, line in _pictures(row, number, root, turns=False):
+    for name, line in _pictures(row, root, turns=False):
         labels = {label: _short(line[label]) for label in (*LABELS, *NAMES)}
         extra = {"file_name": name, "record": row["id"], "vertical": is_vertical(line)}
         yield json.dumps(extra | labels, ensure_ascii=False)
@@ -127,15 +130,13 @@ def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _pictures(
-    row: dict[str, Any], number: int, root: Path, *, turns: bool
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _pictures(row: dict[str, Any], root: Path, *, turns: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     rgb = decode(row["image"]["bytes"])
     for i, line in enumerate(row["lines"]):
         picture = cut(rgb, line["quad_px"])
         if turns and is_vertical(line):
             picture = np.ascontiguousarray(np.rot90(picture))
-        path, name = _place(root, number, f"_{i:03d}.png")
+        path, name = _place(root, row, f"_{i:03d}.png")
         path.write_bytes(encode(picture))
         yield name, line
 

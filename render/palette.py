@@ -18,12 +18,14 @@ Image = NDArray[np.uint8]
 @dataclass(frozen=True, slots=True)
 class Mood:
     """What the inks of one image have in common: hue and saturation 0..1, how far towards black or white
-    (depth 0..1, 1 at the contrast floor), which of the two when both would do, and the ways of drawing."""
+    (depth 0..1, 1 at the contrast floor), which of the two when both would do, whether all lines must be the same
+    of the two (even), and the ways of drawing."""
 
     hue: float
     saturation: float
     depth: float
     dark: bool
+    even: bool
     ink: str
     layer: str
 
@@ -34,7 +36,15 @@ def choose_mood(recipe: Recipe, rng: np.random.Generator) -> Mood:
     saturation = rng.uniform(0, 0.15) if neutral else rng.uniform(0.4, 1.0)
     depth = float(rng.beta(1.0, 3.0))
     dark = bool(rng.random() < 0.55)
-    return Mood(float(rng.random()), float(saturation), depth, dark, recipe.inks.draw(rng), recipe.layers.draw(rng))
+    return Mood(
+        hue=float(rng.random()),
+        saturation=float(saturation),
+        depth=depth,
+        dark=dark,
+        even=bool(rng.random() < 0.8),
+        ink=recipe.inks.draw(rng),
+        layer=recipe.layers.draw(rng),
+    )
 
 
 def paint_block(bounds: Floats, canvas: Image, mood: Mood, recipe: Recipe, accent: float = 0.0) -> Paint:
@@ -106,7 +116,9 @@ def tone(crop: Crop, under: Floats, mood: Mood, recipe: Recipe, rng: np.random.G
     floor = recipe.contrast_floor * 1.1
     darkest, lightest = _limits(under, floor)
     extra = float(rng.uniform(0.75, 0.95)) if rng.random() < recipe.toned else 1.0
-    if ((darkest >= 0) | (lightest <= 1)).all() and extra == 1.0:
+    can_dark, can_light = darkest >= 0, lightest <= 1
+    fits = can_dark.all() or can_light.all() if mood.even else (can_dark | can_light).all()
+    if fits and extra == 1.0:
         return crop
     dim = min(1.0, _to_srgb(1.05 / floor - 0.05) / max(_to_srgb(float(under[:, 1].max())), 1e-6))
     low, needed = _to_srgb(float(under[:, 0].min())), _to_srgb(0.05 * floor - 0.05)

@@ -91,13 +91,15 @@ def _upright_labels(sheet: Sheet, area: Box, taken: list[Box], mark: str) -> Non
 
 def _loose_rows(sheet: Sheet, area: Box, widths: Floats, looseness: float) -> list[tuple[float, float, int]]:
     """For each label its left edge, width and row: one after the other at uneven distances."""
-    gaps = sheet.rng.random(len(widths) + 1)
-    placed, row, em = [], 0, sheet.em
-    x = area.x + looseness * float(gaps[-1])
-    for width, gap in zip(widths.tolist(), gaps.tolist(), strict=False):
-        if x + width + em > area.right:
-            row, x = row + 1, area.x + looseness * gap + 0.7 * em
-        placed.append((x, min(width, area.right - x) + 0.02, row))
+    gaps = sheet.rng.random(len(widths)).tolist()
+    placed, row, em = [], -1, sheet.em
+    x = area.right
+    for width, gap in zip(widths.tolist(), gaps, strict=True):
+        width = min(width + 0.02, area.width - 1.4 * em)
+        if x + width + 0.7 * em > area.right:
+            spare = area.width - width - 1.4 * em
+            row, x = row + 1, area.x + 0.7 * em + min(looseness * gap, spare)
+        placed.append((x, width, row))
         x += width + 1.2 * em + 2 * looseness * gap
     return placed
 

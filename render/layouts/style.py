@@ -1,5 +1,6 @@
 """How a piece of text is set on a page: face, size, pitch, alignment; and what follows for its measure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -95,8 +96,11 @@ def style_of(page: Page, face: FontFace, factor: float, role: str, leading: floa
     size, raster = page.larger(factor), page.raster
     if (face, size) != (page.body, page.size_px) and raster.kind in ("full", "strike"):
         raster = Raster(kind="full", phases=1)
-        size = min(max(round(size), -(-page.min_size_px // 1)), MAX_SIZE_PX)
+        size = min(max(round(size), math.ceil(page.min_size_px)), MAX_SIZE_PX)
     size = round(size, 4)
+    leading = max(
+        leading, round(0.93 + 1 / size, 2)
+    )  # baselines are rounded to px: small lines need the room
     return TextStyle(
         face=face, size_px=size, language=page.language, raster=raster, role=role, leading=leading
     )
