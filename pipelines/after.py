@@ -104,6 +104,9 @@ def main(args: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"render.py {args[0]}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"render.py {args[0]}: stopped", file=sys.stderr)
+        return 130
 
 
 def _at_least(command: object, name: str, low: int) -> None:

@@ -199,7 +199,7 @@ _BARS = _TEMPLATES.from_string("""
  font-family="system-ui, sans-serif" font-size="12" fill="#1d2733">
 <text x="0" y="13" font-size="14" font-weight="600">{{ title }}</text>
 {% for row in rows %}
-<text x="{{ left - 6 }}" y="{{ row.y + 14 }}" text-anchor="end">{{ row.name }}</text>
+<text x="{{ left - 6 }}" y="{{ row.y + 14 }}" text-anchor="end" font-size="11">{{ row.name }}</text>
 <rect x="{{ left }}" y="{{ row.y + 3 }}" width="{{ row.width }}" height="14" fill="{{ colour }}"/>
 <text x="{{ left + row.width + 5 }}" y="{{ row.y + 14 }}" fill="#5c6a79">{{ row.value }}</text>
 {% endfor %}

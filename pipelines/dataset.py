@@ -150,13 +150,18 @@ def estimate(settings: Settings) -> str:
     inputs = settings.inputs
     with tempfile.TemporaryDirectory() as folder:
         photos = _few_photos(inputs.photos, Path(folder, "photos"))
-        execution = replace(settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0)
+        execution = replace(
+            settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0
+        )
         job = open_job(replace(settings, inputs=replace(inputs, photos=(photos,)), execution=execution))
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
         seconds = (time.process_time() - began) / SAMPLE_IMAGES
     workers = max(1, num_workers(settings))
-    size, hours = inputs.num_images * sum(num_bytes) / SAMPLE_IMAGES, inputs.num_images * seconds / workers / 3600
+    size, hours = (
+        inputs.num_images * sum(num_bytes) / SAMPLE_IMAGES,
+        inputs.num_images * seconds / workers / 3600,
+    )
     return "\n".join(
         [
             f"would render {inputs.num_images:,} images into {inputs.num_shards:,} shards in {settings.execution.out}",

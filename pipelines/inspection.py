@@ -122,8 +122,8 @@ def _pictures(row: dict[str, Any]) -> tuple[Picture, Picture]:
     lines = [line for line in row["lines"] if len(line["text"]) >= MIN_CHARS] or row["lines"]
     line = lines[len(lines) // 2]
     corner = np.min(line["quad_px"], axis=0)
-    picture = _cut(rgb, corner - PICTURE_PX // 2, (PICTURE_PX, PICTURE_PX))
-    excerpt = _cut(rgb, corner - 4, EXCERPT_PX)
+    picture = part(rgb, corner - PICTURE_PX // 2, (PICTURE_PX, PICTURE_PX))
+    excerpt = part(rgb, corner - 4, EXCERPT_PX)
     number, source = row["id"].rpartition("/")[2], row["source"] or "plain ground"
     about = f"{line['size_px']:.1f} px, {line['face']}, {line['style']}, contrast {line['contrast']:.1f}"
     return _picture(picture, f"#{number}: {row['language']}, {row['layout']}, {source}"), _picture(
@@ -131,7 +131,7 @@ def _pictures(row: dict[str, Any]) -> tuple[Picture, Picture]:
     )
 
 
-def _cut(rgb: NDArray[np.uint8], corner: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
+def part(rgb: NDArray[np.uint8], corner: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
     """A part of the picture of this (width, height), or less where the picture is smaller, near a corner."""
     height, width = rgb.shape[:2]
     x = int(np.clip(corner[0], 0, max(0, width - size[0])))

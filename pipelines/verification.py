@@ -125,7 +125,10 @@ class Redrawer:
 
     @cached_property
     def _index(self) -> PhotoIndex:
-        return PhotoIndex.load(self._photo_index)
+        try:
+            return PhotoIndex.load(self._photo_index)
+        except ValueError as error:
+            raise BadImage(str(error)) from error
 
     @cached_property
     def _reader(self) -> PhotoReader:

@@ -2,6 +2,14 @@
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Atlas = tuple[Bytes, Ints, int]  # coverage bytes; rows of first, width, height, left, top; channels of a mask
+Placed = tuple[Ints, Ints, Ints]  # by glyph: its row of the atlas, the whole-pixel x and y of its pen
+Ink = tuple[np.int32, np.int32, np.int32]
 
 ALPHA, MULTIPLY, SCREEN = 0, 1, 2
 BLEND_CODE = {"alpha": ALPHA, "multiply": MULTIPLY, "screen": SCREEN}
@@ -9,12 +17,14 @@ TILE_PX = 8
 
 
 @njit(cache=True)
-def blit(canvas, masks, boxes, chosen, px, py, inks, opacity, style):
-    """Draw masks `chosen` (n,) with pens px, py onto canvas (h, w, 3) uint8, contiguous, in place.
+def blit(canvas: Bytes, atlas: Atlas, placed: Placed, inks: Bytes, style: tuple[np.int32, int]) -> None:
+    """Draw n glyphs onto canvas (h, w, 3), contiguous, in place; what lies outside is cut off.
 
-    inks (n, 3) uint8, opacity 0..255; style: (blend, channels of a mask). What lies outside is cut off.
+    inks (n, 3); style: (opacity 0..255, blend).
     """
-    blend, channels = style
+    masks, boxes, channels = atlas
+    chosen, px, py = placed
+    opacity, blend = style
     height, width = canvas.shape[0], canvas.shape[1]
     flat = canvas.reshape(-1)
     for i in range(len(chosen)):
@@ -32,7 +42,9 @@ def blit(canvas, masks, boxes, chosen, px, py, inks, opacity, style):
 
 
 @njit(cache=True, inline="always")
-def _row(flat, target, masks, source, count, ink, opacity):
+def _row(
+    flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: Ink, opacity: np.int32
+) -> None:
     """The common case: one byte of coverage a pixel, plain alpha."""
     red, green, blue = ink
     for k in range(count):
@@ -47,7 +59,7 @@ def _row(flat, target, masks, source, count, ink, opacity):
 
 
 @njit(cache=True, inline="always")
-def _weight(mask, opacity):
+def _weight(mask: np.int32, opacity: np.int32) -> np.int32:
     """mask * opacity (each 0..255) as 0..256, so that full ink over anything is the ink."""
     product = mask * opacity
     weight = (product + (product >> 8) + 128) >> 8
@@ -55,7 +67,9 @@ def _weight(mask, opacity):
 
 
 @njit(cache=True)
-def _blended_row(flat, target, masks, source, count, ink, style):
+def _blended_row(
+    flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: Ink, style: tuple[np.int32, int, int]
+) -> None:
     """Any blend, grey or LCD masks."""
     opacity, blend, channels = style
     for k in range(count):
@@ -73,8 +87,10 @@ def _blended_row(flat, target, masks, source, count, ink, style):
 
 
 @njit(cache=True)
-def shade(mask_canvas, masks, boxes, chosen, px, py, channels):
-    """The same glyphs into a text mask (h, w) uint8: the largest coverage at each pixel."""
+def shade(mask_canvas: Bytes, atlas: Atlas, placed: Placed) -> None:
+    """The same glyphs into a text mask (h, w): the largest coverage at each pixel."""
+    masks, boxes, channels = atlas
+    chosen, px, py = placed
     height, width = mask_canvas.shape
     for i in range(len(chosen)):
         start, w, h, left, top = boxes[chosen[i]]
@@ -86,7 +102,7 @@ def shade(mask_canvas, masks, boxes, chosen, px, py, channels):
 
 
 @njit(cache=True)
-def ground_under(canvas, boxes, linear):
+def ground_under(canvas: Bytes, boxes: Floats, linear: Floats) -> Floats:
     """What the ground is like under boxes (m, 4) of x0, y0, x1, y1 px: (m, 4) float64.
 
     Columns: relative luminance (0..1, WCAG 2) of the darker and lighter tenth of 8 px tiles, its mean,
@@ -120,12 +136,15 @@ def ground_under(canvas, boxes, linear):
 
 
 @njit(cache=True)
-def ink_boxes(line_of, slots, x, y, glyph_boxes, scale, num_lines):
+def ink_boxes(
+    line_of: Ints, glyph_boxes: NDArray[np.float32], pens: tuple[Floats, Floats], scale: float, num_lines: int
+) -> Floats:
     """Smallest box of each line's ink (m, 4) of x0, y0, x1, y1 px, from outlines; inf where it has none."""
     out = np.empty((num_lines, 4))
     out[:, :2], out[:, 2:] = np.inf, -np.inf
-    for i in range(len(slots)):
-        box, line = glyph_boxes[slots[i]], line_of[i]
+    x, y = pens
+    for i in range(len(line_of)):
+        box, line = glyph_boxes[i], line_of[i]
         if box[2] > box[0]:
             out[line, 0] = min(out[line, 0], x[i] + box[0] * scale)
             out[line, 1] = min(out[line, 1], y[i] - box[3] * scale)
@@ -135,7 +154,7 @@ def ink_boxes(line_of, slots, x, y, glyph_boxes, scale, num_lines):
 
 
 @njit(cache=True)
-def add_grain(canvas, sigma, seed):
+def add_grain(canvas: Bytes, sigma: float, seed: int) -> None:
     """Add nearly normal noise of standard deviation `sigma` (0..255) in place; a pure function of seed.
 
     A counter through the splitmix64 finaliser: four 16-bit parts summed are close enough to a Gaussian.

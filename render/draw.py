@@ -57,10 +57,14 @@ def draw_text(scene: Scene, canvas: Image, faces: Catalog, *, mask: bool = False
 
 def _inside(geo: LineGeometry, done: Typeset, scene: Scene) -> LineGeometry:
     box = geo.bounds
-    out = (box[:, :2] < -0.01).any(axis=1) | (box[:, 2:] > (scene.width_px + 0.01, scene.height_px + 0.01)).any(axis=1)
+    out = (box[:, :2] < -0.01).any(axis=1) | (
+        box[:, 2:] > (scene.width_px + 0.01, scene.height_px + 0.01)
+    ).any(axis=1)
     if out.any():
         i = int(out.argmax())
-        raise ClippedError(f"line {done.texts[i]!r} at {np.round(box[i], 1).tolist()} px reaches outside the picture")
+        raise ClippedError(
+            f"line {done.texts[i]!r} at {np.round(box[i], 1).tolist()} px reaches outside the picture"
+        )
     return geo
 
 
@@ -82,7 +86,11 @@ def _draw_block(canvas: Image, shaded: Image | None, parts, faces: Catalog, line
 
 def _instance(block: Block, faces: Catalog, halo: Halo) -> Instance:
     return Instance(
-        face=faces[block.face], size_px=block.size_px, raster=block.raster, angle_deg=block.angle_deg, halo=halo
+        face=faces[block.face],
+        size_px=block.size_px,
+        raster=block.raster,
+        angle_deg=block.angle_deg,
+        halo=halo,
     )
 
 
@@ -133,5 +141,3 @@ def _label(lines: Lines, parts, measured, faces: Catalog) -> None:
     lines.contrast.append(measured_contrast(paint, under))
     lines.ink_density.append(ink / np.maximum(width * height, 1.0))
     lines.ground_std.append(under[:, 3])
-
-

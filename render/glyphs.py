@@ -12,10 +12,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fonts.catalog import FontFace, open_face
+from render.blit import Atlas, Placed
 from render.outlines import outlines_of
 from render.raster import Halo, Raster
-from render.masks import LCD_FILTER, fill, measure, spread, totals
+from render.masks import fill, measure, spread, totals
 
+Ints = NDArray[np.int32]
 _HINTING = {
     "light": freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_NO_BITMAP,
     "full": freetype.FT_LOAD_TARGET_NORMAL | freetype.FT_LOAD_NO_BITMAP,
@@ -44,14 +46,19 @@ class Masks:
         self.channels = 3 if instance.raster.kind == "lcd" else 1
         self.phases_x = instance.raster.phases
         self.phases_y = 4 if instance.angle_deg else 1
-        self.index: NDArray[np.int32] = np.full((0, self.phases_x * self.phases_y), -1, np.int32)
+        self.index: Ints = np.full((0, self.phases_x * self.phases_y), -1, np.int32)
         self.bytes: NDArray[np.uint8] = np.zeros(1 << 14, np.uint8)
-        self.boxes: NDArray[np.int32] = np.zeros((256, 5), np.int32)  # first, width, height, left, top
+        self.boxes: Ints = np.zeros((256, 5), np.int32)  # first, width, height, left, top
         self.total: NDArray[np.float32] = np.zeros(256, np.float32)
         self.num_masks = self._used = 0
         self._ft = _sized_face(instance) if instance.raster.kind in _HINTING else None
 
-    def at(self, glyph_ids: NDArray[np.int32], x: NDArray[np.float64], y: NDArray[np.float64]):
+    @property
+    def atlas(self) -> Atlas:
+        """All masks made so far, as `blit` takes them."""
+        return self.bytes, self.boxes, self.channels
+
+    def at(self, glyph_ids: Ints, x: NDArray[np.float64], y: NDArray[np.float64]) -> Placed:
         """Masks and whole-pixel origins for pens at x, y (n,): three int32 arrays (n,)."""
         slots = self.outlines.slots(glyph_ids)
         if len(self.index) < self.outlines.num_slots:
@@ -64,7 +71,7 @@ class Masks:
             masks, px, py, _ = _snap(slots, x, y, self.index, phases)
         return masks, px, py
 
-    def _make(self, keys: NDArray[np.int32], slots: NDArray[np.int32], glyph_ids: NDArray[np.int32]) -> None:
+    def _make(self, keys: Ints, slots: Ints, glyph_ids: Ints) -> None:
         first = self.num_masks
         self._reserve(len(keys))
         if self._ft is None:
@@ -83,13 +90,14 @@ class Masks:
         self.index.reshape(-1)[keys] = np.arange(first, first + len(keys), dtype=np.int32)
         self.num_masks += len(keys)
 
-    def _fill_from_outlines(self, keys: NDArray[np.int32], first: int) -> None:
+    def _fill_from_outlines(self, keys: Ints, first: int) -> None:
         raster, o = self.instance.raster, self.outlines
-        matrix = _matrix(self.instance, o.units_per_em)
-        style = (self.channels, raster.factor, self.phases_x, self.phases_y)
-        need = measure(keys, o.box, matrix, style, self.instance.halo.pad_px, self.boxes[first:], self._used)
+        how = (_matrix(self.instance, o.units_per_em), (self.channels, raster.factor, self.phases_x, self.phases_y))
+        made = self.boxes[first : first + len(keys)]
+        need = measure(keys, o.box, how, self.instance.halo.pad_px, made)
+        made[:, 0] += self._used
         self._reserve_bytes(need)
-        fill(keys, o.first, o.count, o.kinds, o.segments, matrix, style, self.boxes[first:], self.bytes, LCD_FILTER)
+        fill(keys, (o.first, o.count, o.kinds, o.segments), how, made, self.bytes)
         self._used += need
 
     def _fill_from_freetype(self, number: int, glyph_id: int) -> None:
@@ -160,7 +168,9 @@ def _freetype_bitmap(ft: freetype.Face, glyph_id: int, flags: int) -> tuple[NDAr
     """
     error = FT_Load_Glyph(ft._FT_Face, glyph_id, flags | freetype.FT_LOAD_RENDER)
     if error:
-        raise ValueError(f"glyph {glyph_id} of {ft.postscript_name!r}: FreeType error {error}; run `python -m fonts check`")
+        raise ValueError(
+            f"glyph {glyph_id} of {ft.postscript_name!r}: FreeType error {error}; run `python -m fonts check`"
+        )
     slot = ft._FT_Face.contents.glyph.contents
     rows, width, pitch = slot.bitmap.rows, slot.bitmap.width, abs(slot.bitmap.pitch)
     raw = ctypes.string_at(slot.bitmap.buffer, rows * pitch) if rows and width else b""
@@ -171,8 +181,10 @@ def _freetype_bitmap(ft: freetype.Face, glyph_id: int, flags: int) -> tuple[NDAr
 
 
 @njit(cache=True)
-def _snap(slots, x, y, index, phases):
-    """Round pens to the nearest phase; masks[i] is the mask or -1 - key where it is still to be made (counted)."""
+def _snap(
+    slots: Ints, x: NDArray[np.float64], y: NDArray[np.float64], index: Ints, phases: tuple[int, int]
+) -> tuple[Ints, Ints, Ints, int]:
+    """Round pens to the nearest phase; masks[i] is the mask, or -1 - key where it is to be made (counted)."""
     n, num_missing = len(slots), 0
     masks, px, py = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
     nx, ny = phases

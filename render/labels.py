@@ -60,9 +60,9 @@ def geometry(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
 def _measured(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
     face = faces[block.face]
     outlines = outlines_of(face)
-    slots = outlines.slots(done.glyph_ids)
+    boxes = outlines.box[outlines.slots(done.glyph_ids)]
     scale = block.size_px / outlines.units_per_em
-    ink = ink_boxes(done.line_of, slots, done.x, done.y, outlines.box, scale, len(done.lines))
+    ink = ink_boxes(done.line_of, boxes, (done.x, done.y), scale, len(done.lines))
     em = _em_boxes(block, done, metrics_of(face).ascent)
     box = np.concatenate([np.minimum(em[:, :2], ink[:, :2]), np.maximum(em[:, 2:], ink[:, 2:])], axis=1)
     quads = turned(_corners(box), block)
@@ -128,7 +128,9 @@ def _along(quads: Floats, share: Floats, vertical: bool) -> Floats:
     a, b, c, d = (quads[:, i] for i in range(4))
     low, high = share[:, :1], share[:, 1:]
     if vertical:
-        return np.stack([a + (d - a) * low, b + (c - b) * low, b + (c - b) * high, a + (d - a) * high], axis=1)
+        return np.stack(
+            [a + (d - a) * low, b + (c - b) * low, b + (c - b) * high, a + (d - a) * high], axis=1
+        )
     return np.stack([a + (b - a) * low, a + (b - a) * high, d + (c - d) * high, d + (c - d) * low], axis=1)
 
 

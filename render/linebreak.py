@@ -21,10 +21,22 @@ _OPENING = "“‘（《【「『〈［｛([{«‹￥＄"
 def _table() -> NDArray[np.uint8]:
     """Class of every code point of the basic plane."""
     classes = np.full(0x10000, PLAIN, np.uint8)
-    for first, last in ((0x2E80, 0x303F), (0x3040, 0x33FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)):
+    for first, last in (
+        (0x2E80, 0x303F),
+        (0x3040, 0x33FF),
+        (0x3400, 0x4DBF),
+        (0x4E00, 0x9FFF),
+        (0xF900, 0xFAFF),
+    ):
         classes[first : last + 1] = HAN
     classes[0xFF00:0xFFF0] = HAN
-    for text, kind in ((_CLOSING, CLOSING), (_OPENING, OPENING), ("…—", PAIRED), ("-", HYPHEN), (" \u3000", SPACE)):
+    for text, kind in (
+        (_CLOSING, CLOSING),
+        (_OPENING, OPENING),
+        ("…—", PAIRED),
+        ("-", HYPHEN),
+        (" \u3000", SPACE),
+    ):
         classes[[ord(c) for c in text]] = kind
     classes[ord("\n")] = NEWLINE
     return classes

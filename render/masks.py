@@ -1,24 +1,31 @@
 """From outlines to bytes: sizes, grey, LCD and reduced masks, halos; compiled loops over many glyphs.
 
-`style` is (channels, factor, phases_x, phases_y); a key is slot * phases_x * phases_y + phase.
-A row of `boxes` is first byte, width, height, left, top.
+`how` is the matrix (4,) from font units to pixels and (channels, factor, phases_x, phases_y); a key is
+slot * phases_x * phases_y + phase. A row of `boxes` is first byte, width, height, left, top.
 """
 
 import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from render.rasterise import coverage, rasterise
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+How = tuple[Floats, tuple[int, int, int, int]]
+Segments = tuple[Ints, Ints, Bytes, NDArray[np.float32]]  # of a face: first, count, kinds, segments
 
 LCD_FILTER = np.array([8, 77, 86, 77, 8]) / 256.0  # FreeType's default: text looks as it does on screens
 
 
 @njit(cache=True)
-def measure(keys, glyph_boxes, matrix, style, pad, boxes, used):
-    """Fill `boxes` for the masks to be made; returns how many bytes they need."""
-    channels, factor, nx, ny = style
-    start = used
+def measure(keys: Ints, glyph_boxes: NDArray[np.float32], how: How, pad: int, boxes: Ints) -> int:
+    """Fill `boxes` for the masks to be made, from byte 0; returns how many bytes they need."""
+    matrix, (channels, factor, nx, ny) = how
+    start = 0
     for i in range(len(keys)):
         slot, phase = keys[i] // (nx * ny), keys[i] % (nx * ny)
         dx, dy = (phase % nx) / nx, (phase // nx) / ny
@@ -31,17 +38,19 @@ def measure(keys, glyph_boxes, matrix, style, pad, boxes, used):
                 xmin, xmax, ymin, ymax = min(xmin, x), max(xmax, x), min(ymin, y), max(ymax, y)
         wide_spill = pad + (1 if channels == 3 or factor > 1 else 0)
         spill = pad + (1 if factor > 1 else 0)
-        left, top = int(math.floor(xmin)) - wide_spill, int(math.floor(ymin)) - spill
-        width = int(math.ceil(xmax)) + wide_spill - left if box[2] > box[0] else 0
-        height = int(math.ceil(ymax)) + spill - top if box[2] > box[0] else 0
+        left, top = math.floor(xmin) - wide_spill, math.floor(ymin) - spill
+        width = math.ceil(xmax) + wide_spill - left if box[2] > box[0] else 0
+        height = math.ceil(ymax) + spill - top if box[2] > box[0] else 0
         boxes[i] = (start, width, height, left, top)
         start += width * height * channels
-    return start - used
+    return start
 
 
 @njit(cache=True)
-def fill(keys, first, count, kinds, segments, matrix, style, boxes, out, lcd_filter):
-    channels, factor, nx, ny = style
+def fill(keys: Ints, outlines: Segments, how: How, boxes: Ints, out: Bytes) -> None:
+    """Draw the masks that `boxes` describes into out."""
+    first, count, kinds, segments = outlines
+    matrix, (channels, factor, nx, ny) = how
     m = np.empty(6)
     across = factor * channels  # LCD: three samples a pixel; reduced: `factor`, both ways
     for i in range(len(keys)):
@@ -60,7 +69,7 @@ def fill(keys, first, count, kinds, segments, matrix, style, boxes, out, lcd_fil
         fine = np.empty(wide * high, np.uint8)
         coverage(area, fine)
         if channels == 3:
-            _lcd(fine, wide, high, lcd_filter, out[start:])
+            _lcd(fine, wide, high, out[start:])
         elif factor > 1:
             _reduce(fine, width, height, factor, out[start:])
         else:
@@ -68,19 +77,20 @@ def fill(keys, first, count, kinds, segments, matrix, style, boxes, out, lcd_fil
 
 
 @njit(cache=True)
-def _lcd(fine, wide, high, taps, out):
+def _lcd(fine: Bytes, wide: int, high: int, out: Bytes) -> None:
+    """Spread each subpixel over its neighbours."""
     for row in range(high):
         for i in range(wide):
             total = 0.0
             for k in range(5):
                 j = i + k - 2
                 if 0 <= j < wide:
-                    total += taps[k] * fine[row * wide + j]
+                    total += LCD_FILTER[k] * fine[row * wide + j]
             out[row * wide + i] = np.uint8(total + 0.5)
 
 
 @njit(cache=True)
-def _reduce(fine, width, height, factor, out):
+def _reduce(fine: Bytes, width: int, height: int, factor: int, out: Bytes) -> None:
     """Reduce by a triangle filter two output pixels wide, as image resizers do (softer than a box)."""
     wide, high = width * factor, height * factor
     for row in range(height):
@@ -100,7 +110,7 @@ def _reduce(fine, width, height, factor, out):
 
 
 @njit(cache=True)
-def spread(boxes, masks, grow, blur, channels):
+def spread(boxes: Ints, masks: Bytes, grow: float, blur: float, channels: int) -> None:
     """Widen by a disc of radius `grow` px with a soft edge, then blur by a Gaussian of sigma `blur` px."""
     reach = int(grow + 0.999)
     for i in range(len(boxes)):
@@ -123,7 +133,7 @@ def spread(boxes, masks, grow, blur, channels):
 
 
 @njit(cache=True)
-def _blurred(image, sigma):
+def _blurred(image: Floats, sigma: float) -> Floats:
     out = np.zeros_like(image)
     reach = int(2.5 * sigma + 0.999)
     total = 0.0
@@ -138,7 +148,7 @@ def _blurred(image, sigma):
 
 
 @njit(cache=True)
-def totals(boxes, masks, channels, out):
+def totals(boxes: Ints, masks: Bytes, channels: int, out: NDArray[np.float32]) -> None:
     """Sum of coverage of each mask, in pixels of full ink, into out."""
     for i in range(len(boxes)):
         total = 0

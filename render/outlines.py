@@ -2,6 +2,7 @@
 
 import ctypes
 from functools import lru_cache
+from typing import TypeVar
 
 import freetype
 import numpy as np
@@ -11,13 +12,18 @@ from numpy.typing import NDArray
 
 from fonts.catalog import FontFace, open_face
 
-LINE, CONIC, CUBIC = 2, 3, 4
-ON, IS_CUBIC = 1, 2
+Scalar = TypeVar("Scalar", bound=np.generic)
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Contours = tuple[Floats, Bytes, NDArray[np.int16]]  # points (n, 2), tags (n,), last points of contours (m,)
+
+LINE, CONIC, CUBIC = 2, 3, 4  # how many points such a segment has
+ON, IS_CUBIC = 1, 2  # FreeType's tags of points
 NO_SCALE = freetype.FT_LOAD_NO_SCALE | freetype.FT_LOAD_NO_HINTING | freetype.FT_LOAD_NO_BITMAP
 
 
 @njit(cache=True)
-def _close(points, tags, xs, ys, on):
+def _close(points: Floats, tags: Bytes, xs: Floats, ys: Floats, on: Bytes) -> int:
     """One contour with implied points made real, starting and ending on the curve; returns its length."""
     n, count = len(points), 0
     start = 0
@@ -43,12 +49,13 @@ def _close(points, tags, xs, ys, on):
 
 
 @njit(cache=True)
-def decompose(points, tags, ends, kinds, segments):
+def decompose(contours: Contours, kinds: Bytes, segments: NDArray[np.float32]) -> int:
     """Write a FreeType outline as segments; returns how many.
 
     kinds[i] is the number of points of segment i (2 line, 3 conic, 4 cubic); segments[i] holds them
     as x0 y0 x1 y1 ... in font units, y up.
     """
+    points, tags, ends = contours
     size = 2 * len(points) + 2
     xs, ys, on = np.empty(size), np.empty(size), np.empty(size, np.uint8)
     count, first = 0, 0
@@ -68,7 +75,7 @@ def decompose(points, tags, ends, kinds, segments):
 
 
 @njit(cache=True)
-def _look_up(slot_of, glyph_ids):
+def _look_up(slot_of: NDArray[np.int32], glyph_ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
     """Slots of the glyphs (n,), -1 where there is none yet, and how many those are."""
     slots, num_missing = np.empty(len(glyph_ids), np.int32), 0
     for i in range(len(glyph_ids)):
@@ -98,7 +105,6 @@ class Outlines:
 
     def slots(self, glyph_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Slots of the glyphs (n,), loading those not seen before."""
-        found: NDArray[np.int32]
         found, num_missing = _look_up(self.slot_of, glyph_ids)
         if num_missing:
             for glyph_id in np.unique(glyph_ids[found < 0]).tolist():
@@ -108,10 +114,11 @@ class Outlines:
 
     def _load(self, glyph_id: int) -> None:
         error = FT_Load_Glyph(self.ft._FT_Face, glyph_id, NO_SCALE)
-        points, tags, ends = _outline_arrays(self.ft.glyph._FT_GlyphSlot.contents.outline, error)
+        contours = _contours(self.ft.glyph._FT_GlyphSlot.contents.outline, error)
+        points, _, ends = contours
         self._reserve(2 * len(points) + 2 * len(ends) + 2)
         slot, first = self.num_slots, self._num_segments
-        count = decompose(points, tags, ends, self.kinds[first:], self.segments[first:])
+        count = decompose(contours, self.kinds[first:], self.segments[first:])
         self.first[slot], self.count[slot] = first, count
         if len(points):
             self.box[slot] = (*points.min(axis=0), *points.max(axis=0))
@@ -120,7 +127,7 @@ class Outlines:
 
     def _reserve(self, num_segments: int) -> None:
         if self.num_slots + 1 > len(self.first):
-            self.first, self.count, self.box = (_doubled(a) for a in (self.first, self.count, self.box))
+            self.first, self.count, self.box = _doubled(self.first), _doubled(self.count), _doubled(self.box)
         while self._num_segments + num_segments > len(self.kinds):
             self.kinds, self.segments = _doubled(self.kinds), _doubled(self.segments)
 
@@ -131,12 +138,12 @@ def outlines_of(face: FontFace) -> Outlines:
     return Outlines(face)
 
 
-def _doubled(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _doubled(array: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.concatenate([array, np.zeros_like(array)])
 
 
-def _outline_arrays(outline, error: int):
-    """Points (n, 2) float64, tags (n,) uint8 and contour ends (m,) int16 of an FT_Outline; copies."""
+def _contours(outline: freetype.FT_Outline, error: int) -> Contours:
+    """The arrays of an FT_Outline, copied; empty ones after an error."""
     n, m = (0, 0) if error else (outline.n_points, outline.n_contours)
     long_size = ctypes.sizeof(ctypes.c_long)
     raw = ctypes.string_at(outline.points, 2 * long_size * n) if n else b""

@@ -94,12 +94,16 @@ class Block:
         if not self.frames:
             raise ValueError("block.frames is empty: give at least one (x, y, width, height)")
         if self.angle_deg and self.raster.kind in ("light", "full", "strike"):
-            raise ValueError(f"block.angle_deg is {self.angle_deg}: {self.raster.kind!r} glyphs cannot be turned, use grey")
+            raise ValueError(
+                f"block.angle_deg is {self.angle_deg}: {self.raster.kind!r} glyphs cannot be turned, use grey"
+            )
         if not 1 <= self.size_px <= 200:
             raise ValueError(f"block.size_px is {self.size_px}: choose 1 to 200 px")
         for name, allowed in (("align", ALIGNS), ("flow", ("through", "each")), ("role", ROLES)):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"block.{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+                raise ValueError(
+                    f"block.{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,10 @@ from render.outlines import outlines_of
 from render.scene import Block
 from render.shape import Shaped, shaper_of
 
-MAX_WORD_GAP, MAX_HAN_GAP = 0.6, 0.12  # em a justified line may add in one gap; beyond it, the line stays ragged
+MAX_WORD_GAP, MAX_HAN_GAP = (
+    0.6,
+    0.12,
+)  # em a justified line may add in one gap; beyond it, the line stays ragged
 
 
 class NotDrawnError(ValueError):
@@ -107,10 +110,14 @@ def _typeset(block: Block, face: FontFace) -> Typeset:
     shaped = shaper_of(face).shape(block.text, block.language, block.vertical)
     if shaped.glyph_ids.size and not shaped.glyph_ids.all():
         missing = {block.text[i] for i in shaped.clusters[shaped.glyph_ids == 0]}
-        raise NotDrawnError(f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text")
+        raise NotDrawnError(
+            f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text"
+        )
     scale = block.size_px / outlines_of(face).units_per_em
     classes = classify(block.text)
-    advances = np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale if len(classes) else np.zeros(0)
+    advances = (
+        np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale if len(classes) else np.zeros(0)
+    )
     advances[advances > 0] += block.tracking * block.size_px
     measures, rows = _room(block)
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px

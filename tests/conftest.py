@@ -23,7 +23,7 @@ def data() -> Path:
     Skips where it is unset; fails where SMALLPRINT_REQUIRE_DATA=1 promises it.
     """
     folder = os.environ.get("SMALLPRINT_DATA", "")
-    if Path(folder).is_dir() and folder:
+    if folder and Path(folder).is_dir():
         return Path(folder)
 
     cause = f"SMALLPRINT_DATA={folder!r} names no folder of real photos and texts"

@@ -8,7 +8,7 @@ from render.layouts.box import Box
 from render.layouts.parts import captioned, foot, heading, put
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
-from render.layouts.wording import one_paragraph, running, several, title
+from render.layouts.wording import one_paragraph, running, several, stock_up, title
 from render.page import Draft, Page
 
 _NARROWEST_EM = {"en": 13, "zh": 9, "zh-Hant": 9}
@@ -30,6 +30,7 @@ def article(page: Page, rng: np.random.Generator) -> Draft:
     if num > 1 and sheet.draws.chance(0.25):
         for column in columns[1:]:
             sheet.rule(column.x - gap / 2, column.y, 1.0, column.height, "faint")
+    stock_up(sheet, style, columns)
     _columns(sheet, columns, style)
     if footed:
         foot(sheet, whole, title(sheet, sheet.small(), 0.5 * whole.width))

@@ -65,8 +65,3 @@ class Box:
         """Equal rows with gaps between them, top to bottom."""
         height = max(0.0, (self.height - (num - 1) * gap) / num)
         return [Box(self.x, self.y + k * (height + gap), self.width, height) for k in range(num)]
-
-
-def height_of(num_lines: int, size_px: float, leading: float) -> float:
-    """Height in px of lines set at a pitch of `leading` em; 0 for none."""
-    return size_px * (1 + (num_lines - 1) * leading) if num_lines > 0 else 0.0

@@ -34,9 +34,11 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
     frames: list[Frame] = []
     for place, field in zip(places, fields, strict=False):
         label, value = _parts(place, wide, style)
-        _outline(sheet, kind, place, value)
+        _outline(sheet, kind, value)
         texts += field
         frames += [label.frame, value.inset(0.4 * style.size_px, 0).frame]
+    if kind == "grid":
+        _grid(sheet, box.top(num_rows * pitch), num_rows, num_columns)
     sheet.cells(texts, frames, style)
     return box.below(num_rows * pitch)
 
@@ -48,13 +50,18 @@ def _parts(place: Box, wide: float, style: TextStyle) -> tuple[Box, Box]:
     return line.left(wide + 0.02), line.beside(wide + 0.5 * style.size_px)
 
 
-def _outline(sheet: Sheet, kind: str, place: Box, value: Box) -> None:
+def _outline(sheet: Sheet, kind: str, value: Box) -> None:
     if kind == "boxed":
         sheet.frame(value.inset(0, -0.35 * sheet.em), tone="faint")
     elif kind == "lined":
         sheet.rule(value.x, value.bottom + 0.1 * sheet.em, value.width, 1.0)
-    else:
-        sheet.frame(Box(place.x, place.y, place.width + 1, place.height + 1))
+
+
+def _grid(sheet: Sheet, box: Box, num_rows: int, num_columns: int) -> None:
+    for row in range(num_rows + 1):
+        sheet.rule(box.x, box.y + row * box.height / num_rows, box.width + 1, 1.0)
+    for column in range(num_columns + 1):
+        sheet.rule(box.x + column * box.width / num_columns, box.y, 1.0, box.height)
 
 
 def _fields(sheet: Sheet, style: TextStyle, num: int) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from render.layouts.box import Box
 from render.layouts.parts import captioned, in_row, put
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
-from render.layouts.wording import running, title
+from render.layouts.wording import running, stock_up, title
 from render.page import Draft, Page
 
 _COLUMN_EM = {"en": 12.5, "zh": 10.5, "zh-Hant": 10.5}
@@ -25,6 +25,7 @@ def newspaper(page: Page, rng: np.random.Generator) -> Draft:
     gap = sheet.uniform(0.9, 1.5) * sheet.em
     num = int((box.width + gap) / (_COLUMN_EM[page.language] * sheet.uniform(0.9, 1.3) * sheet.em + gap))
     num = max(1, min(_MOST_COLUMNS, num))
+    stock_up(sheet, body, box.columns(num, gap))
     for band in _bands(sheet, box):
         _stories(sheet, band.columns(num, gap), body, gap)
     return sheet.draft()

@@ -77,7 +77,7 @@ def _where_and_when(sheet: Sheet, style: TextStyle) -> str:
 def _programme(sheet: Sheet, box: Box, style: TextStyle) -> None:
     """Centred lines of uneven length in the middle of the picture."""
     style = replace(style, leading=sheet.uniform(1.3, 1.9), wrap=False)
-    num = round(style.num_lines(box.height) * sheet.uniform(0.3, 1.0))
+    num = round(style.num_lines(box.height) * sheet.uniform(0.5, 1.0))
     page, rng = sheet.page, sheet.rng
     longest = max(2, min(style.num_chars(0.9 * box.width), 36))
     if sheet.draws.chance(0.5):

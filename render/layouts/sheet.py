@@ -25,6 +25,7 @@ class Sheet:
         self.em = page.size_px
         self.blocks: list[Block] = []
         self.shapes: list[Shape] = []
+        self.stock: dict[str, str] = {}  # running text written ahead, by face
 
     def uniform(self, low: float, high: float) -> float:
         """A number between low and high, in hundredths."""

@@ -8,7 +8,7 @@ from render.layouts.box import Box
 from render.layouts.items import set_items
 from render.layouts.parts import figure, in_row, put
 from render.layouts.sheet import Sheet
-from render.layouts.wording import sentences, title
+from render.layouts.wording import sentences, stock_up, title
 from render.page import Draft, Page
 
 _WIDEST_EM = 55
@@ -23,6 +23,8 @@ def slide(page: Page, rng: np.random.Generator) -> Draft:
     height = max(12 * sheet.em, sheet.draws.pick((0.56, 0.62, 0.75, 1.0)) * whole.width / across)
     down = max(1, min(6 // across, round(whole.height / height)))
     look = _Look(sheet, num_slides=across * down)
+    if across * down > 1:
+        stock_up(sheet, look.body, [whole.top(0.3 * whole.height)])
     for row in whole.rows(down, gap=sheet.em):
         for box in row.columns(across, gap=sheet.em):
             look.slide(box)

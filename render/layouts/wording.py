@@ -25,8 +25,23 @@ def running(sheet: Sheet, style: TextStyle, boxes: Sequence[Box]) -> str:
     return "\n".join([*parts, text[start:]])
 
 
+def stock_up(sheet: Sheet, style: TextStyle, boxes: Sequence[Box]) -> None:
+    """Write at once what the boxes will need: one long text costs much less than many short ones."""
+    sheet.stock[style.face.id] = _written(sheet, style, style.chars_in(boxes))
+
+
 def one_paragraph(sheet: Sheet, style: TextStyle, num_chars: int) -> str:
-    """A paragraph of about num_chars characters."""
+    """A paragraph of about num_chars characters, from the stock where that is enough."""
+    stock = sheet.stock.get(style.face.id, "")
+    if len(stock) < num_chars:
+        return _written(sheet, style, num_chars)
+    end = _SENTENCE_END.search(stock, num_chars)
+    cut = end.end() if end else len(stock)
+    sheet.stock[style.face.id] = stock[cut:]
+    return stock[:cut].rstrip()
+
+
+def _written(sheet: Sheet, style: TextStyle, num_chars: int) -> str:
     page = sheet.page
     return page.drawable(lambda: page.writer.paragraph(sheet.rng, page.language, num_chars), style.face)
 

@@ -9,10 +9,17 @@ from render.linebreak import break_lines, classify, has_han
 TEXT = st.text(st.sampled_from("ab 中文，。（）《》“”……——、！a1-"), min_size=1, max_size=80)
 
 
-def lines_of(text: str, measure: float, *, wrap: bool = True, each: bool = False, frames: int = 40) -> list[str]:
+def lines_of(
+    text: str, measure: float, *, wrap: bool = True, each: bool = False, frames: int = 40
+) -> list[str]:
     advances = np.array([0.5 if ord(c) < 256 else 1.0 for c in text])
     found, _ = break_lines(
-        classify(text), advances, np.full(frames, measure), np.full(frames, 1 if each else 3), (wrap, each), 0.0
+        classify(text),
+        advances,
+        np.full(frames, measure),
+        np.full(frames, 1 if each else 3),
+        (wrap, each),
+        0.0,
     )
     return [text[start:end] for start, end, *_ in found.tolist()]
 

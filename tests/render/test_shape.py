@@ -13,7 +13,9 @@ TEXTS = {
 }
 
 
-def with_uharfbuzz(face: FontFace, text: str, language: str, script: str, vertical: bool) -> list[tuple[int, ...]]:
+def with_uharfbuzz(
+    face: FontFace, text: str, language: str, script: str, vertical: bool
+) -> list[tuple[int, ...]]:
     font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.index))
     font.set_variations(dict(face.axes))
     buffer = hb.Buffer()

@@ -1,0 +1,60 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from pipelines.charts import Chart, bars, curves, histogram
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parts(chart: Chart, tag: str) -> list[ElementTree.Element]:
+    return ElementTree.fromstring(
+        str(chart.svg).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
+    ).findall(f"{SVG}{tag}")
+
+
+def texts(chart: Chart) -> list[str | None]:
+    return [text.text for text in parts(chart, "text")]
+
+
+def test_stacks_bars_as_high_as_their_counts():
+    chart = histogram("em", [0, 1, 2, 3], {"en": [10, 0, 5], "zh": [20, 0, 5]})
+    boxes = [box.attrib for box in parts(chart, "rect") if box.attrib["height"] != "10"]
+    heights = [float(box["height"]) for box in boxes]
+
+    assert len(boxes) == 4
+    assert heights[2] == pytest.approx(2 * heights[0], rel=0.01)
+    assert float(boxes[2]["y"]) + heights[2] == pytest.approx(float(boxes[0]["y"]), abs=0.02)
+    assert {"en", "zh"} <= set(texts(chart))
+
+
+def test_writes_the_ticks_it_is_given():
+    chart = histogram("characters", [2, 4, 6], {"en": [1, 2]}, ticks={2.0: "4", 6.0: "64"})
+
+    assert {"4", "64"} <= set(texts(chart))
+
+
+def test_survives_counts_of_nothing():
+    assert parts(histogram("empty", [0, 1, 2], {"en": [0, 0]}), "rect") == []
+    assert "nothing" in texts(bars("nothing", {}))
+
+
+def test_draws_points_with_their_errors():
+    chart = curves("accuracy", {"en": [(5, 0.5, 0.1), (6, 0.9, 0.2), (7, 1.0, float("nan"))]})
+    y = [float(point.attrib["cy"]) for point in parts(chart, "circle")]
+    errors = [
+        (float(line.attrib["y2"]), float(line.attrib["y1"]))
+        for line in parts(chart, "line")
+        if line.attrib["x1"] == line.attrib["x2"]
+    ]
+
+    assert y[0] - y[2] == pytest.approx((y[0] - y[1]) * 0.5 / 0.4, rel=0.02)
+    assert y[0] - errors[0][0] == pytest.approx((y[0] - y[2]) / 5, rel=0.02)
+    assert errors[1][0] == pytest.approx(y[2])  # cut at the top of the range
+    assert errors[2][0] == errors[2][1] == y[2]
+
+
+def test_shortens_names_and_escapes_them():
+    chart = bars("faces", {"a very long name of a face, Regular": 12345, "<b>": 2})
+
+    assert {"a very long name of a face…", "<b>", "12.3k", "2"} <= set(texts(chart))
