@@ -44,7 +44,7 @@ def make(settings: Settings) -> int:
         if settings.execution.preview:
             return preview(settings)
         return _make(settings)
-    except (ValueError, FileNotFoundError, ShardsFailed) as error:
+    except (ValueError, OSError, ShardsFailed) as error:
         print(f"render.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -76,7 +76,7 @@ def _make(settings: Settings) -> int:
     seconds = time.monotonic() - began
     counts = sum_counts(out)
     write_card(out, settings, index, counts)
-    summary = summarise(counts, index)
+    summary = summarise(counts, index, load_catalog(settings.inputs.fonts))
     out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
     out.put("preview.png", contact_sheet(out))
     print(describe(summary, settings, counts["images"] - before, seconds))

@@ -96,7 +96,7 @@ def _overview(report: Report, counts: Counter[str], tally: Tally) -> None:
         [f"{band} px", counts[f"band/{band}"], *(characters.get(f"{band}/{name}", 0) for name in languages)]
         for band in sorted(_under(counts, "band"), key=lambda band: float(band.partition("-")[0]))
     ]
-    report.table(["band", "images", *(f"characters, {name}" for name in languages)], rows)
+    report.table(["band", "images", *(f"chars, {name}" for name in languages)], rows)
 
 
 def _under(counts: Counter[str], name: str) -> Counter[str]:

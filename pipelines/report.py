@@ -120,7 +120,9 @@ section:last-child { margin-bottom: 40px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 15px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding: 4px 0; }
-th, td { padding: 3px 16px 3px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule); }
+th, td { padding: 3px 16px 3px 0; border-bottom: 1px solid var(--rule); text-align: left; }
+td { vertical-align: top; }
+td:first-child { min-width: 80px; }
 th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 20px; }

@@ -3,13 +3,14 @@
 from collections import Counter
 from typing import Any
 
+from fonts.catalog import Catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
 
 
-def summarise(counts: Counter[str], index: PhotoIndex | None) -> dict[str, Any]:
+def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog) -> dict[str, Any]:
     """Counts by name: images by band, language, layout and ground; characters by band and language, and each
-    character; rejects by reason; faults by file; photos by verdict."""
+    character; rejects by reason; faults by file, those of fonts included; photos by verdict."""
     parts: dict[str, Any] = {
         "images": counts["images"],
         "lines": counts["lines"],
@@ -17,6 +18,7 @@ def summarise(counts: Counter[str], index: PhotoIndex | None) -> dict[str, Any]:
     }
     for name in ("band", "language", "layout", "ground", "reject", "fault"):
         parts[name] = dict(sorted(_under(counts, name).items()))
+    parts["fault"] |= {f"font {face.path}: {face.reason}": 1 for face in faces.rejected}
     parts["characters"] = dict(sorted(_under(counts, "chars").items()))
     parts["photos"] = dict(index.verdicts) if index else {}
     parts["histogram"] = dict(sorted(_under(counts, "char").items(), key=lambda item: (-item[1], item[0])))

@@ -68,7 +68,13 @@ def _weight(mask: np.int32, opacity: np.int32) -> np.int32:
 
 @njit(cache=True)
 def _blended_row(
-    flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: Ink, style: tuple[np.int32, int, int]
+    flat: Bytes,
+    target: int,
+    masks: Bytes,
+    source: int,
+    count: int,
+    ink: Ink,
+    style: tuple[np.int32, int, int],
 ) -> None:
     """Any blend, grey or LCD masks."""
     opacity, blend, channels = style

@@ -39,7 +39,9 @@ def contrast(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     return np.asarray((np.maximum(a, b) + 0.05) / (np.minimum(a, b) + 0.05))
 
 
-def least_contrast(ink: NDArray[np.float64], dark: NDArray[np.float64], light: NDArray[np.float64]):
+def least_contrast(
+    ink: NDArray[np.float64], dark: NDArray[np.float64], light: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Contrast of inks against the nearer end of their grounds' range [dark, light]; 1 when inside it."""
     inside = (ink >= dark) & (ink <= light)
     return np.where(inside, 1.0, np.minimum(contrast(ink, dark), contrast(ink, light)))
@@ -56,4 +58,4 @@ def ramp(hue_step: int, saturation_step: int) -> tuple[NDArray[np.uint8], NDArra
 def shades(hue: float, saturation: float, luminances: NDArray[np.float64]) -> NDArray[np.uint8]:
     """For each luminance (m,) the shade (m, 3) of a hue and saturation (0..1) that comes nearest."""
     colours, lights = ramp(round(hue * 36), round(saturation * 8))
-    return colours[np.abs(lights[None, :] - luminances[:, None]).argmin(axis=1)]
+    return np.asarray(colours[np.abs(lights[None, :] - luminances[:, None]).argmin(axis=1)])

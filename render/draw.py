@@ -1,6 +1,7 @@
 """A scene to pixels and labels: draw(scene, photo, faces). No chance inside."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from fonts.catalog import Catalog
 from render.blit import BLEND_CODE, blit, ground_under, shade
 from render.colour import LINEAR, least_contrast, luminance, to_rgb, to_rgbs
 from render.effects import apply
-from render.glyphs import Instance, MaskCache, Masks
+from render.glyphs import Instance, MaskCache
 from render.ground import prepare
 from render.labels import LineGeometry, Lines, geometry, turned, x_height_px
 from render.linebreak import has_han
@@ -18,7 +19,24 @@ from render.scene import Block, Paint, Scene
 from render.typeset import Typeset, typeset
 
 Image = NDArray[np.uint8]
+Floats = NDArray[np.float64]
 _masks = MaskCache()  # of this process: pure in its keys
+
+
+class _Part(NamedTuple):
+    """One block of a scene about to be drawn."""
+
+    block: Block
+    paint: Paint
+    done: Typeset
+    geo: LineGeometry
+
+
+class _Measured(NamedTuple):
+    """By line: ink (m,) in whole pixels, and the ground under it (m, 4) as `ground_under` gives it."""
+
+    ink: Floats
+    under: Floats
 
 
 class ClippedError(ValueError):
@@ -51,7 +69,10 @@ def draw_text(scene: Scene, canvas: Image, faces: Catalog, *, mask: bool = False
         done = typeset(block, faces)
         if len(done.lines):
             geo = _inside(geometry(block, done, faces), done, scene)
-            _draw_block(canvas, shaded, (block, paint, done, geo), faces, lines)
+            part = _Part(block, paint, done, geo)
+            under = _draw_layers(canvas, part, faces)
+            ink = _draw_ink(canvas, shaded, part, faces)
+            _label(lines, part, _Measured(ink, under), faces)
     return Rendering(apply(canvas, scene.effects), lines, shaded)
 
 
@@ -68,20 +89,35 @@ def _inside(geo: LineGeometry, done: Typeset, scene: Scene) -> LineGeometry:
     return geo
 
 
-def _draw_block(canvas: Image, shaded: Image | None, parts, faces: Catalog, lines: Lines) -> None:
-    block, paint, done, geo = parts
-    x, y = turned(np.stack([done.x, done.y], axis=1), block).T
-    for layer in paint.layers:
-        masks = _masks[_instance(block, faces, layer.halo)]
+def _draw_layers(canvas: Image, part: _Part, faces: Catalog) -> Floats:
+    """Draw outlines and shadows; what the ground under each line (m, 4) is then like."""
+    x, y = _pens(part)
+    for layer in part.paint.layers:
+        masks = _masks[_instance(part.block, faces, layer.halo)]
         ink = np.broadcast_to(to_rgb(layer.colour), (len(x), 3))
-        _blit(canvas, masks, done, (x + layer.dx, y + layer.dy), (ink, layer.opacity, "alpha"))
-    under = ground_under(canvas, geo.bounds, LINEAR)
-    masks = _masks[_instance(block, faces, Halo())]
-    chosen = _blit(canvas, masks, done, (x, y), (_inks(paint, done), paint.opacity, paint.blend))
+        placed = masks.at(part.done.glyph_ids, x + layer.dx, y + layer.dy)
+        blit(canvas, masks.atlas, placed, ink, _style(layer.opacity, "alpha"))
+    return ground_under(canvas, part.geo.bounds, LINEAR)
+
+
+def _draw_ink(canvas: Image, shaded: Image | None, part: _Part, faces: Catalog) -> Floats:
+    """Draw the text itself, and into the mask where there is one; each line's ink (m,) in whole pixels."""
+    paint, done = part.paint, part.done
+    masks = _masks[_instance(part.block, faces, Halo())]
+    placed = masks.at(done.glyph_ids, *_pens(part))
+    blit(canvas, masks.atlas, placed, _inks(paint, done), _style(paint.opacity, paint.blend))
     if shaded is not None:
-        shade(shaded, masks.bytes, masks.boxes, *chosen, masks.channels)
-    ink = np.bincount(done.line_of, masks.total[chosen[0]], len(done.lines))
-    _label(lines, parts, (ink, under), faces)
+        shade(shaded, masks.atlas, placed)
+    return np.bincount(done.line_of, masks.total[placed[0]], len(done.lines))
+
+
+def _pens(part: _Part) -> tuple[Floats, Floats]:
+    x, y = turned(np.stack([part.done.x, part.done.y], axis=1), part.block).T
+    return x, y
+
+
+def _style(opacity: float, blend: str) -> tuple[np.int32, int]:
+    return np.int32(round(opacity * 255)), BLEND_CODE[blend]
 
 
 def _instance(block: Block, faces: Catalog, halo: Halo) -> Instance:
@@ -92,14 +128,6 @@ def _instance(block: Block, faces: Catalog, halo: Halo) -> Instance:
         angle_deg=block.angle_deg,
         halo=halo,
     )
-
-
-def _blit(canvas: Image, masks: Masks, done: Typeset, pens, ink):
-    colours, opacity, blend = ink
-    chosen = masks.at(done.glyph_ids, *pens)
-    style = (BLEND_CODE[blend], masks.channels)
-    blit(canvas, masks.bytes, masks.boxes, *chosen, colours, np.int32(round(opacity * 255)), style)
-    return chosen
 
 
 def _inks(paint: Paint, done: Typeset) -> NDArray[np.uint8]:
@@ -113,7 +141,7 @@ def _inks(paint: Paint, done: Typeset) -> NDArray[np.uint8]:
     return np.asarray(first + (last - first) * share + 0.5).astype(np.uint8)
 
 
-def measured_contrast(paint: Paint, under: NDArray[np.float64]) -> NDArray[np.float64]:
+def measured_contrast(paint: Paint, under: Floats) -> Floats:
     """WCAG 2 contrast (m,) of each line's ink to the nearest tenth of its ground, opacity and blend counted."""
     dark, light, mean = under[:, 0], under[:, 1], under[:, 2]
     results = []
@@ -124,8 +152,8 @@ def measured_contrast(paint: Paint, under: NDArray[np.float64]) -> NDArray[np.fl
     return np.asarray(np.min(results, axis=0))
 
 
-def _label(lines: Lines, parts, measured, faces: Catalog) -> None:
-    block, paint, done, geo = parts
+def _label(lines: Lines, part: _Part, measured: _Measured, faces: Catalog) -> None:
+    block, paint, done, geo = part
     ink, under = measured
     m = len(done.lines)
     width, height = (np.hypot(*(geo.quads[:, i] - geo.quads[:, 0]).T) for i in (1, 3))

@@ -92,7 +92,10 @@ class Masks:
 
     def _fill_from_outlines(self, keys: Ints, first: int) -> None:
         raster, o = self.instance.raster, self.outlines
-        how = (_matrix(self.instance, o.units_per_em), (self.channels, raster.factor, self.phases_x, self.phases_y))
+        how = (
+            _matrix(self.instance, o.units_per_em),
+            (self.channels, raster.factor, self.phases_x, self.phases_y),
+        )
         made = self.boxes[first : first + len(keys)]
         need = measure(keys, o.box, how, self.instance.halo.pad_px, made)
         made[:, 0] += self._used

@@ -44,7 +44,8 @@ def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
     if (crop.width, crop.height) != size_px:
         # Exact area means cost three times as much, and below 1.5 times nothing can alias visibly.
         near = crop.width < 1.5 * size_px[0]
-        part = cv2.resize(part, size_px, interpolation=cv2.INTER_LINEAR if near else cv2.INTER_AREA)
+        how = cv2.INTER_LINEAR if near else cv2.INTER_AREA
+        part = np.asarray(cv2.resize(part, size_px, interpolation=how), np.uint8)
     part = part[:, ::-1] if crop.flip else part
     return toned(np.array(part, order="C"), crop)
 
@@ -68,7 +69,7 @@ def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
     )
     steps = ((run - run.min()) * (255 / max(float(np.ptp(run)), 1e-9))).astype(np.uint8)
     ramp = first + (last.astype(np.float64) - first) * np.linspace(0, 1, 256)[:, None] + 0.5
-    return ramp.astype(np.uint8)[steps]
+    return np.asarray(ramp.astype(np.uint8)[steps])
 
 
 def draw_shape(canvas: Image, shape: Shape) -> None:

@@ -60,7 +60,8 @@ def geometry(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
 def _measured(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
     face = faces[block.face]
     outlines = outlines_of(face)
-    boxes = outlines.box[outlines.slots(done.glyph_ids)]
+    slots = outlines.slots(done.glyph_ids)  # first: this may make outlines.box anew
+    boxes = outlines.box[slots]
     scale = block.size_px / outlines.units_per_em
     ink = ink_boxes(done.line_of, boxes, (done.x, done.y), scale, len(done.lines))
     em = _em_boxes(block, done, metrics_of(face).ascent)

@@ -11,6 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
 PLAIN, SPACE, HAN, CLOSING, OPENING, NEWLINE, HYPHEN, PAIRED = range(8)
 _CLOSING = "，。、；：？！”’）》】」』〉］｝…—～·,.;:?!%)]}»›°℃‰"
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -45,7 +48,7 @@ def _table() -> NDArray[np.uint8]:
 def classify(text: str) -> NDArray[np.uint8]:
     """Line-break class of each character (n,)."""
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return _table()[np.minimum(codes, 0xFFFF)]
+    return np.asarray(_table()[np.minimum(codes, 0xFFFF)])
 
 
 def has_han(text: str) -> bool:
@@ -54,7 +57,7 @@ def has_han(text: str) -> bool:
 
 
 @njit(cache=True)
-def may_break(before, after):
+def may_break(before: int, after: int) -> bool:
     """Whether a line may end after a character of class `before` and the next begin with `after`."""
     if before == SPACE:
         return after not in (CLOSING, PAIRED)
@@ -66,14 +69,21 @@ def may_break(before, after):
 
 
 @njit(cache=True)
-def break_lines(classes, advances, measures, rows, flags, indent):
+def break_lines(
+    classes: Bytes,
+    advances: Floats,
+    frames: tuple[Floats, NDArray[np.int64]],
+    flags: tuple[bool, bool],
+    indent: float,
+) -> tuple[NDArray[np.int32], bool]:
     """Greedy lines (m, 5) int32, rows of start, end (spaces trimmed), next, frame, row in frame; and whether
     they hold the whole text.
 
     advances (n,) px a character (0 for one that shares the glyph before it: never broken before).
-    measures, rows (k,): each frame's line length in px and number of lines. flags: wrap, each.
+    frames: line length in px and number of lines of each. flags: wrap, each.
     """
     wrap, each = flags
+    measures, rows = frames
     n, k = len(classes), len(measures)
     lines = np.empty((n + 1, 5), np.int32)
     count, i, frame, row, fresh, whole = 0, 0, 0, 0, True, True
@@ -81,20 +91,13 @@ def break_lines(classes, advances, measures, rows, flags, indent):
         if row >= rows[frame] or (advances[i] > measures[frame] and classes[i] != NEWLINE):
             if each:
                 whole = whole and classes[i] == NEWLINE
-                while i < n and classes[i] != NEWLINE:
-                    i += 1
-                i, fresh = i + 1, True
+                i, fresh = _line_end(classes, i) + 1, True
             frame, row = frame + 1, 0
             continue
         room = measures[frame] - (indent if fresh else 0.0)
         end, full = _fill_line(classes, advances, i, room)
-        nxt = end
-        if full and not wrap:
-            whole = False
-            while nxt < n and classes[nxt] != NEWLINE:
-                nxt += 1
-        while nxt < n and classes[nxt] == SPACE:
-            nxt += 1
+        whole = whole and (wrap or not full)
+        nxt = _after_spaces(classes, end if wrap or not full else _line_end(classes, end))
         while end > i and classes[end - 1] == SPACE:
             end -= 1
         fresh = nxt >= n or classes[nxt] == NEWLINE
@@ -108,7 +111,22 @@ def break_lines(classes, advances, measures, rows, flags, indent):
 
 
 @njit(cache=True)
-def _fill_line(classes, advances, i, room):
+def _line_end(classes: Bytes, i: int) -> int:
+    """Where the paragraph that i lies in ends: at its newline or the end of the text."""
+    while i < len(classes) and classes[i] != NEWLINE:
+        i += 1
+    return i
+
+
+@njit(cache=True)
+def _after_spaces(classes: Bytes, i: int) -> int:
+    while i < len(classes) and classes[i] == SPACE:
+        i += 1
+    return i
+
+
+@njit(cache=True)
+def _fill_line(classes: Bytes, advances: Floats, i: int, room: float) -> tuple[int, bool]:
     """End of the line that begins at i, and whether it was cut for want of room."""
     n, width, last = len(classes), 0.0, -1
     j = i

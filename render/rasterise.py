@@ -79,9 +79,7 @@ def _curve(area: Floats, width: int, x: Floats, y: Floats, kind: int) -> None:
     """Add a conic or cubic curve of control points x, y (4,) as chords, more of them the more it bends."""
     x0, x1, x2, y0, y1, y2 = x[0], x[1], x[2], y[0], y[1], y[2]
     x3, y3 = (x[3], y[3]) if kind == CUBIC else (x2, y2)
-    bend = max(
-        abs(x0 - 2 * x1 + x2) + abs(y0 - 2 * y1 + y2), abs(x1 - 2 * x2 + x3) + abs(y1 - 2 * y2 + y3)
-    )
+    bend = max(abs(x0 - 2 * x1 + x2) + abs(y0 - 2 * y1 + y2), abs(x1 - 2 * x2 + x3) + abs(y1 - 2 * y2 + y3))
     steps = 1 + int(math.sqrt(bend * (10.0 if kind == CONIC else 24.0)))
     xa, ya = x0, y0
     for k in range(1, steps + 1):

@@ -3,21 +3,25 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
-from render.linebreak import HAN, SPACE, break_lines, classify
+from render.linebreak import HAN, NEWLINE, SPACE, break_lines, classify
 from render.outlines import outlines_of
 from render.scene import Block
 from render.shape import Shaped, shaper_of
 
-MAX_WORD_GAP, MAX_HAN_GAP = (
-    0.6,
-    0.12,
-)  # em a justified line may add in one gap; beyond it, the line stays ragged
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+LEFT, CENTRE, RIGHT, JUSTIFY = range(4)
+_ALIGN_CODE = {"left": LEFT, "centre": CENTRE, "right": RIGHT, "justify": JUSTIFY}
+# Most that a justified line may add in one gap, em; a line that needs more stays ragged.
+MAX_WORD_GAP, MAX_HAN_GAP = 0.6, 0.12
 
 
 class NotDrawnError(ValueError):
@@ -30,17 +34,28 @@ class Typeset:
     `break_lines`; starts, ends (m,) px along the line; across (m,): the baseline's y, or a column's centre x;
     char_at (characters,) px along the line; whole: nothing was left out."""
 
-    glyph_ids: NDArray[np.int32]
-    clusters: NDArray[np.int32]
-    line_of: NDArray[np.int32]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    lines: NDArray[np.int32]
-    starts: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    across: NDArray[np.float64]
-    char_at: NDArray[np.float64]
+    glyph_ids: Ints
+    clusters: Ints
+    line_of: Ints
+    x: Floats
+    y: Floats
+    lines: Ints
+    starts: Floats
+    ends: Floats
+    across: Floats
+    char_at: Floats
     texts: tuple[str, ...]
+    whole: bool
+
+
+class _Broken(NamedTuple):
+    """A text broken into lines: class and advance (px) of each character, the lines, px in a font unit, and
+    whether the lines hold all of it."""
+
+    classes: NDArray[np.uint8]
+    advances: Floats
+    lines: Ints
+    scale: float
     whole: bool
 
 
@@ -63,7 +78,8 @@ def metrics_of(face: FontFace) -> FaceMetrics:
     heights = []
     for char in "x国":
         glyph_id = ft.get_char_index(char)
-        box = outlines.box[outlines.slots(np.array([glyph_id], np.int32))[0]]
+        slot = outlines.slots(np.array([glyph_id], np.int32))[0]
+        box = outlines.box[slot]
         heights.append(float(box[3] - box[1]) / outlines.units_per_em if glyph_id else 0.0)
     return FaceMetrics(ascent, *heights)
 
@@ -98,7 +114,7 @@ def _kept(block: Block, done: Typeset) -> str:
         return block.text[: int(done.lines[-1, 1])] if len(done.lines) else ""
     paragraphs = [""] * (block.text.count("\n") + 1)
     starts = np.cumsum([0] + [len(p) + 1 for p in block.text.split("\n")])
-    for (start, end, *_), _text in zip(done.lines.tolist(), done.texts, strict=True):
+    for start, end, *_ in done.lines.tolist():
         k = int(np.searchsorted(starts, start, side="right")) - 1
         paragraphs[k] = block.text[int(starts[k]) : end]
     while paragraphs and not paragraphs[-1]:
@@ -119,13 +135,12 @@ def _typeset(block: Block, face: FontFace) -> Typeset:
         np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale if len(classes) else np.zeros(0)
     )
     advances[advances > 0] += block.tracking * block.size_px
-    measures, rows = _room(block)
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px
-    lines, whole = break_lines(classes, advances, measures, rows, flags, indent)
-    return _placed(block, face, shaped, (classes, advances, lines, scale, bool(whole)))
+    lines, whole = break_lines(classes, advances, _room(block), flags, indent)
+    return _placed(block, face, shaped, _Broken(classes, advances, lines, scale, bool(whole)))
 
 
-def _room(block: Block) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _room(block: Block) -> tuple[Floats, NDArray[np.int64]]:
     """Each frame's line length in px and how many lines it holds."""
     frames = np.array(block.frames, np.float64)
     along, across = (3, 2) if block.vertical else (2, 3)
@@ -135,78 +150,104 @@ def _room(block: Block) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return frames[:, along].copy(), rows
 
 
-def _placed(block: Block, face: FontFace, shaped: Shaped, broken) -> Typeset:
-    classes, advances, lines, scale, whole = broken
-    frames = np.array(block.frames, np.float64)
-    spec = (ALIGN_CODE[block.align], block.vertical, block.size_px, block.indent * block.size_px)
-    starts, ends, char_at = _align(classes, advances, lines, frames, spec)
-    pitch, ascent = block.leading * block.size_px, metrics_of(face).ascent * block.size_px
-    x0, y0, wide = (frames[lines[:, 3], i] for i in range(3))
-    if block.vertical:
-        across = np.round(x0 + wide - block.size_px / 2 - lines[:, 4] * pitch)
-    else:
-        across = y0 + ascent + lines[:, 4] * pitch
-        across = across if block.angle_deg else np.round(across)
-    spans = lines, char_at, across
-    offsets = shaped.x_offsets, shaped.y_offsets
-    keep, line_of, x, y = _place(shaped.clusters, shaped.advances, offsets, spans, (scale, block.vertical))
+def _placed(block: Block, face: FontFace, shaped: Shaped, broken: _Broken) -> Typeset:
+    lines, frames = broken.lines, np.array(block.frames, np.float64)
+    spec = (_ALIGN_CODE[block.align], block.vertical, block.size_px, block.indent * block.size_px)
+    starts, ends, char_at = _align(broken.classes, broken.advances, lines, frames, spec)
+    across = _across(block, lines, frames, metrics_of(face).ascent * block.size_px)
+    glyphs = shaped.clusters, shaped.advances, shaped.x_offsets, shaped.y_offsets
+    keep, line_of, x, y = _place(glyphs, lines, char_at, across, (broken.scale, block.vertical))
     texts = tuple(block.text[a:b] for a, b in lines[:, :2].tolist())
     placed = shaped.glyph_ids[keep], shaped.clusters[keep], line_of, x, y
-    return Typeset(*placed, lines, starts, ends, across, char_at, texts, whole)
+    return Typeset(*placed, lines, starts, ends, across, char_at, texts, broken.whole)
 
 
-ALIGN_CODE = {"left": 0, "centre": 1, "right": 2, "justify": 3}
+def _across(block: Block, lines: Ints, frames: Floats, ascent_px: float) -> Floats:
+    """Each line's baseline, or the centre of its column, px; on whole pixels unless the block is turned."""
+    x0, y0, wide = (frames[lines[:, 3], i] for i in range(3))
+    pitch = block.leading * block.size_px
+    if block.vertical:
+        return np.round(x0 + wide - block.size_px / 2 - lines[:, 4] * pitch)
+    across = y0 + ascent_px + lines[:, 4] * pitch
+    return np.asarray(across if block.angle_deg else np.round(across))
 
 
 @njit(cache=True)
-def _align(classes, advances, lines, frames, spec):
-    """Start and end of each line and the position of each character along it, px."""
+def _align(
+    classes: NDArray[np.uint8],
+    advances: Floats,
+    lines: Ints,
+    frames: Floats,
+    spec: tuple[int, bool, float, float],
+) -> tuple[Floats, Floats, Floats]:
+    """Start and end of each line and the position of each character along it, px.
+
+    spec: align, vertical, size and indent in px.
+    """
     align, vertical, size, indent = spec
-    m = len(lines)
-    starts, ends, at = np.zeros(m), np.zeros(m), np.full(len(classes) + 1, -1.0)
-    for i in range(m):
-        a, b, nxt, frame = lines[i, 0], lines[i, 1], lines[i, 2], lines[i, 3]
-        first = a == 0 or classes[a - 1] == 5
-        inset = indent if first else 0.0
-        begin = frames[frame, 1] if vertical else frames[frame, 0]
-        room = (frames[frame, 3] if vertical else frames[frame, 2]) - inset
-        width, spaces, gaps = 0.0, 0, 0
-        for c in range(a, b):
-            width += advances[c]
-            if classes[c] == SPACE:
-                spaces += 1
-            elif c + 1 < b and (classes[c] == HAN or classes[c + 1] == HAN):
-                gaps += 1
-        slack = room - width
-        x = begin + inset
-        extra_space, extra_gap = 0.0, 0.0
-        last = nxt >= len(classes) or classes[nxt - 1] == 5
-        if align == 1:
+    first, length = (1, 3) if vertical else (0, 2)
+    starts, ends, at = np.zeros(len(lines)), np.zeros(len(lines)), np.full(len(classes) + 1, -1.0)
+    for i in range(len(lines)):
+        a, b, following, frame = lines[i, 0], lines[i, 1], lines[i, 2], lines[i, 3]
+        inset = indent if a == 0 or classes[a - 1] == NEWLINE else 0.0
+        x = frames[frame, first] + inset
+        width, spaces, gaps = _contents(classes, advances, a, b)
+        slack = frames[frame, length] - inset - width
+        space, gap = 0.0, 0.0
+        if align == CENTRE:
             x += slack / 2
-        elif align == 2:
+        elif align == RIGHT:
             x += slack
-        elif align == 3 and not last and slack > 0:
-            if gaps > 4 and slack <= gaps * MAX_HAN_GAP * size:
-                extra_gap = slack / gaps
-            elif spaces and slack <= spaces * MAX_WORD_GAP * size:
-                extra_space = slack / spaces
+        elif align == JUSTIFY and following < len(classes) and classes[following - 1] != NEWLINE:
+            space, gap = _stretch(slack, spaces, gaps, size)
         starts[i] = x
         for c in range(a, b):
             at[c] = x
             x += advances[c]
             if classes[c] == SPACE:
-                x += extra_space
+                x += space
             elif c + 1 < b and (classes[c] == HAN or classes[c + 1] == HAN):
-                x += extra_gap
+                x += gap
         ends[i] = x
     return starts, ends, at
 
 
 @njit(cache=True)
-def _place(clusters, advances, offsets, spans, spec):
-    """Pens of the glyphs that lie on a line: which glyphs, their lines, x, y."""
-    lines, char_at, across = spans
-    x_offsets, y_offsets = offsets
+def _contents(classes: NDArray[np.uint8], advances: Floats, a: int, b: int) -> tuple[float, int, int]:
+    """Width of the characters a to b, how many of them are spaces, and how many gaps border a Han character."""
+    width, spaces, gaps = 0.0, 0, 0
+    for c in range(a, b):
+        width += advances[c]
+        if classes[c] == SPACE:
+            spaces += 1
+        elif c + 1 < b and (classes[c] == HAN or classes[c + 1] == HAN):
+            gaps += 1
+    return width, spaces, gaps
+
+
+@njit(cache=True)
+def _stretch(slack: float, spaces: int, gaps: int, size: float) -> tuple[float, float]:
+    """What a justified line adds to each space and to each Han gap, px."""
+    if slack > 0 and gaps > 4 and slack <= gaps * MAX_HAN_GAP * size:
+        return 0.0, slack / gaps
+    if slack > 0 and spaces and slack <= spaces * MAX_WORD_GAP * size:
+        return slack / spaces, 0.0
+    return 0.0, 0.0
+
+
+@njit(cache=True)
+def _place(
+    glyphs: tuple[Ints, Ints, Ints, Ints],
+    lines: Ints,
+    char_at: Floats,
+    across: Floats,
+    spec: tuple[float, bool],
+) -> tuple[NDArray[np.int64], Ints, Floats, Floats]:
+    """Pens of the glyphs that lie on a line: which glyphs, their lines, x, y.
+
+    glyphs: cluster, advance, x and y offset of each. spec: px in a font unit, vertical.
+    """
+    clusters, advances, x_offsets, y_offsets = glyphs
     scale, vertical = spec
     n = len(clusters)
     keep, line_of = np.empty(n, np.int64), np.empty(n, np.int32)

@@ -16,8 +16,11 @@ from render.writers.draws import Draws
 _PLAIN_WORD = re.compile(r"[a-z]{3,}(?:'[a-z]+)?|[a-z]{1,2}'[a-z]+")
 _UNFIT = re.compile(
     r"fuck|shit|bitch|cunt|slut|whore|porn|nigg|fagg?ot|titt(y|ies)|penis|vagina|dildo|hentai|orgasm|blowjob|foreplay|"
-    r"^(ass(es)?|rap(e[ds]?|ist)|boobs?|cocks?|dicks?|puss(y|ies))$|"
-    r"鸡巴|他妈|你妈|操你|色情|强奸|妓|傻逼|裸体|性交|做爱|自慰|通奸|淫|屌|婊"
+    r"retard|sex|nazi|hitler|suicid|jihad|terroris|naked|nude|erotic|masturbat|hooker|jerk|drunk|cocaine|heroin|"
+    r"^(ass(es)?|rap(e[ds]?|ist)|boobs?|gays?|crap|damn|hell|anal|cum|islamic|muslims?|jews?|jewish|trump|obama|putin|clinton|biden|"
+    r"cocks?|dicks?|puss(y|ies))$|"
+    r"鸡巴|他妈|你妈|操你|色情|强奸|妓|傻逼|裸体|性交|做爱|自慰|通奸|淫|屌|婊|约炮|处女|性爱|自杀|恐怖|法西斯|纳粹|"
+    r"习近平|毛泽东|邓小平|江泽民|胡锦涛|温家宝|蒋介石|台独|六四|法轮"
 )
 _NUM_FUNCTION_WORDS = {"en": 150, "zh": 80}  # the commonest, which titles and labels do without
 

@@ -1,5 +1,7 @@
 """Where lines break: widths, words, and the Chinese rules, as properties over random text."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,7 @@ def lines_of(
     found, _ = break_lines(
         classify(text),
         advances,
-        np.full(frames, measure),
-        np.full(frames, 1 if each else 3),
+        (np.full(frames, measure), np.full(frames, 1 if each else 3)),
         (wrap, each),
         0.0,
     )
@@ -36,9 +37,11 @@ def test_nothing_is_lost_and_no_line_is_too_long(text: str, measure: float) -> N
 def test_a_wide_enough_line_obeys_the_punctuation_rules(text: str) -> None:
     advances = np.ones(len(text))
     measure = 12.0
-    found, _ = break_lines(classify(text), advances, np.full(60, measure), np.full(60, 1), (True, False), 0.0)
+    found, _ = break_lines(
+        classify(text), advances, (np.full(60, measure), np.full(60, 1)), (True, False), 0.0
+    )
     found = found.tolist()
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         forced = before[1] - before[0] == measure  # no place to break in a whole line
         if not forced:
             assert text[after[0]] not in "，。）》”、！"

@@ -59,6 +59,7 @@ def test_a_face_with_holes_is_refused_by_name(faces: Catalog, tmp_path: Path) ->
     subsetter.populate(text="".join(map(chr, range(32, 127))).replace("q", ""))
     subsetter.subset(font)
     font.save(tmp_path / "holes.ttf")
+    font.close()
     holes = replace(faces["DejaVuSans"], id="Holes", path=str(tmp_path / "holes.ttf"), sha256="0" * 64)
     block = Block(text="quite", frames=((0, 0, 90, 20),), face=holes.id, size_px=12, language="en")
 
