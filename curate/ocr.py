@@ -43,12 +43,8 @@ def cut_line(rgb: Pixels, quad: Quads) -> Pixels:
     height = max(1, round(float(max(_length(quad, 0, 3), _length(quad, 1, 2)))))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), corners)
-    line = cv2.warpPerspective(
-        rgb, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.ascontiguousarray(np.rot90(line) if height >= 1.5 * width else line).astype(
-        np.uint8, copy=False
-    )
+    line = cv2.warpPerspective(rgb, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(np.rot90(line) if height >= 1.5 * width else line).astype(np.uint8, copy=False)
 
 
 def _length(quad: Quads, start: int, end: int) -> float:

@@ -16,9 +16,7 @@ from fonts.fetch import Package, fetch, known_packages
 from fonts.sources import fetched_folder
 from fonts.specimen import write_specimen
 
-Fonts = Annotated[
-    tuple[str, ...], tyro.conf.arg(help="default, system, fetched, or folders and files of fonts")
-]
+Fonts = Annotated[tuple[str, ...], tyro.conf.arg(help="default, system, fetched, or folders and files of fonts")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +120,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the subcommand; 2 where its values are wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    command = tyro.cli(
-        List | Check | Fetch | Specimen, prog="python -m fonts", description=__doc__, args=args
-    )
+    command = tyro.cli(List | Check | Fetch | Specimen, prog="python -m fonts", description=__doc__, args=args)
     try:
         return command.run()
     except ValueError as error:

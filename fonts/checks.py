@@ -16,9 +16,7 @@ _PROPRIETARY = re.compile(
     r"\b(Sim(Hei|Sun|Kai|Fang|Li|You)|NSimSun|Microsoft (Ya|Jheng)Hei|FZ[A-Z]\w+|ST(Hei|Song|Kai)|DFKai)"
     r"|^(黑体|宋体|楷体|仿宋)$|微软|方正|华文"
 )
-_SYMBOLS = re.compile(
-    r"\b(Symbols?|Dingbats|\w*dings|Icons?|Awesome|Emoji|Bar ?code|Last ?Resort)\b", re.IGNORECASE
-)
+_SYMBOLS = re.compile(r"\b(Symbols?|Dingbats|\w*dings|Icons?|Awesome|Emoji|Bar ?code|Last ?Resort)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +42,7 @@ class Check:
 CHECKS: list[Check] = []
 
 
-def check(
-    id: str, rationale: str, source: str
-) -> Callable[[Callable[[Candidate], str]], Callable[[Candidate], str]]:
+def check(id: str, rationale: str, source: str) -> Callable[[Callable[[Candidate], str]], Callable[[Candidate], str]]:
     """Enter a function into CHECKS."""
 
     def enter(run: Callable[[Candidate], str]) -> Callable[[Candidate], str]:

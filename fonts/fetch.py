@@ -99,9 +99,7 @@ def _download(package: Package, folder: Path) -> Path:
 def _run_tool(command: Sequence[str], folder: Path) -> None:
     remedies = {"apt-get": "it comes with Debian and Ubuntu", "npm": "it comes with Node.js"}
     if not shutil.which(command[0]):
-        remedy = (
-            f"{remedies[command[0]]}; elsewhere install the fonts yourself and use --fonts system or a folder"
-        )
+        remedy = f"{remedies[command[0]]}; elsewhere install the fonts yourself and use --fonts system or a folder"
         raise ValueError(f"{command[0]} is not on this machine: {remedy}")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:

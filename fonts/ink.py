@@ -26,9 +26,7 @@ _MAX_HAN_ALIKE = 8  # one picture for more Han characters than this is a placeho
 _HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x33480))  # first, one past the last
 
 # Code points that shaping hides whatever the font holds (Default_Ignorable_Code_Point beyond category Cf).
-_HIDDEN = re.compile(
-    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+_HIDDEN = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 def open_font(path: str, index: int = 0, axes: Sequence[tuple[str, float]] = ()) -> freetype.Face:

@@ -57,9 +57,7 @@ def _instances(font: TTFont) -> Iterator[Axes]:
         yield (("wght", weight),)
 
 
-def _judge_index(
-    font: TTFont, path: str, sha256: str, index: int, regions: list[str]
-) -> list[dict[str, Any]]:
+def _judge_index(font: TTFont, path: str, sha256: str, index: int, regions: list[str]) -> list[dict[str, Any]]:
     """The instances of one index of the file, of which `regions` tells whose Han forms each index draws."""
     region = regions[index]
     if region in ("JP", "KR") and {"SC", "TC"} & set(regions):

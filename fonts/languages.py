@@ -16,13 +16,9 @@ def languages_of(codes: NDArray[np.uint32], region: str, has_tc: bool = False) -
 
     `has_tc`: the collection has another face for Traditional text, which is left to it.
     """
-    allowed = [
-        name for name in _REGION_LANGUAGES[region] if not (has_tc and region == "SC" and name == "zh-Hant")
-    ]
+    allowed = [name for name in _REGION_LANGUAGES[region] if not (has_tc and region == "SC" and name == "zh-Hant")]
     english = ("en",) if np.isin(ascii_codes(), codes).all() else ()
-    return english + tuple(
-        name for name in allowed if np.isin(first_level(name), codes).mean() >= _ENOUGH_HAN
-    )
+    return english + tuple(name for name in allowed if np.isin(first_level(name), codes).mean() >= _ENOUGH_HAN)
 
 
 @cache
@@ -42,8 +38,6 @@ def first_level(language: str) -> NDArray[np.uint32]:
         text = table.decode("gb2312", "ignore")
     else:
         trails = (*range(0x40, 0x7F), *range(0xA1, 0xFF))
-        pairs = (
-            (lead, trail) for lead in range(0xA4, 0xC7) for trail in trails if (lead, trail) <= (0xC6, 0x7E)
-        )
+        pairs = ((lead, trail) for lead in range(0xA4, 0xC7) for trail in trails if (lead, trail) <= (0xC6, 0x7E))
         text = bytes(b for pair in pairs for b in pair).decode("big5", "ignore")
     return np.array(sorted({ord(c) for c in text}), np.uint32)

@@ -39,9 +39,7 @@ def font_files(source: str) -> Iterator[FontFile]:
         yield from _plain(system_paths())
     elif source == "fetched":
         if not fetched_folder().is_dir():
-            raise ValueError(
-                f"fonts={source}: {fetched_folder()} is not there; first run `python -m fonts fetch`"
-            )
+            raise ValueError(f"fonts={source}: {fetched_folder()} is not there; first run `python -m fonts fetch`")
         yield from _plain(user_paths(fetched_folder()))
     else:
         yield from _plain(user_paths(Path(source).expanduser()))

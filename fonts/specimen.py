@@ -43,9 +43,7 @@ def _sample(face: FontFace, missing: str, size_px: int, strike: bool = False) ->
     """A row of both texts on one base line, less the characters that the face does not draw, and its size."""
     opened = open_face(face)
     opened.set_pixel_sizes(0, size_px)
-    flags = freetype.FT_LOAD_RENDER | (
-        0 if strike else freetype.FT_LOAD_NO_BITMAP | freetype.FT_LOAD_NO_HINTING
-    )
+    flags = freetype.FT_LOAD_RENDER | (0 if strike else freetype.FT_LOAD_NO_BITMAP | freetype.FT_LOAD_NO_HINTING)
     row = _label(f"{size_px} {'strike' if strike else 'px'}", max(18, round(1.7 * size_px)))
     base = len(row) // 2 + round(0.35 * size_px)
     for x, text in ((_TEXT_AT_PX, _ENGLISH), (_CHINESE_AT_PX, _CHINESE)):
@@ -63,9 +61,7 @@ def _sample(face: FontFace, missing: str, size_px: int, strike: bool = False) ->
 def _label(text: str, height: int) -> NDArray[np.uint8]:
     """A row with only its label, in the face that Pillow carries, so that any face can be judged."""
     row = Image.new("L", (_WIDTH_PX, height))
-    ImageDraw.Draw(row).text(
-        (_MARGIN_PX, height / 2), text, fill=255, font=ImageFont.load_default(12), anchor="lm"
-    )
+    ImageDraw.Draw(row).text((_MARGIN_PX, height / 2), text, fill=255, font=ImageFont.load_default(12), anchor="lm")
     return np.array(row)
 
 

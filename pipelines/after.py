@@ -120,9 +120,7 @@ def describe(findings: Findings) -> str:
     lines = [f"shards   {findings.num_shards:,} whole, {findings.num_rows:,} images"]
     lines.append(f"redrawn  {findings.num_redrawn:,} images")
     if findings.photos_not_had:
-        lines.append(
-            f"photos   {len(findings.photos_not_had)} images not redrawn, their photos cannot be had:"
-        )
+        lines.append(f"photos   {len(findings.photos_not_had)} images not redrawn, their photos cannot be had:")
         lines += _named(findings.photos_not_had)
     if findings.other_versions:
         lines.append("versions of libraries differ from those it was rendered with; pixels may too:")

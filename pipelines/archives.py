@@ -64,9 +64,7 @@ def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterato
     except tarfile.TarError:
         whole = False
     if not whole:
-        yield Entry(
-            name=container, container=container, fault=f"tar damaged or cut short after {num_files} files"
-        )
+        yield Entry(name=container, container=container, fault=f"tar damaged or cut short after {num_files} files")
 
 
 def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str]) -> Iterator[Entry]:

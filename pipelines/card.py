@@ -19,7 +19,8 @@ _COLUMNS = {
     "source, licence": "the photo under the text, and its licence",
     "language, layout, band": "language of the text, kind of document, size band of the body text (em, px)",
     "text": "every line drawn, in reading order, joined by newlines",
-    "lines": "each line: text, quad_px (4 corners from the top left, clockwise), size_px (the em), ink_px, x_height_px, "
+    "lines": "each line: text, quad_px (4 corners from the top left, clockwise), size_px (the em), ink_px, "
+    "x_height_px, "
     "contrast (WCAG 2 ratio to the nearest tenth of the ground), ink_density, ground_std (luma, 0 to 255), face, "
     "language, role, style of rasteriser",
     "scene": "JSON that draws the image again",
@@ -52,12 +53,8 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
         "![preview](preview.png)" if counts else "",
         _totals(counts),
         "## Columns\n\n" + _table(_COLUMNS, settings.inputs.image_format),
-        "## Recipe\n\n```yaml\n"
-        + yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True)
-        + "```",
-        "## Licences\n\nPhotos: "
-        + (", ".join(f"{n} ({c})" for n, c in licences.items()) or "none used")
-        + ".",
+        "## Recipe\n\n```yaml\n" + yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True) + "```",
+        "## Licences\n\nPhotos: " + (", ".join(f"{n} ({c})" for n, c in licences.items()) or "none used") + ".",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -78,9 +75,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
     """Recipe and inputs as a recipe file would hold them."""
     recipe = {n: getattr(settings.recipe, n) for n in settings.recipe.__dataclass_fields__}
     values = recipe | asdict(settings.inputs)
-    return {
-        n: str(v) if isinstance(v, Mix) else list(v) if isinstance(v, tuple) else v for n, v in values.items()
-    }
+    return {n: str(v) if isinstance(v, Mix) else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
 
 def _size_category(n: int) -> str:

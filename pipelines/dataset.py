@@ -20,11 +20,12 @@ from pipelines.photos import PhotoIndex, build_index
 from pipelines.rendering import RenderJob
 from pipelines.runner import ShardsFailed, run
 from pipelines.settings import Settings
-from pipelines.sheet import contact_sheet, preview_of
 from pipelines.shards.files import Folder, sum_counts
 from pipelines.shards.identity import claim_folder
+from pipelines.sheet import contact_sheet, preview_of
 from pipelines.sources import open_source
 from pipelines.summary import describe, summarise
+from pipelines.verification import SOURCES_FILE
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12
@@ -63,9 +64,12 @@ def _make(settings: Settings) -> int:
     index = photo_index(settings)
     identity = identity_of(settings, index)
     claim_folder(out, identity)
+    began, before = time.monotonic(), _images_there(out)
+    if not before:  # else its totals stay until there are new ones, or for good where the run is refused
+        sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
+    out.put(SOURCES_FILE, json.dumps(sources).encode())
     write_card(out, settings, index)
     make_job = partial(RenderJob, settings, identity, _index_folder(settings) if index else "")
-    began, before = time.monotonic(), _images_there(out)
     run(
         make_job,
         settings.inputs.num_shards,
@@ -150,9 +154,7 @@ def estimate(settings: Settings) -> str:
     inputs = settings.inputs
     with tempfile.TemporaryDirectory() as folder:
         photos = _few_photos(inputs.photos, Path(folder, "photos"))
-        execution = replace(
-            settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0
-        )
+        execution = replace(settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0)
         job = open_job(replace(settings, inputs=replace(inputs, photos=(photos,)), execution=execution))
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
@@ -167,7 +169,7 @@ def estimate(settings: Settings) -> str:
             f"would render {inputs.num_images:,} images into {inputs.num_shards:,} shards in {settings.execution.out}",
             f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
             f"size      about {size / 1e9:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
-            f"time      about {hours:,.2f} hours on {workers} workers ({seconds * 1e3:.0f} ms an image, start-up included)",
+            f"time      about {hours:,.2f} hours on {workers} workers ({seconds * 1e3:.0f} ms each, start included)",
         ]
     )
 

@@ -47,9 +47,7 @@ def export(url: str, to: str, fmt: str, limit: int = 0) -> int:
     num_rows = min(limit, len(rows)) if limit else len(rows)
     partial = out.absolute().with_name(f"{out.absolute().name}.partial")
     job = json.loads(folder.read(JOB_FILE)) if folder.exists(JOB_FILE) else {}
-    claim_folder(
-        Folder(str(partial)), {"dataset": folder.url, "job": job, "format": fmt, "num_images": num_rows}
-    )
+    claim_folder(Folder(str(partial)), {"dataset": folder.url, "job": job, "format": fmt, "num_images": num_rows})
     _write_parts(rows, num_rows, partial, FORMATS[fmt])
     _join_parts(partial, FORMATS[fmt].label_file)
     if fmt == "paddle-rec":

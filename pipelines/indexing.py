@@ -86,9 +86,7 @@ class IndexJob:
 
     schema = INDEX_SCHEMA
 
-    def __init__(
-        self, folder: str, urls: Sequence[str], thresholds: Thresholds, *, measures_text: bool
-    ) -> None:
+    def __init__(self, folder: str, urls: Sequence[str], thresholds: Thresholds, *, measures_text: bool) -> None:
         self._thresholds, self._measures_text = thresholds, measures_text
         self._sources = [open_source(url) for url in urls]
         self._entries = Folder(folder).read(ENTRIES)
@@ -163,6 +161,4 @@ def index_tables(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
         num_rows += len(table)
         yield table
     if num_rows < num_listed:
-        raise ValueError(
-            f"{folder.url}: {num_rows} of {num_listed} photos are indexed; build it again to go on"
-        )
+        raise ValueError(f"{folder.url}: {num_rows} of {num_listed} photos are indexed; build it again to go on")

@@ -34,9 +34,7 @@ def inspect(url: str, num_images: int = 4, num_ocr_images: int = 100) -> str:
     folder = Folder(url)
     rows, counts = Rows(folder), sum_counts(folder)
     name = next(rows.take([0], ["id"]))["id"].rpartition("/")[0]
-    report = Report(
-        url.rstrip("/").rpartition("/")[2], f"{name}: {len(rows):,} images rendered by Smallprint"
-    )
+    report = Report(url.rstrip("/").rpartition("/")[2], f"{name}: {len(rows):,} images rendered by Smallprint")
     tally, keys = _gather(rows)
     _overview(report, counts, tally)
     _sheets(report, rows, choose(keys, num_images))
@@ -65,9 +63,7 @@ def choose(keys: Mapping[int, Mapping[str, str]], count: int) -> dict[str, list[
     """Up to `count` rows of each band, smallest first: each next one has the language, then the layout, then
     the photo seen least so far."""
     chosen: dict[str, list[int]] = {}
-    for band in sorted(
-        {key["band"] for key in keys.values()}, key=lambda band: float(band.partition("-")[0])
-    ):
+    for band in sorted({key["band"] for key in keys.values()}, key=lambda band: float(band.partition("-")[0])):
         left = [number for number, key in keys.items() if key["band"] == band]
         seen: Counter[str] = Counter()
         chosen[band] = []
@@ -108,9 +104,7 @@ def _under(counts: Counter[str], name: str) -> Counter[str]:
 
 def _sheets(report: Report, rows: Rows, chosen: Mapping[str, Sequence[int]]) -> None:
     report.section("Contact sheet")
-    report.text(
-        f"Pictures stand at their own pixels (those over {PICTURE_PX} px are cut), excerpts at {ZOOM} times."
-    )
+    report.text(f"Pictures stand at their own pixels (those over {PICTURE_PX} px are cut), excerpts at {ZOOM} times.")
     for band, numbers in chosen.items():
         report.heading(f"Band {band} px")
         report.pictures(_pictures(row) for row in rows.take(numbers, ("id", "image", "lines", *KEYS)))
@@ -126,9 +120,7 @@ def _pictures(row: dict[str, Any]) -> tuple[Picture, Picture]:
     excerpt = part(rgb, corner - 4, EXCERPT_PX)
     number, source = row["id"].rpartition("/")[2], row["source"] or "plain ground"
     about = f"{line['size_px']:.1f} px, {line['face']}, {line['style']}, contrast {line['contrast']:.1f}"
-    return _picture(picture, f"#{number}: {row['language']}, {row['layout']}, {source}"), _picture(
-        excerpt, about, ZOOM
-    )
+    return _picture(picture, f"#{number}: {row['language']}, {row['layout']}, {source}"), _picture(excerpt, about, ZOOM)
 
 
 def part(rgb: NDArray[np.uint8], corner: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -178,10 +170,7 @@ def _named(counts: Counter[str], tally: Tally) -> Iterator[Chart]:
 def _characters(report: Report, characters: Counter[str]) -> None:
     report.section("Characters")
     levels = gb2312_coverage(characters)
-    rows = [
-        [f"GB2312 level {v.level}", v.num_characters - len(v.missing), v.num_characters, v.share]
-        for v in levels
-    ]
+    rows = [[f"GB2312 level {v.level}", v.num_characters - len(v.missing), v.num_characters, v.share] for v in levels]
     report.table(["characters of", "occur", "of", "share"], rows)
     for level in levels:
         if level.missing and level.share > 0.5:

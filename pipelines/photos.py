@@ -135,9 +135,7 @@ class PhotoIndex:
 
     def groups(self) -> NDArray[np.int64]:
         """For each photo the number of its Parquet row group, costly to enter; other photos are their own."""
-        row_group, source = (
-            self._columns[name].to_numpy().astype(np.int64) for name in ("row_group", "source")
-        )
+        row_group, source = (self._columns[name].to_numpy().astype(np.int64) for name in ("row_group", "source"))
         containers = self._columns["container"].dictionary_encode()
         container = containers.indices.to_numpy().astype(np.int64)
         key = ((source * len(containers.dictionary) + container) << 32) + row_group
@@ -164,12 +162,8 @@ class _Rows:
         names, sums, verdicts = (table.column(name).to_pylist() for name in ("name", "sha256", "verdict"))
         self.identity.update("".join(map("{}\0{}\0{}\n".format, names, sums, verdicts)).encode())
         self.verdicts.update(verdicts)
-        self.causes.update(
-            _reason(*row) for row in zip(verdicts, table.column("cause").to_pylist(), strict=True)
-        )
-        keep = [
-            verdict == OK and in_split(sha, self._split) for sha, verdict in zip(sums, verdicts, strict=True)
-        ]
+        self.causes.update(_reason(*row) for row in zip(verdicts, table.column("cause").to_pylist(), strict=True))
+        keep = [verdict == OK and in_split(sha, self._split) for sha, verdict in zip(sums, verdicts, strict=True)]
         self.kept.append(table.select([*PLACE, *FACTS]).filter(pa.array(keep, pa.bool_())))
         packed = bytes.fromhex("".join(sha for sha, keeps in zip(sums, keep, strict=True) if keeps))
         self.sha256.append(np.frombuffer(packed, np.uint8).reshape(-1, 32))

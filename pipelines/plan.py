@@ -34,9 +34,7 @@ class Plan:
         layouts = np.empty(WINDOW, dtype=object)
         for language in recipe.languages.names:
             at = np.flatnonzero(languages == language)
-            layouts[at] = self._spread(
-                recipe.layouts_of(language), len(at), f"plan/layout/{language}", window
-            )
+            layouts[at] = self._spread(recipe.layouts_of(language), len(at), f"plan/layout/{language}", window)
         return tuple(
             Cell(
                 language=str(languages[i]),

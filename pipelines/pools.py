@@ -70,16 +70,12 @@ class Worker:
         except Exception as error:  # any fault of a job is the shard's, named in the end
             trace = "\n".join("".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:])
             no_room = isinstance(error, OSError) and error.errno in NO_ROOM
-            return Outcome(
-                shard=shard, cause=f"{type(error).__name__}: {error}", trace=trace, no_room=no_room
-            )
+            return Outcome(shard=shard, cause=f"{type(error).__name__}: {error}", trace=trace, no_room=no_room)
         return Outcome(shard=shard, info=replace(info, counts={}))
 
     def _build(self) -> Job:
         if lines := difference(self._task.versions, library_versions()):
-            raise RuntimeError(
-                "this worker has other library versions (driver -> worker): " + "; ".join(lines)
-            )
+            raise RuntimeError("this worker has other library versions (driver -> worker): " + "; ".join(lines))
         return self._task.make_job()
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.picture import BadImage
 from fonts.catalog import Catalog, load_catalog
@@ -68,14 +69,14 @@ class RenderJob:
         return record
 
     def _draw_style(self, block: int, band: str, language: str) -> Style:
-        rng = rng_for(
-            self._settings.inputs.seed, "style", block, list(BANDS).index(band), LANGUAGES.index(language)
-        )
+        rng = rng_for(self._settings.inputs.seed, "style", block, list(BANDS).index(band), LANGUAGES.index(language))
         return sample_style(self._recipe, self.faces, band, language, rng)
 
     def _photo(self, index: int, cell: Cell, counts: Counter[str]) -> tuple[PhotoInfo, View]:
         """The photo of an index, or the next one that can be read."""
-        assert self._index is not None and self._order is not None and self._reader is not None
+        assert self._index is not None, "a photo is asked for only where photos were indexed"
+        assert self._order is not None
+        assert self._reader is not None
         position = index // self._recipe.crops_per_photo
         for attempt in range(PHOTO_TRIES):
             number = self._order.at(position, attempt)
@@ -87,9 +88,7 @@ class RenderJob:
                 counts[f"fault/photo {info.name}: {error}"] += 1
                 continue
             return info, View(name=info.name, sha256=info.sha256, reduce=reduce, image=image)
-        raise ValueError(
-            f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again"
-        )
+        raise ValueError(f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again")
 
     def _render(
         self, index: int, cell: Cell, style: Style, view: View | None, counts: Counter[str]
@@ -160,7 +159,7 @@ def view_reduction(width_px: int, height_px: int, cell: Cell) -> int:
 def line_table(lines: Lines) -> LineTable:
     """Labels as the record stores them."""
 
-    def column(parts: list[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def column(parts: list[NDArray[np.float64]]) -> NDArray[np.float32]:
         return np.concatenate(parts).astype(np.float32)
 
     return LineTable(
@@ -196,9 +195,7 @@ def boxes(scene: Scene, faces: Catalog, *, words: bool, chars: bool) -> dict[str
                 for a, b in spans:
                     if text[a:b].strip():
                         texts[kind].append(text[a:b])
-                        quads[kind].append(
-                            _joined(char_quads[offset + a], char_quads[offset + b - 1], block.vertical)
-                        )
+                        quads[kind].append(_joined(char_quads[offset + a], char_quads[offset + b - 1], block.vertical))
                         numbers[kind].append(base + i)
             offset += len(text)
         base += len(done.texts)

@@ -83,9 +83,7 @@ class Report:
 
     def html(self) -> str:
         """The page."""
-        return _PAGE.render(
-            title=self._title, subtitle=self._subtitle, parts=self._parts, style=Markup(_STYLE)
-        )
+        return _PAGE.render(title=self._title, subtitle=self._subtitle, parts=self._parts, style=Markup(_STYLE))
 
 
 def shown(value: Any) -> str:

@@ -144,7 +144,7 @@ class RayPool:
         _connect()
         self.capacity = num_workers
         self._shards: dict[Any, int] = {}  # by object reference
-        self._task = ray.put(cloudpickle.dumps(task))  # type: ignore[no-untyped-call]
+        self._task = ray.put(cloudpickle.dumps(task))
         # No retries by Ray: ours are counted. No max_calls, or a GPU task would end its worker each time.
         task_of = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0, max_calls=0)
         self._make: Any = task_of(_shard_maker())
@@ -170,9 +170,7 @@ class RayPool:
         try:
             outcome: Outcome = ray.get(reference)
         except ray.exceptions.RayTaskError as error:  # our packages did not import there
-            return Outcome(
-                shard=shard, cause=f"{type(error.cause).__name__}: {error.cause}", trace=str(error)
-            )
+            return Outcome(shard=shard, cause=f"{type(error.cause).__name__}: {error.cause}", trace=str(error))
         except ray.exceptions.RayError as error:
             cause = str(error).strip().splitlines() or [type(error).__name__]
             return Outcome(shard=shard, cause=f"its worker was lost: {cause[0]}", crashed=True)

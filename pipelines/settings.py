@@ -96,9 +96,10 @@ class Settings:
     def absolute(self) -> "Settings":
         """The same settings with local paths made absolute: workers have another working directory."""
         inputs, execution = self.inputs, self.execution
-        paths = {name: tuple(map(_absolute, getattr(inputs, name))) for name in ("photos", "fonts", "corpus")}
-        places = {name: _absolute(getattr(execution, name)) for name in ("out", "photo_index")}
-        return replace(self, inputs=replace(inputs, **paths), execution=replace(execution, **places))
+        photos, fonts, corpus = (tuple(map(_absolute, paths)) for paths in (inputs.photos, inputs.fonts, inputs.corpus))
+        out, index = _absolute(execution.out), _absolute(execution.photo_index)
+        inputs = replace(inputs, photos=photos, fonts=fonts, corpus=corpus)
+        return replace(self, inputs=inputs, execution=replace(execution, out=out, photo_index=index))
 
     def identity(self) -> dict[str, Any]:
         """The fields that decide the images' bytes; not num_images, since raising it extends the set, and no paths:
@@ -185,9 +186,7 @@ def _settings_of(values: dict[str, Any], path: Path) -> Settings:
         known = [f.name for kind in (Recipe, Inputs, Execution) for f in fields(kind)]
         name = str(next(iter(values)))
         near = difflib.get_close_matches(name, known, 1)
-        raise ValueError(
-            f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     return Settings(**parts)
 
 

@@ -41,7 +41,7 @@ def _cell(image: Image, caption: str) -> Image:
 def caption_of(row: dict[str, Any]) -> str:
     """A row's band, language, layout and largest face name, as much as a cell holds."""
     lines = row["lines"]
-    body = lines[len(lines) // 2] if lines else {"face": "", "size_px": 0.0}
+    body: dict[str, Any] = lines[len(lines) // 2] if lines else {"face": "", "size_px": 0.0}
     return f"{row['band']} px  {row['language']}  {row['layout']}  {body['face'][:24]} {body['size_px']:.1f}"
 
 
@@ -68,7 +68,7 @@ def contact_sheet(folder: Folder, shard: int = 0, num_cells: int = NUM_CELLS) ->
 def _varied(keys: Sequence[dict[str, str]], count: int) -> list[int]:
     """Up to `count` rows: each next one has the band and language, then the layout, seen least so far."""
     seen: dict[Any, int] = {}
-    left, chosen = list(range(len(keys))), []
+    left, chosen = list(range(len(keys))), list[int]()
     while left and len(chosen) < count:
         best = min(left, key=lambda i: (seen.get(_pair(keys[i]), 0), seen.get(keys[i]["layout"], 0), i))
         left.remove(best)

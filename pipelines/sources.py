@@ -67,11 +67,7 @@ class Source:
         if not entry.container:
             return cast(bytes, self._fs.cat_file(self._path(entry.name)))
         end = entry.offset + entry.length
-        data = (
-            self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end)
-            if entry.length
-            else b""
-        )
+        data = self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end) if entry.length else b""
         if len(data) < entry.length:
             raise BadImage("truncated: its tar ends early")
         return cast(bytes, data)
@@ -157,9 +153,7 @@ def open_source(url: str, licence: str = "unknown") -> Source:
     if fs.isfile(root):
         folder, _, name = root.rpartition("/")
         return Source(fs, folder, (name,), licence)
-    raise ValueError(
-        f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}"
-    )
+    raise ValueError(f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}")
 
 
 def absolute(url: str) -> str:
@@ -170,8 +164,6 @@ def absolute(url: str) -> str:
 def _builtin() -> Source:
     spec = find_spec("skimage")
     if spec is None or spec.origin is None:
-        raise ValueError(
-            f"photos {BUILTIN!r} come with scikit-image: pip install scikit-image, or name a folder"
-        )
+        raise ValueError(f"photos {BUILTIN!r} come with scikit-image: pip install scikit-image, or name a folder")
     folder = str(Path(spec.origin).parent / "data")
     return Source(LocalFileSystem(), folder, tuple(sorted(BUILTIN_PHOTOS)), BUILTIN_PHOTOS)

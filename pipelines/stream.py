@@ -31,7 +31,7 @@ def torch_dataset(settings: Settings) -> "IterableDataset[dict[str, Any]]":
     import torch
     from torch.utils.data import IterableDataset, get_worker_info
 
-    class Rendered(IterableDataset[dict[str, Any]]):
+    class Rendered(IterableDataset):  # type: ignore[misc, type-arg, unused-ignore]  # torch may be absent
         def __iter__(self) -> Iterator[dict[str, Any]]:
             worker = get_worker_info()
             first, step = (worker.id, worker.num_workers) if worker else (0, 1)

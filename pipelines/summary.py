@@ -42,13 +42,10 @@ def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds:
     ]
     faults = summary["fault"]
     lines += [
-        f"faults      {len(faults)} files"
-        + "".join(f"\n  {n} x {name}" for name, n in list(faults.items())[:10])
+        f"faults      {len(faults)} files" + "".join(f"\n  {n} x {name}" for name, n in list(faults.items())[:10])
     ]
     if num_new:
-        lines.append(
-            f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, start-up included"
-        )
+        lines.append(f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, start-up included")
     out = settings.execution.out
     lines += [f"dataset     {out}", f"preview     {out}/preview.png", f"summary     {out}/summary.json"]
     return "\n".join(lines)

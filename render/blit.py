@@ -42,9 +42,7 @@ def blit(canvas: Bytes, atlas: Atlas, placed: Placed, inks: Bytes, style: tuple[
 
 
 @njit(cache=True, inline="always")
-def _row(
-    flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: Ink, opacity: np.int32
-) -> None:
+def _row(flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: Ink, opacity: np.int32) -> None:
     """The common case: one byte of coverage a pixel, plain alpha."""
     red, green, blue = ink
     for k in range(count):

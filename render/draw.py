@@ -78,14 +78,10 @@ def draw_text(scene: Scene, canvas: Image, faces: Catalog, *, mask: bool = False
 
 def _inside(geo: LineGeometry, done: Typeset, scene: Scene) -> LineGeometry:
     box = geo.bounds
-    out = (box[:, :2] < -0.01).any(axis=1) | (
-        box[:, 2:] > (scene.width_px + 0.01, scene.height_px + 0.01)
-    ).any(axis=1)
+    out = (box[:, :2] < -0.01).any(axis=1) | (box[:, 2:] > (scene.width_px + 0.01, scene.height_px + 0.01)).any(axis=1)
     if out.any():
         i = int(out.argmax())
-        raise ClippedError(
-            f"line {done.texts[i]!r} at {np.round(box[i], 1).tolist()} px reaches outside the picture"
-        )
+        raise ClippedError(f"line {done.texts[i]!r} at {np.round(box[i], 1).tolist()} px reaches outside the picture")
     return geo
 
 
@@ -108,7 +104,7 @@ def _draw_ink(canvas: Image, shaded: Image | None, part: _Part, faces: Catalog) 
     blit(canvas, masks.atlas, placed, _inks(paint, done), _style(paint.opacity, paint.blend))
     if shaded is not None:
         shade(shaded, masks.atlas, placed)
-    return np.bincount(done.line_of, masks.total[placed[0]], len(done.lines))
+    return np.asarray(np.bincount(done.line_of, masks.total[placed[0]], len(done.lines)), np.float64)
 
 
 def _pens(part: _Part) -> tuple[Floats, Floats]:

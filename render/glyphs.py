@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fonts.catalog import FontFace, open_face
 from render.blit import Atlas, Placed
+from render.masks import fill, measure, spread, totals
 from render.outlines import outlines_of
 from render.raster import Halo, Raster
-from render.masks import fill, measure, spread, totals
 
 Ints = NDArray[np.int32]
 _HINTING = {

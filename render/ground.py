@@ -64,9 +64,7 @@ def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
     if ground.kind != "gradient":
         return np.full((height, width, 3), first, np.uint8)
     angle = math.radians(ground.angle_deg)
-    run = np.add.outer(
-        np.arange(height) / height * math.sin(angle), np.arange(width) / width * math.cos(angle)
-    )
+    run = np.add.outer(np.arange(height) / height * math.sin(angle), np.arange(width) / width * math.cos(angle))
     steps = ((run - run.min()) * (255 / max(float(np.ptp(run)), 1e-9))).astype(np.uint8)
     ramp = first + (last.astype(np.float64) - first) * np.linspace(0, 1, 256)[:, None] + 0.5
     return np.asarray(ramp.astype(np.uint8)[steps])

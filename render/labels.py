@@ -12,7 +12,7 @@ from render.blit import ink_boxes
 from render.linebreak import has_han
 from render.outlines import outlines_of
 from render.scene import Block
-from render.typeset import Typeset, metrics_of
+from render.typeset import NUM_KEPT, Typeset, metrics_of
 
 Floats = NDArray[np.float64]
 
@@ -49,10 +49,10 @@ _memo: OrderedDict[Block, LineGeometry] = OrderedDict()
 
 
 def geometry(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
-    """Quads around advance and em box, widened to hold all ink of the outlines. Pure; the last 64 are kept."""
+    """Quads around advance and em box, widened to hold all ink of the outlines. Pure; the last few are kept."""
     if block not in _memo:
         _memo[block] = _measured(block, done, faces)
-        if len(_memo) > 64:
+        if len(_memo) > NUM_KEPT:
             _memo.popitem(last=False)
     return _memo[block]
 
@@ -129,9 +129,7 @@ def _along(quads: Floats, share: Floats, vertical: bool) -> Floats:
     a, b, c, d = (quads[:, i] for i in range(4))
     low, high = share[:, :1], share[:, 1:]
     if vertical:
-        return np.stack(
-            [a + (d - a) * low, b + (c - b) * low, b + (c - b) * high, a + (d - a) * high], axis=1
-        )
+        return np.stack([a + (d - a) * low, b + (c - b) * low, b + (c - b) * high, a + (d - a) * high], axis=1)
     return np.stack([a + (b - a) * low, a + (b - a) * high, d + (c - d) * high, d + (c - d) * low], axis=1)
 
 

@@ -55,7 +55,7 @@ class Page:
         return float(min(MAX_SIZE_PX, max(self.min_size_px, self.size_px * factor)))
 
     def drawable(self, make: Callable[[], str], face: FontFace | None = None) -> str:
-        """A text of make() that the face (the body's by default) draws whole; after a few tries, what it draws of one."""
+        """A text of make() that the face (by default the body's) draws whole; after some tries, the drawn part."""
         coverage = coverage_of(face or self.body)
         for _ in range(_TRIES):
             text = make()

@@ -89,14 +89,12 @@ def _inks(limits: Floats, can: tuple[NDArray[np.bool_], NDArray[np.bool_]], mood
 def _styled(inks: NDArray[np.uint8], under: Floats, mood: Mood, recipe: Recipe) -> Paint:
     ink, layer = mood.ink, mood.layer
     dark = luminance(inks) < under[:, 2]
-    if ink == "multiply" and not dark.all() or ink == "screen" and dark.any():
+    if (ink == "multiply" and not dark.all()) or (ink == "screen" and dark.any()):
         ink = "alpha"
     hexes = tuple(to_hex(rgb) for rgb in inks)
     fade = tuple(to_hex(rgb) for rgb in _towards(inks, dark)) if ink == "fade" else ()
     layers = () if layer == "none" else (_layer(layer, bool(dark.mean() > 0.5)),)
-    return Paint(
-        inks=hexes, fade_to=fade, blend=ink if ink in ("multiply", "screen") else "alpha", layers=layers
-    )
+    return Paint(inks=hexes, fade_to=fade, blend=ink if ink in ("multiply", "screen") else "alpha", layers=layers)
 
 
 def _towards(inks: NDArray[np.uint8], dark: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -29,9 +29,7 @@ class Raster:
         if not 1 <= self.factor <= 4:
             raise ValueError(f"raster.factor is {self.factor}: choose 1 to 4")
         if self.kind in ("full", "strike") and self.phases != 1:
-            raise ValueError(
-                f"raster.phases is {self.phases}: {self.kind!r} glyphs sit on whole pixels, set 1"
-            )
+            raise ValueError(f"raster.phases is {self.phases}: {self.kind!r} glyphs sit on whole pixels, set 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

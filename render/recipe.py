@@ -37,9 +37,7 @@ class Recipe:
     """Shares of kinds of document; vertical is used in Chinese alone."""
     grounds: Mix = Mix.of({"photo": 0.92, "paper": 0.04, "gradient": 0.04})
     """Shares of what lies under the text: photo, paper, gradient."""
-    rasters: Mix = Mix.of(
-        {"grey": 0.55, "light": 0.12, "full": 0.1, "strike": 0.03, "lcd": 0.1, "reduced": 0.1}
-    )
+    rasters: Mix = Mix.of({"grey": 0.55, "light": 0.12, "full": 0.1, "strike": 0.03, "lcd": 0.1, "reduced": 0.1})
     """Shares of rasteriser styles, by chance once a style block."""
     inks: Mix = Mix.of({"alpha": 0.82, "multiply": 0.06, "screen": 0.06, "fade": 0.06})
     """Shares of ways to lay ink on the ground, by chance an image: alpha, multiply, screen, fade (gradient)."""
@@ -77,16 +75,14 @@ class Recipe:
         self.inks.check("inks", INKS)
         self.layers.check("layers", LAYERS)
         self.effects.check("effects", EFFECTS)
-        for name, low, high in _RANGES:
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is {getattr(self, name)}: choose {low} to {high}")
+        for name, least, most in _RANGES:
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}: choose {least} to {most}")
         low, high = self.size_px
         if not 5 <= low <= high <= 20:
             raise ValueError(f"size_px is {low} {high}: choose smallest and largest within 5 to 20 px")
         if self.band_mix().names == ():
-            raise ValueError(
-                f"no band of {self.bands} lies within size_px {low} to {high}: widen size_px or bands"
-            )
+            raise ValueError(f"no band of {self.bands} lies within size_px {low} to {high}: widen size_px or bands")
         for language in self.languages.names:
             if not self.layouts_of(language).shares:
                 raise ValueError(f"layouts is {self.layouts}: none of them is set in {language}; add another")
@@ -99,7 +95,7 @@ class Recipe:
     def band_mix(self) -> Mix:
         """The bands that size_px leaves."""
         low, high = self.size_px
-        return self.bands.without(b for b, (lo, hi) in BANDS.items() if hi <= low and lo < low or lo > high)
+        return self.bands.without(b for b, (lo, hi) in BANDS.items() if (hi <= low and lo < low) or lo > high)
 
     def band_range(self, band: str) -> tuple[float, float]:
         """Smallest and largest body size in px of a band under this recipe."""

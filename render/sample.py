@@ -80,15 +80,13 @@ def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: 
 
 
 def _body_face(
-    faces: Catalog, language: str, kind: str, sizes, rng: np.random.Generator
+    faces: Catalog, language: str, kind: str, sizes: tuple[float, float, float], rng: np.random.Generator
 ) -> tuple[FontFace, float]:
     """A face for body text (families first, so that a family of many weights counts once), and the size."""
     low, high, size = sizes
     candidates = faces.for_language(language)
     if not candidates:
-        raise ValueError(
-            f"languages asks for {language} but no face draws it: add --fonts, see `python -m fonts list`"
-        )
+        raise ValueError(f"languages asks for {language} but no face draws it: add --fonts, see `python -m fonts list`")
     struck = [(f, s) for f in candidates for s in f.strikes if low <= s <= high]
     if kind == "strike" and struck:
         face, strike = struck[int(rng.integers(len(struck)))]
@@ -127,12 +125,9 @@ class Sampler:
         shapes = tuple(colour_shape(shape, canvas, mood) for shape in draft.shapes)
         for shape in shapes:
             draw_shape(canvas, shape)
-        accents = [
-            0.4 if block.role == "heading" and mood.saturation > 0.3 else 0.0 for block in draft.blocks
-        ]
+        accents = [0.4 if block.role == "heading" and mood.saturation > 0.3 else 0.0 for block in draft.blocks]
         paints = tuple(
-            paint_block(box, canvas, mood, self._recipe, accent)
-            for box, accent in zip(bounds, accents, strict=True)
+            paint_block(box, canvas, mood, self._recipe, accent) for box, accent in zip(bounds, accents, strict=True)
         )
         scene = Scene(
             width_px=cell.width_px,
@@ -200,9 +195,7 @@ class Sampler:
         height, width = view.image.shape[:2]
         largest = min(width / cell.width_px, height / cell.height_px, self._recipe.max_zoom)
         if largest < 1:
-            raise ValueError(
-                f"{view.name} is {width} x {height} px: too small for {cell.width_px} x {cell.height_px}"
-            )
+            raise ValueError(f"{view.name} is {width} x {height} px: too small for {cell.width_px} x {cell.height_px}")
         zoom = 1.0 if rng.random() < 0.4 else float(rng.uniform(1, largest))
         wide, high = min(width, round(cell.width_px * zoom)), min(height, round(cell.height_px * zoom))
         return Crop(

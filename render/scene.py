@@ -101,9 +101,7 @@ class Block:
             raise ValueError(f"block.size_px is {self.size_px}: choose 1 to 200 px")
         for name, allowed in (("align", ALIGNS), ("flow", ("through", "each")), ("role", ROLES)):
             if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"block.{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}"
-                )
+                raise ValueError(f"block.{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

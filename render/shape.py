@@ -18,9 +18,7 @@ from fonts.catalog import FontFace
 _LANGUAGES = {"en": (b"en", b"Latn"), "zh": (b"zh-hans", b"Hani"), "zh-Hant": (b"zh-hant", b"Hani")}
 _LTR, _TTB = 4, 6
 _INFO = np.dtype([("glyph", "u4"), ("mask", "u4"), ("cluster", "u4"), ("var", "u4", 2)])
-_POSITION = np.dtype(
-    [("x_advance", "i4"), ("y_advance", "i4"), ("x_offset", "i4"), ("y_offset", "i4"), ("var", "u4")]
-)
+_POSITION = np.dtype([("x_advance", "i4"), ("y_advance", "i4"), ("x_offset", "i4"), ("y_offset", "i4"), ("var", "u4")])
 
 
 class _Variation(ctypes.Structure):

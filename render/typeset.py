@@ -84,6 +84,7 @@ def metrics_of(face: FontFace) -> FaceMetrics:
     return FaceMetrics(ascent, *heights)
 
 
+NUM_KEPT = 128  # blocks of a picture of 2,048 px
 _memo: OrderedDict[Block, Typeset] = OrderedDict()
 
 
@@ -95,7 +96,7 @@ def typeset(block: Block, faces: Catalog) -> Typeset:
     done = _memo.get(block)
     if done is None:
         done = _memo[block] = _typeset(block, faces[block.face])
-        if len(_memo) > 64:
+        if len(_memo) > NUM_KEPT:
             _memo.popitem(last=False)
     return done
 
@@ -103,10 +104,12 @@ def typeset(block: Block, faces: Catalog) -> Typeset:
 def fit(block: Block, faces: Catalog) -> tuple[Block, Typeset]:
     """The block with only the text that fits its frames, and that text placed."""
     done = typeset(block, faces)
-    if done.whole:
-        return block, done
-    fitted = replace(block, text=_kept(block, done))
-    return (block, done) if fitted == block else (fitted, typeset(fitted, faces))
+    while not done.whole:  # a cut may change the kerning at its edge, and so what fits
+        fitted = replace(block, text=_kept(block, done))
+        if fitted == block:
+            break
+        block, done = fitted, typeset(fitted, faces)
+    return block, done
 
 
 def _kept(block: Block, done: Typeset) -> str:
@@ -126,14 +129,10 @@ def _typeset(block: Block, face: FontFace) -> Typeset:
     shaped = shaper_of(face).shape(block.text, block.language, block.vertical)
     if shaped.glyph_ids.size and not shaped.glyph_ids.all():
         missing = {block.text[i] for i in shaped.clusters[shaped.glyph_ids == 0]}
-        raise NotDrawnError(
-            f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text"
-        )
+        raise NotDrawnError(f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text")
     scale = block.size_px / outlines_of(face).units_per_em
     classes = classify(block.text)
-    advances = (
-        np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale if len(classes) else np.zeros(0)
-    )
+    advances: Floats = np.asarray(np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale, np.float64)
     advances[advances > 0] += block.tracking * block.size_px
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px
     lines, whole = break_lines(classes, advances, _room(block), flags, indent)
@@ -167,7 +166,7 @@ def _across(block: Block, lines: Ints, frames: Floats, ascent_px: float) -> Floa
     x0, y0, wide = (frames[lines[:, 3], i] for i in range(3))
     pitch = block.leading * block.size_px
     if block.vertical:
-        return np.round(x0 + wide - block.size_px / 2 - lines[:, 4] * pitch)
+        return np.asarray(np.round(x0 + wide - block.size_px / 2 - lines[:, 4] * pitch))
     across = y0 + ascent_px + lines[:, 4] * pitch
     return np.asarray(across if block.angle_deg else np.round(across))
 

@@ -37,9 +37,7 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
 def _stack(tables: Sequence[LineTable | BoxTable], kind: pa.ListType) -> pa.ListArray:
     offsets = np.cumsum([0, *map(len, tables)], dtype=np.int32)
     struct = list(kind.value_type)
-    columns = [
-        _stack_column([getattr(table, field.name) for table in tables], field.type) for field in struct
-    ]
+    columns = [_stack_column([getattr(table, field.name) for table in tables], field.type) for field in struct]
     items = pa.StructArray.from_arrays(columns, fields=struct)
     return pa.ListArray.from_arrays(pa.array(offsets), items, type=kind)
 

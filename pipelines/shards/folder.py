@@ -39,9 +39,7 @@ class Folder:
         """The files under a subfolder, sorted by name, with their sizes in bytes; no temporary files."""
         found = self._fs.find(f"{self._root}/{prefix}".rstrip("/"), detail=True)
         start = len(self._root) + 1
-        return {
-            path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")
-        }
+        return {path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")}
 
     def read(self, name: str) -> bytes:
         return cast(bytes, self._fs.cat_file(f"{self._root}/{name}"))

@@ -50,9 +50,7 @@ def claim_folder(folder: Folder, identity: dict[str, Any]) -> None:
     mine = json.loads(json.dumps({"identity": identity, "versions": library_versions()}))
     if not folder.exists(JOB_FILE):
         if folder.list("manifest") or folder.list("data"):
-            raise ValueError(
-                f"{folder.url} holds shards but no {JOB_FILE}: name another folder, or empty this one"
-            )
+            raise ValueError(f"{folder.url} holds shards but no {JOB_FILE}: name another folder, or empty this one")
         folder.put(JOB_FILE, json.dumps(mine, indent=1, sort_keys=True, ensure_ascii=False).encode())
         return
     try:

@@ -102,9 +102,7 @@ class LineTable(Sequence[TextLine]):
     @classmethod
     def of(cls, lines: Sequence[TextLine]) -> Self:
         """The same lines by column."""
-        columns: dict[str, Any] = {
-            field.name: [getattr(line, field.name) for line in lines] for field in LINE
-        }
+        columns: dict[str, Any] = {field.name: [getattr(line, field.name) for line in lines] for field in LINE}
         for field in LINE:
             if field.type != pa.string():
                 columns[field.name] = np.asarray(columns[field.name], np.float32)
@@ -168,10 +166,7 @@ def record_schema(*, words: bool = False, chars: bool = False, mask: bool = Fals
         ("image", IMAGE),
         ("width_px", pa.int32()),
         ("height_px", pa.int32()),
-        *(
-            (name, pa.string())
-            for name in ("kind", "source", "licence", "language", "layout", "band", "text")
-        ),
+        *((name, pa.string()) for name in ("kind", "source", "licence", "language", "layout", "band", "text")),
         ("lines", pa.list_(LINE)),
         ("scene", pa.string()),
     ]

@@ -21,8 +21,6 @@ def rng_for(seed: int, stream: str, *index: int) -> np.random.Generator:
         raise ValueError("stream is empty: name what is drawn from it")
     for part in index:
         if not 0 <= as_int(part) < INDEX_END:
-            raise ValueError(
-                f"index of stream {stream!r} is {part}: use whole numbers from 0 to {INDEX_END - 1}"
-            )
+            raise ValueError(f"index of stream {stream!r} is {part}: use whole numbers from 0 to {INDEX_END - 1}")
     key = (crc32(stream.encode()), *map(as_int, index))
     return np.random.default_rng(np.random.SeedSequence(as_int(seed), spawn_key=key))

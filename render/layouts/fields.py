@@ -23,11 +23,7 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
     if num_rows < 1:
         return box.below(box.height)
     gap = 0.0 if kind == "grid" else 1.5 * sheet.em
-    places = [
-        cell
-        for row in box.top(num_rows * pitch).rows(num_rows, 0.0)
-        for cell in row.columns(num_columns, gap)
-    ]
+    places = [cell for row in box.top(num_rows * pitch).rows(num_rows, 0.0) for cell in row.columns(num_columns, gap)]
     fields = _fields(sheet, style, len(places))
     wide = min(float(widths_of([label for label, _ in fields], style).max()), 0.45 * places[0].width)
     texts: list[str] = []

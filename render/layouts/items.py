@@ -34,9 +34,7 @@ def _han(n: int) -> str:
     return head + _DIGITS[ones]
 
 
-def set_items(
-    sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float
-) -> None:
+def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float) -> None:
     """Set items in columns, each behind its marker.
 
     A negative gap stands for as much as fills the first column, up to 3.5 em.

@@ -44,9 +44,7 @@ def _turned_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
 
 
 def _large_labels(sheet: Sheet, area: Box, taken: list[Box]) -> None:
-    style = replace(
-        sheet.heading(), role="label", wrap=False, tracking=sheet.draws.pick((0.0, 0.0, 0.15, 0.4))
-    )
+    style = replace(sheet.heading(), role="label", wrap=False, tracking=sheet.draws.pick((0.0, 0.0, 0.15, 0.4)))
     texts = _texts(sheet, style, sheet.draws.between(2, 7))
     places, kept = [], []
     for text, width in zip(texts, widths_of(texts, style).tolist(), strict=True):
@@ -65,9 +63,7 @@ def _upright_labels(sheet: Sheet, area: Box, taken: list[Box], mark: str) -> Non
     looseness = sheet.uniform(1.0, 8.0) * sheet.em
     row_height = (1.7 if mark == "frame" else 1.3) * style.size_px + sheet.uniform(0.3, 2.5) * sheet.em
     num_rows = int(area.height / row_height)
-    texts = _texts(
-        sheet, style, min(_MOST_LABELS, int(num_rows * (area.width / (5 * sheet.em + looseness) + 1)) + 1)
-    )
+    texts = _texts(sheet, style, min(_MOST_LABELS, int(num_rows * (area.width / (5 * sheet.em + looseness) + 1)) + 1))
     lefts = _loose_rows(sheet, area, widths_of(texts, style), looseness)
     drop = max(0.0, row_height - 1.6 * style.size_px)
     places = [
@@ -81,9 +77,7 @@ def _upright_labels(sheet: Sheet, area: Box, taken: list[Box], mark: str) -> Non
         if row < num_rows
     ]
     pad = 0.6 * sheet.em
-    kept = [
-        (text, place) for text, place in zip(texts, places, strict=False) if not touches(place, taken, pad)
-    ]
+    kept = [(text, place) for text, place in zip(texts, places, strict=False) if not touches(place, taken, pad)]
     sheet.cells([text for text, _ in kept], [place.frame for _, place in kept], style)
     if len(kept) <= _MOST_MARKS:
         _marks(sheet, [place for _, place in kept], mark)

@@ -43,9 +43,7 @@ def _masthead(sheet: Sheet, box: Box) -> Box:
     sheet.rule(box.x, box.y, box.width, sheet.draws.pick((1.0, 2.0, 3.0)))
     box = box.below(0.3 * em + 3)
     issue = (
-        f"No. {sheet.draws.between(100, 9999)}"
-        if page.language == "en"
-        else f"第{sheet.draws.between(100, 9999)}期"
+        f"No. {sheet.draws.between(100, 9999)}" if page.language == "en" else f"第{sheet.draws.between(100, 9999)}期"
     )
     makers = (
         lambda: issue,

@@ -20,9 +20,7 @@ def paragraph(page: Page, rng: np.random.Generator) -> Draft:
     box = sheet.margins(0.02, 0.1)
     style = replace(sheet.body(), align=sheet.draws.pick(("justify", "justify", "left")))
     numbered = box.height > 12 * sheet.em and sheet.draws.chance(0.35)
-    leaves = box.columns(
-        int(box.width / (_WIDEST_EM * sheet.em)) + 1, gap=max(4 * sheet.em, 0.06 * box.width)
-    )
+    leaves = box.columns(int(box.width / (_WIDEST_EM * sheet.em)) + 1, gap=max(4 * sheet.em, 0.06 * box.width))
     boxes = [leaf.top(leaf.height - 2.2 * sheet.em) for leaf in leaves] if numbered else leaves
     if box.height > 10 * sheet.em and sheet.draws.chance(0.4):
         boxes[0] = heading(sheet, boxes[0], sheet.draws.pick(("left", "centre")))

@@ -62,9 +62,7 @@ def in_row(sheet: Sheet, texts: Sequence[str], box: Box, style: TextStyle, gap_p
         gap_px, slack = gap_px + (slack / (num - 1) if num > 1 else 0), 0.0
     start = box.x + slack * {"centre": 0.5, "right": 1.0}.get(style.align, 0.0)
     lefts = start + np.cumsum(widths[:num] + gap_px) - widths[:num] - gap_px
-    placed = [
-        Box(x, box.y, w, style.size_px + 0.01) for x, w in zip(lefts.tolist(), widths.tolist(), strict=False)
-    ]
+    placed = [Box(x, box.y, w, style.size_px + 0.01) for x, w in zip(lefts.tolist(), widths.tolist(), strict=False)]
     sheet.cells(texts, [place.frame for place in placed], replace(style, align="left", wrap=False))
     return placed
 
@@ -72,9 +70,7 @@ def in_row(sheet: Sheet, texts: Sequence[str], box: Box, style: TextStyle, gap_p
 def figure(sheet: Sheet, box: Box) -> None:
     """A frame through which the photo shows, or a bar chart."""
     if sheet.draws.chance(0.7) or box.width < 30:
-        sheet.frame(
-            box, line_px=sheet.draws.pick((1.0, 1.0, 2.0)), tone=sheet.draws.pick(("ink", "faint", "accent"))
-        )
+        sheet.frame(box, line_px=sheet.draws.pick((1.0, 1.0, 2.0)), tone=sheet.draws.pick(("ink", "faint", "accent")))
         return
     sheet.rule(box.x, box.y, 1.0, box.height)
     sheet.rule(box.x, box.bottom - 1, box.width, 1.0)

@@ -49,18 +49,14 @@ def _title(sheet: Sheet, box: Box, small: TextStyle) -> Box:
     large = replace(sheet.heading(4.0), align="centre", tracking=tracking, leading=sheet.uniform(1.15, 1.5))
     num_lines = max(1, min(sheet.draws.between(1, 3), large.num_lines(0.5 * box.height)))
     if box.height > large.height(num_lines) + 6 * sheet.em:
-        box = put(sheet, title(sheet, small, min(box.width, 24 * sheet.em)), box, small).below(
-            0.4 * large.size_px
-        )
+        box = put(sheet, title(sheet, small, min(box.width, 24 * sheet.em)), box, small).below(0.4 * large.size_px)
     capitals = sheet.draws.chance(0.45)
     text = "\n".join(title(sheet, large, 0.95 * box.width, capitals=capitals) for _ in range(num_lines))
     box = put(sheet, text, box, large, num_lines).below(0.5 * large.size_px)
     if box.height > 4 * sheet.em:
         if sheet.draws.chance(0.4):
             length = sheet.draws.pick((0.2, 0.4, 0.8)) * box.width
-            sheet.rule(
-                box.x + (box.width - length) / 2, box.y, length, sheet.draws.pick((1.0, 2.0)), "accent"
-            )
+            sheet.rule(box.x + (box.width - length) / 2, box.y, length, sheet.draws.pick((1.0, 2.0)), "accent")
             box = box.below(0.6 * sheet.em)
         box = put(sheet, _where_and_when(sheet, small), box, small)
     return box

@@ -36,9 +36,7 @@ class Sheet:
         page = Box(0.0, 0.0, self.page.width_px, self.page.height_px)
         side = min(page.width, page.height)
         least = 0.5 * self.em + 2
-        return page.inset(
-            max(least, side * self.uniform(low, high)), max(least, side * self.uniform(low, high))
-        )
+        return page.inset(max(least, side * self.uniform(low, high)), max(least, side * self.uniform(low, high)))
 
     def body(self, low: float = 1.15, high: float = 1.6) -> TextStyle:
         """The style of the body text, at a leading between low and high em."""
@@ -46,9 +44,7 @@ class Sheet:
 
     def heading(self, factor: float = 0.0) -> TextStyle:
         """A style for headings; one of a few sizes unless a factor is given."""
-        return self.style(
-            self.page.display, factor or self.draws.pick(_SCALES), "heading", self.uniform(1.1, 1.35)
-        )
+        return self.style(self.page.display, factor or self.draws.pick(_SCALES), "heading", self.uniform(1.1, 1.35))
 
     def small(self, role: str = "small", leading: float = 1.3) -> TextStyle:
         """The body face, smaller where the band allows it."""
@@ -76,11 +72,7 @@ class Sheet:
         while pairs:
             block = style.block("\n".join(text for text, _ in pairs), [frame for _, frame in pairs], "each")
             fitted, done = self.page.fit(block)
-            kept = [
-                (text, frame)
-                for text, (_, frame) in zip(fitted.text.split("\n"), pairs, strict=False)
-                if text
-            ]
+            kept = [(text, frame) for text, (_, frame) in zip(fitted.text.split("\n"), pairs, strict=False) if text]
             if len(kept) == len(pairs):
                 return self._add(fitted, done)
             pairs = kept

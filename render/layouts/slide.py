@@ -39,9 +39,7 @@ class _Look:
         self.sheet, self.em = sheet, sheet.em
         self.framed = num_slides > 1 or draws.chance(0.3)
         self.band = draws.pick(("none", "top", "left", "bottom"))
-        self.title = replace(
-            sheet.heading(draws.pick((1.5, 1.75, 2.0))), align=draws.pick(("left", "left", "centre"))
-        )
+        self.title = replace(sheet.heading(draws.pick((1.5, 1.75, 2.0))), align=draws.pick(("left", "left", "centre")))
         self.body = sheet.body(1.15, 1.5)
         self.ruling = draws.pick(("under", "bar", "side", "none"))
         self.tone = draws.pick(("accent", "accent", "ink"))
@@ -69,14 +67,8 @@ class _Look:
         if self.band == "left":
             self.sheet.rule(box.x, box.y, thick, box.height, self.tone)
             return box.beside(thick + 0.8 * self.em)
-        self.sheet.rule(
-            box.x, box.y if self.band == "top" else box.bottom - thick, box.width, thick, self.tone
-        )
-        return (
-            box.below(thick + 0.6 * self.em)
-            if self.band == "top"
-            else box.top(box.height - thick - 0.5 * self.em)
-        )
+        self.sheet.rule(box.x, box.y if self.band == "top" else box.bottom - thick, box.width, thick, self.tone)
+        return box.below(thick + 0.6 * self.em) if self.band == "top" else box.top(box.height - thick - 0.5 * self.em)
 
     def _content(self, box: Box) -> None:
         """Bullets, alone or beside or above a figure, or in two parts."""

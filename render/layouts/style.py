@@ -98,12 +98,8 @@ def style_of(page: Page, face: FontFace, factor: float, role: str, leading: floa
         raster = Raster(kind="full", phases=1)
         size = min(max(round(size), math.ceil(page.min_size_px)), MAX_SIZE_PX)
     size = round(size, 4)
-    leading = max(
-        leading, round(0.93 + 1 / size, 2)
-    )  # baselines are rounded to px: small lines need the room
-    return TextStyle(
-        face=face, size_px=size, language=page.language, raster=raster, role=role, leading=leading
-    )
+    leading = max(leading, round(0.93 + 1 / size, 2))  # baselines are rounded to px: small lines need the room
+    return TextStyle(face=face, size_px=size, language=page.language, raster=raster, role=role, leading=leading)
 
 
 @lru_cache(maxsize=128)
@@ -129,9 +125,7 @@ def widths_of(texts: Sequence[str], style: TextStyle) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(advances, ends - [len(text) + 1 for text in texts]))
 
 
-def line_counts(
-    page: Page, texts: Sequence[str], boxes: Sequence[Box], style: TextStyle
-) -> NDArray[np.int64]:
+def line_counts(page: Page, texts: Sequence[str], boxes: Sequence[Box], style: TextStyle) -> NDArray[np.int64]:
     """How many lines each text (n,) takes in a box as wide as its own and high enough."""
     frames = [(box.x, box.y, box.width, _LONG_PX) for box in boxes]
     done = typeset(style.block("\n".join(texts), frames, "each"), page.faces)

@@ -55,9 +55,7 @@ def table(page: Page, rng: np.random.Generator) -> Draft:
 
 def _set_grid(sheet: Sheet, box: Box) -> None:
     body = replace(sheet.body(), wrap=False)
-    head = replace(
-        sheet.style(sheet.draws.pick((sheet.page.display, body.face)), 1.0, "heading", 1.3), wrap=False
-    )
+    head = replace(sheet.style(sheet.draws.pick((sheet.page.display, body.face)), 1.0, "heading", 1.3), wrap=False)
     pitch = sheet.uniform(1.25, 2.0) * sheet.em
     num_rows, num_columns = (
         int(box.height / pitch + 1e-6) - 1,
@@ -104,9 +102,7 @@ def _frames(grid: Grid, widths: Floats, shift: Floats, size_px: float, first_row
     x = grid.lefts + shift[:num] * (grid.widths - widths)
     rows = np.arange(first_row, first_row + len(widths))[:, None]
     y = grid.box.y + grid.pitch * rows + (grid.pitch - size_px) / 2 + 0 * x
-    frames = np.stack(
-        [np.round(x, 2), np.round(y, 2), np.round(widths + 0.02, 2), np.full_like(x, size_px + 0.01)], -1
-    )
+    frames = np.stack([np.round(x, 2), np.round(y, 2), np.round(widths + 0.02, 2), np.full_like(x, size_px + 0.01)], -1)
     return [(x, y, w, h) for x, y, w, h in frames.reshape(-1, 4).tolist()]
 
 

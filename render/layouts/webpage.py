@@ -93,9 +93,7 @@ class _Site:
             box = put(sheet, title(sheet, head, box.width), box, head).below(0.5 * em)
         if box.height > 14 * em:
             small = sheet.small()
-            line = (
-                f"{page.writer.name(sheet.rng, page.language)}  {page.writer.date(sheet.rng, page.language)}"
-            )
+            line = f"{page.writer.name(sheet.rng, page.language)}  {page.writer.date(sheet.rng, page.language)}"
             box = put(sheet, page.drawable(lambda: line, small.face), box, small).below(0.8 * em)
         stock_up(sheet, self.style, [box.top(0.5 * box.height)])
         box = self.paragraph(box)
@@ -129,9 +127,7 @@ class _Site:
     def headed(self, box: Box) -> Box:
         """A smaller heading and a paragraph."""
         head = self.sheet.heading(1.25)
-        return self.paragraph(
-            put(self.sheet, title(self.sheet, head, box.width), box, head).below(0.5 * self.em)
-        )
+        return self.paragraph(put(self.sheet, title(self.sheet, head, box.width), box, head).below(0.5 * self.em))
 
     def cards(self, box: Box) -> Box:
         """A row of pictures, each with a few words under it."""

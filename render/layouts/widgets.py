@@ -66,7 +66,5 @@ def field(sheet: Sheet, box: Box, style: TextStyle, text: str, radius_px: float 
     """A text in a frame as wide as the box; returns what is left under it."""
     height = 1.7 * style.size_px
     sheet.frame(box.top(height), radius_px=radius_px, tone=sheet.draws.pick(("faint", "faint", "ink")))
-    put(
-        sheet, text, box.inset(0.4 * style.size_px, 0).below(0.35 * style.size_px), replace(style, wrap=False)
-    )
+    put(sheet, text, box.inset(0.4 * style.size_px, 0).below(0.35 * style.size_px), replace(style, wrap=False))
     return box.below(height)

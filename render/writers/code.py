@@ -204,9 +204,7 @@ def _fill(template: str, draws: Draws, names: list[str]) -> str:
         if kind == "o":
             return draws.pick(("<", ">", "==", ">=", "<=", "!="))
         if kind == "s":
-            return " ".join(content_words("en").pick(draws) for _ in range(draws.between(1, 3))).replace(
-                "'", ""
-            )
+            return " ".join(content_words("en").pick(draws) for _ in range(draws.between(1, 3))).replace("'", "")
         name = draws.pick(names)
         return {"F": name.title().replace("_", ""), "U": name.upper()}.get(kind, name)
 

@@ -103,18 +103,14 @@ class CorpusWriter(GeneratedWriter):
         if stream is None or Draws(rng).chance(_GENERATED_PHRASES):
             return super().phrase(rng, language, max_chars)
         pieces = _CLAUSE_END.split(stream.text(rng, _LEAD_BYTES))
-        return _first_fitting(pieces, _MIN_PHRASE_CHARS, max_chars) or super().phrase(
-            rng, language, max_chars
-        )
+        return _first_fitting(pieces, _MIN_PHRASE_CHARS, max_chars) or super().phrase(rng, language, max_chars)
 
 
 def _reopened(corpus: Sequence[str], sha256: str) -> CorpusWriter:
     """The same writer in another process. ValueError where the files differ there."""
     writer = CorpusWriter(corpus)
     if writer._store.sha256 != sha256:
-        raise ValueError(
-            f"corpus {list(corpus)} holds other text here than where the job began: copy the same files"
-        )
+        raise ValueError(f"corpus {list(corpus)} holds other text here than where the job began: copy the same files")
     return writer
 
 
@@ -138,6 +134,4 @@ def _to_end(text: str, num_chars: int) -> str:
 def _first_fitting(pieces: Sequence[str], min_chars: int, max_chars: int) -> str:
     """The first whole piece of a suitable length; the outer two are cut off somewhere."""
     stripped = (piece.lstrip(_CLOSE_MARKS).rstrip(_OPEN_MARKS) for piece in pieces[1:-1])
-    return next(
-        (piece for piece in stripped if min_chars <= len(piece) <= max_chars and "\n" not in piece), ""
-    )
+    return next((piece for piece in stripped if min_chars <= len(piece) <= max_chars and "\n" not in piece), "")

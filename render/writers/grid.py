@@ -57,18 +57,14 @@ _FIRST = (
 _OTHER = (
     _Column(("Qty", "Count", "Units", "n"), ("数量", "件数", "人数"), lambda d, _: str(d.below(1000)), True),
     _Column(("Price", "Total", "Amount"), ("单价", "金额", "合计"), snippets.price, True),
-    _Column(
-        ("Share", "Change", "Growth"), ("占比", "涨跌幅", "增长率"), lambda d, _: snippets.percent(d), True
-    ),
+    _Column(("Share", "Change", "Growth"), ("占比", "涨跌幅", "增长率"), lambda d, _: snippets.percent(d), True),
     _Column(
         ("Value", "Score", "PSNR", "Loss"),
         ("数值", "得分", "面积"),
         lambda d, _: f"{100 * d.fraction():.2f}",
         True,
     ),
-    _Column(
-        ("Output", "Sales", "Budget"), ("产量", "销售额", "预算"), lambda d, _: f"{d.below(10**7):,}", True
-    ),
+    _Column(("Output", "Sales", "Budget"), ("产量", "销售额", "预算"), lambda d, _: f"{d.below(10**7):,}", True),
     _Column(("Year",), ("年份",), lambda d, _: str(d.between(1949, 2035)), True),
     _Column(("Date", "Due", "Updated"), ("日期", "更新时间"), _day, False),
     _Column(("Time", "Start"), ("时刻", "开始"), lambda d, _: snippets.time(d), False),

@@ -51,9 +51,7 @@ ACRONYMS = _listed(
     "API BBC CEO CPU DNA EU FAQ GDP GPS GPU HTML HTTP ID IT JSON LED NASA OK PDF PhD RGB SQL TV UK UN URL "
     "USA USB UTC VIP Wi-Fi XML ISO CT AI AM FM NBA"
 )
-ABBREVIATIONS = _listed(
-    "e.g. i.e. etc. vs. approx. cf. ca. Dr. Mr. Mrs. Prof. St. Inc. Ltd. No. Vol. Fig. p. U.S."
-)
+ABBREVIATIONS = _listed("e.g. i.e. etc. vs. approx. cf. ca. Dr. Mr. Mrs. Prof. St. Inc. Ltd. No. Vol. Fig. p. U.S.")
 UNITS = _listed("kg km cm mm px MB GB Hz kW ms")
 SYMBOLS = _listed("#1 A/B C++ C# x=y x^2 a_b ~10 <3 -> {x} [1] $5 @home \\n n|m `ls` + *")
 
@@ -113,6 +111,4 @@ ZH_UI = _listed(
     "|",
 )
 ZH_STATUSES = ("正常", "已完成", "处理中", "待审核", "失败", "草稿", "已付款", "已发货", "关闭", "新建")
-ZH_MEASURES = _listed(
-    "个 人 次 年 天 元 公里 米 吨 公斤 台 件 套 家 名 条 张 页 岁 倍 万 亿 分钟 小时 平方米 ℃"
-)
+ZH_MEASURES = _listed("个 人 次 年 天 元 公里 米 吨 公斤 台 件 套 家 名 条 张 页 岁 倍 万 亿 分钟 小时 平方米 ℃")

@@ -12,9 +12,7 @@ _NUM_HEADER_LINES = 600  # within which the start is marked, if anywhere
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 # Tables, includes, link definitions, admonitions, rules, what is left of tags and comments, formulas.
-_NOT_PROSE = re.compile(
-    r"\s*(\||\{\{|\[[^\]]+\]: |!!!|\?\?\?|[-=*_]{3,}\s*$|<!--(?!.*-->)|.*-->)|.*(\$|\\[a-zA-Z(\[])"
-)
+_NOT_PROSE = re.compile(r"\s*(\||\{\{|\[[^\]]+\]: |!!!|\?\?\?|[-=*_]{3,}\s*$|<!--(?!.*-->)|.*-->)|.*(\$|\\[a-zA-Z(\[])")
 _LINE_MARKS = re.compile(r"^\s*(#{1,6}\s+|>\s?|[-*+]\s+|\d+[.)]\s+)*")
 _TAG = re.compile(r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|</?[a-zA-Z][^>]*>")  # images too
 _LINK = re.compile(r"\[([^\]]+)\](\([^)]*\)|\[[^\]]*\])")

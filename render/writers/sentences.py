@@ -86,9 +86,7 @@ def _sentence_ends(rng: np.random.Generator, grammar: Grammar, num_words: int) -
     return np.append(ends[ends < num_words - _SHORTEST_SENTENCE], num_words - 1)
 
 
-def _insert_specials(
-    draws: Draws, grammar: Grammar, words: list[str], gaps: list[str], spare_chars: int
-) -> None:
+def _insert_specials(draws: Draws, grammar: Grammar, words: list[str], gaps: list[str], spare_chars: int) -> None:
     """Put something special in place of some words, while the text grows by no more than `spare_chars`."""
     spaced = draws.chance(0.5)  # Latin letters between Han with or without a space: both are common
     spot = draws.misses(grammar.special_share)

@@ -93,11 +93,7 @@ def name(draws: Draws, language: str) -> str:
 
 def place(draws: Draws, language: str) -> str:
     """A town or a district."""
-    return (
-        draws.pick(lexicon.CITIES)
-        if language == "en"
-        else words.in_script(draws.pick(lexicon.ZH_PLACES), language)
-    )
+    return draws.pick(lexicon.CITIES) if language == "en" else words.in_script(draws.pick(lexicon.ZH_PLACES), language)
 
 
 def address(draws: Draws, language: str) -> str:
@@ -116,11 +112,7 @@ def formula(draws: Draws, ascii_only: bool = False) -> str:
     """An equation or inequality of one line, with × ÷ ± ≤ ² √ π and the like or `ascii_only`."""
     left = draws.pick(("y", "E", "f(x)", "a + b", "P(A)", "x", "S", "v(t)", "2n + 1", "|z|"))
     right = [_term(draws, ascii_only) for _ in range(draws.between(1, 3))]
-    sign = (
-        draws.pick((" + ", " - ", " * "))
-        if ascii_only
-        else draws.pick((" + ", " − ", " × ", " · ", " ± ", " ÷ "))
-    )
+    sign = draws.pick((" + ", " - ", " * ")) if ascii_only else draws.pick((" + ", " − ", " × ", " · ", " ± ", " ÷ "))
     relation = draws.pick(("=", "=", "<", ">")) if ascii_only else draws.pick(("=", "=", "≤", "≥", "<"))
     return f"{left} {relation} {sign.join(right)}"
 
@@ -129,9 +121,7 @@ def _term(draws: Draws, ascii_only: bool) -> str:
     factor = draws.pick(("", "", str(draws.between(2, 99)), f"{10 * draws.fraction():.1f}"))
     symbol = draws.pick("xyzabcnmtk")
     if ascii_only:
-        return draws.pick(
-            (f"{factor}{symbol}^{draws.between(2, 4)}", f"{factor}{symbol}", f"{factor}({symbol} + 1)")
-        )
+        return draws.pick((f"{factor}{symbol}^{draws.between(2, 4)}", f"{factor}{symbol}", f"{factor}({symbol} + 1)"))
     root = f"√({symbol} + {draws.between(1, 9)})"
     square = f"{factor}{symbol}{draws.pick('²³')}"
     return draws.pick((square, square, f"{factor}{draws.pick(_GREEK)}{symbol}", root, f"sin {symbol}°", "∞"))

@@ -62,9 +62,7 @@ def _expand(entry: str) -> list[Source]:
     if not files or wrong:
         raise ValueError(f"corpus {entry!r} leads to no text: {_HELP}")
     top = len(root.parts) - 1 if root.is_dir() else -2
-    sources = [
-        Source(path=path, column=column, language=_folder_language(path.parts[top:-1])) for path in files
-    ]
+    sources = [Source(path=path, column=column, language=_folder_language(path.parts[top:-1])) for path in files]
     named = [source for source in sources if source.language]
     return named or sources
 

@@ -52,9 +52,7 @@ def open_store(files: Sequence[Source]) -> Store:
         with _locked(folder):
             return _read(folder) or _make(files, folder)
     except OSError as error:
-        raise ValueError(
-            f"cannot write {folder}: {error}; set SMALLPRINT_CACHE to a folder with room"
-        ) from error
+        raise ValueError(f"cannot write {folder}: {error}; set SMALLPRINT_CACHE to a folder with room") from error
 
 
 def _key(files: Sequence[Source]) -> str:
@@ -133,9 +131,7 @@ def _write_streams(files: Sequence[Source], folder: Path) -> list[str]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return (
-            f"not UTF-8 (byte {error.object[error.start]:#04x}); convert it, for example with iconv -t UTF-8"
-        )
+        return f"not UTF-8 (byte {error.object[error.start]:#04x}); convert it, for example with iconv -t UTF-8"
     return str(error)
 
 

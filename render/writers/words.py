@@ -91,19 +91,13 @@ def chinese_frequencies(language: str) -> dict[str, float]:
     """Han words of Simplified ("zh", within GB2312) or Traditional Chinese ("zh-Hant", within Big5)."""
     known = wordfreq.get_frequency_dict("zh", wordlist="small")
     simplified = frozenset(standard_characters("zh"))
-    words = {
-        word: share
-        for word, share in known.items()
-        if simplified.issuperset(word) and not _UNFIT.search(word)
-    }
+    words = {word: share for word, share in known.items() if simplified.issuperset(word) and not _UNFIT.search(word)}
     if language == "zh":
         return words
     traditional_forms = to_traditional("\n".join(words)).split("\n")
     big5 = frozenset(big5_characters())
     return _summed(
-        (form, share)
-        for form, share in zip(traditional_forms, words.values(), strict=True)
-        if big5.issuperset(form)
+        (form, share) for form, share in zip(traditional_forms, words.values(), strict=True) if big5.issuperset(form)
     )
 
 

@@ -58,7 +58,7 @@ def text(bench: Bench) -> None:
         ms = measure(language)
         both = ms["wrap, shape, blit"]
         print(
-            f"text {language}: {ms['characters']:.0f} characters a page; blit {ms['blit']:.2f} ms, with wrap and shaping "
+            f"text {language}: {ms['characters']:.0f} characters; blit {ms['blit']:.2f} ms, with wrap and shaping "
             f"{both:.2f} ms, Pillow {ms['pillow']:.1f} ms: {ms['pillow'] / ms['blit']:.1f} times (aim {blit_aim}) and "
             f"{ms['pillow'] / both:.1f} times (aim {shape_aim})"
         )
@@ -131,7 +131,7 @@ def peers(bench: Bench) -> None:
         for speed in run_peer(peer, page, 3.0):
             what = f"{speed.peer} {speed.way}, {speed.ground}, {'PNG' if speed.saved else 'unsaved'}"
             ratio = ours / speed.pages_per_second
-            print(f"{what}: {speed.pages_per_second:.1f} pages/s; ours, in Parquet: {ratio:.1f} times (aim {aim})")
+            print(f"{what}: {speed.pages_per_second:.1f} pages/s; ours {ratio:.1f} times (aim {aim})")
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -146,7 +146,9 @@ def main() -> None:
     if "SMALLPRINT_DATA" not in os.environ:
         raise SystemExit("bench_render.py: SMALLPRINT_DATA must name the folder of real photos and texts")
     load = os.getloadavg()[0]
-    print(f"{datetime.date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {load:.1f}")
+    print(
+        f"{datetime.date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {load:.1f}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         for part in parts:

@@ -56,9 +56,7 @@ def main() -> None:
     print(json.dumps(rows))
 
 
-def _config(
-    job: dict[str, Any], texts: list[str], ground: str, font_size: int, height_px: int
-) -> dict[str, Any]:
+def _config(job: dict[str, Any], texts: list[str], ground: str, font_size: int, height_px: int) -> dict[str, Any]:
     Path("corpus.txt").write_text("\n".join(texts), encoding="utf-8")
     num_chars = max(map(len, texts))
     black_on_white = {"gray_bg_prob": 1.0, "bg_color": "#FFFFFF", "text_color": "#000000"}

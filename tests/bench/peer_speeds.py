@@ -76,9 +76,7 @@ def save_photos(folder: Path, num_photos: int = 16) -> int:
     """Writes up to `num_photos` centre crops of 1024x768 as JPEG q90 and returns how many there are."""
     data = os.environ.get("SMALLPRINT_DATA")
     if data:
-        found = sorted(
-            path for path in (Path(data) / "natural").rglob("*") if path.suffix in (".jpg", ".png")
-        )
+        found = sorted(path for path in (Path(data) / "natural").rglob("*") if path.suffix in (".jpg", ".png"))
     else:
         found = [Path(skimage.__file__).parent / "data" / name for name in SKIMAGE_PHOTOS]
     photos = found[:: max(1, len(found) // num_photos)][:num_photos]

@@ -131,9 +131,7 @@ def spend(render: Callable[[int], tuple[int, int]], budget_seconds: float) -> di
     return max(rounds, key=lambda row: row["num_pixels"] / row["cpu_seconds"])
 
 
-def pillow_page(
-    lines: Sequence[Line], font_path: str, size_px: float, background: Any, repeats: int = 9
-) -> float:
+def pillow_page(lines: Sequence[Line], font_path: str, size_px: float, background: Any, repeats: int = 9) -> float:
     """CPU seconds in which Pillow draws the lines onto `background`, uint8 (height, width, 3).
 
     `ImageDraw.text` a line with raqm, the layout that shapes with HarfBuzz as ours does; the loaded font is
@@ -160,9 +158,7 @@ def run_peer(peer: Peer, page: Page, budget_seconds: float = 3.0) -> list[Speed]
     """
     job = json.dumps({**asdict(page), "page_px": PAGE_PX, "budget_seconds": budget_seconds})
     command = [str(environment(peer)), str(peer.script)]
-    done = subprocess.run(
-        command, input=job, capture_output=True, text=True, env={**os.environ, **ONE_THREAD}
-    )
+    done = subprocess.run(command, input=job, capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
     if done.returncode:
         raise RuntimeError(f"{peer.name} failed ({' '.join(command)}):\n{done.stderr[-2000:]}")
     return [Speed(peer=peer.name, **row) for row in json.loads(done.stdout.splitlines()[-1])]

@@ -80,7 +80,8 @@ sys.path[:0] = sys.argv[1:3]
 began = time.process_time()
 from speed_pages import *
 one_thread()
-job = open_job(settings_of(eval(sys.argv[6]), sys.argv[3], sys.argv[4], int(sys.argv[5]), seed=time.time_ns() % 10**9))
+seed = time.time_ns() % 10**9
+job = open_job(settings_of(eval(sys.argv[6]), sys.argv[3], sys.argv[4], int(sys.argv[5]), seed))
 with tempfile.TemporaryDirectory() as out:
     ready = time.process_time()
     write_shard(Folder(out), 0, job, {})

@@ -74,9 +74,9 @@ def measure(language: str) -> dict[str, float]:
 
 
 def _draw(canvas: np.ndarray, masks: Masks, done: Typeset) -> None:
-    chosen = masks.at(done.glyph_ids, done.x, done.y)
+    placed = masks.at(done.glyph_ids, done.x, done.y)
     inks = np.full((len(done.x), 3), 255, np.uint8)
-    blit(canvas, masks.bytes, masks.boxes, *chosen, inks, np.int32(255), (0, 1))
+    blit(canvas, masks.atlas, placed, inks, (np.int32(255), 0))
 
 
 def _pillow(faces: Catalog, face: str, size_px: float, done: Typeset) -> Callable[[], None]:

@@ -56,15 +56,11 @@ def make_boxes(tmp_path: Path) -> MakeFont:
         glyphs = {".notdef": _box(500), **{f"w{width}": _box(width) for width in widths}}
         builder = FontBuilder(1000, isTTF=True)
         builder.setupGlyphOrder(list(glyphs))
-        builder.setupCharacterMap(
-            {code: ".notdef" if width < 0 else f"w{width}" for code, width in codes.items()}
-        )
+        builder.setupCharacterMap({code: ".notdef" if width < 0 else f"w{width}" for code, width in codes.items()})
         builder.setupGlyf(glyphs)
         builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
         builder.setupHorizontalHeader(ascent=880, descent=-120)
-        builder.setupNameTable(
-            {"familyName": family, "styleName": "Regular", "psName": family.replace(" ", "")}
-        )
+        builder.setupNameTable({"familyName": family, "styleName": "Regular", "psName": family.replace(" ", "")})
         builder.setupOS2()
         builder.setupPost()
         builder.save(tmp_path / name)

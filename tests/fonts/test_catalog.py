@@ -20,9 +20,7 @@ DECLARED = tomllib.loads((Path(fonts.__path__[0]) / "default.toml").read_text("u
 
 
 def test_default_set_is_whole_and_serves_every_language(catalog: Catalog) -> None:
-    categories = {
-        language: {face.category for face in catalog.for_language(language)} for language in ("en", "zh")
-    }
+    categories = {language: {face.category for face in catalog.for_language(language)} for language in ("en", "zh")}
 
     assert catalog.rejected == ()
     assert categories["en"] >= {"serif", "sans", "mono"}
@@ -132,9 +130,7 @@ def test_damage_anywhere_in_a_file_never_raises(tmp_path: Path, make_subset: Mak
     content = bytearray(make_subset("DejaVuSans", ASCII).read_bytes())
     path = tmp_path / "damaged.ttf"
     for offset in range(12, len(content), len(content) // 40):
-        damaged = (
-            content[:offset] + bytes(b ^ 0xFF for b in content[offset : offset + 8]) + content[offset + 8 :]
-        )
+        damaged = content[:offset] + bytes(b ^ 0xFF for b in content[offset : offset + 8]) + content[offset + 8 :]
         path.write_bytes(damaged)
         items = read_file(FontFile(path=str(path)))
 

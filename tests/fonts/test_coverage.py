@@ -62,9 +62,7 @@ def letters(catalog: Catalog) -> tuple[Coverage, frozenset[str]]:
 
 
 @given(text=st.text(st.characters(max_codepoint=0x4FFF), max_size=40))
-def test_missing_agrees_with_the_set_of_drawn_characters(
-    letters: tuple[Coverage, frozenset[str]], text: str
-) -> None:
+def test_missing_agrees_with_the_set_of_drawn_characters(letters: tuple[Coverage, frozenset[str]], text: str) -> None:
     coverage, held = letters
 
     assert coverage.missing(text) == "".join(

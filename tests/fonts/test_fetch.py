@@ -58,9 +58,7 @@ def test_nothing_leaves_the_folder(tmp_path: Path) -> None:
         "absolute.otf",
         "inside.ttc",
     ]
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder) == [
-        "evil.tgz"
-    ]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder) == ["evil.tgz"]
 
 
 def test_a_package_without_fonts_is_an_error(tmp_path: Path) -> None:
@@ -131,9 +129,7 @@ def test_a_debian_archive_is_read(tmp_path: Path, make_subset: Make) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     shutil.move(make_subset("DejaVuSans", ASCII), root / "usr/share/mine.ttf")
-    subprocess.run(
-        ["dpkg-deb", "--build", str(root), str(tmp_path / "mine.deb")], check=True, capture_output=True
-    )
+    subprocess.run(["dpkg-deb", "--build", str(root), str(tmp_path / "mine.deb")], check=True, capture_output=True)
     (tmp_path / "out").mkdir()
     with open_archive(tmp_path / "mine.deb") as files:
         unpack(files, tmp_path / "out")
@@ -141,9 +137,7 @@ def test_a_debian_archive_is_read(tmp_path: Path, make_subset: Make) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["copyright", "mine.ttf"]
 
 
-_CONTROL = (
-    "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: Me <me@example.org>\nDescription: fonts\n"
-)
+_CONTROL = "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: Me <me@example.org>\nDescription: fonts\n"
 
 
 def test_a_broken_debian_archive_is_an_error(tmp_path: Path) -> None:

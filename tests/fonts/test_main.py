@@ -30,9 +30,7 @@ def test_list_shows_a_line_for_each_face(folder: Path, capsys: pytest.CaptureFix
     assert lines[-1].startswith("1 faces; 0 rejected")
 
 
-def test_check_reports_rejected_faces_with_its_exit_code(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_reports_rejected_faces_with_its_exit_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clean = main(["check", "--fonts", str(folder)])
     (folder / "bad.ttf").write_bytes(b"\0\1\0\0")
     dirty = main(["check", "--fonts", str(folder)])

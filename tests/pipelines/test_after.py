@@ -28,9 +28,7 @@ def test_inspects_and_exports(tmp_path, capsys):
     folder = copy_of(rendered(), tmp_path)
     codes = [
         after.main(["inspect", str(folder), "--images", "1", "--ocr-images", "0"]),
-        after.main(
-            ["export", str(folder), "--to", str(tmp_path / "det"), "--format", "paddle-det", "--limit", "2"]
-        ),
+        after.main(["export", str(folder), "--to", str(tmp_path / "det"), "--format", "paddle-det", "--limit", "2"]),
     ]
 
     assert codes == [0, 0]

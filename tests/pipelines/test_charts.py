@@ -8,9 +8,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parts(chart: Chart, tag: str) -> list[ElementTree.Element]:
-    return ElementTree.fromstring(
-        str(chart.svg).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
-    ).findall(f"{SVG}{tag}")
+    return ElementTree.fromstring(str(chart.svg).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')).findall(
+        f"{SVG}{tag}"
+    )
 
 
 def texts(chart: Chart) -> list[str | None]:

@@ -38,9 +38,7 @@ BAD = {
 
 
 def rows_of(folder: Path) -> dict[str, dict[str, Any]]:
-    rows = [
-        row for path in sorted((folder / "data").glob("*.parquet")) for row in pq.read_table(path).to_pylist()
-    ]
+    rows = [row for path in sorted((folder / "data").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
     return {row["name"]: row for row in rows}
 
 
@@ -298,9 +296,7 @@ def test_real_photos_and_pages_get_their_verdicts(data: Path, tmp_path: Path):
 
 
 def test_ray_makes_the_same_index(mixed: Path, tmp_path: Path, ray_cluster: None):
-    build_index(
-        str(mixed / "corpus"), str(tmp_path / "index"), licence="CC0-1.0", num_workers=2, backend="ray"
-    )
+    build_index(str(mixed / "corpus"), str(tmp_path / "index"), licence="CC0-1.0", num_workers=2, backend="ray")
 
     assert PhotoIndex.load(str(tmp_path / "index")).identity == PhotoIndex.load(str(mixed / "index")).identity
 

@@ -72,9 +72,7 @@ def test_rows_come_back_from_arrow():
         assert row["image"] == {"bytes": record.image, "path": None}
         assert row["text"] == record.text
         assert [line["text"] for line in row["lines"]] == [line.text for line in record.lines]
-        assert [line["quad_px"] for line in row["lines"]] == [
-            list(map(list, x.quad_px)) for x in record.lines
-        ]
+        assert [line["quad_px"] for line in row["lines"]] == [list(map(list, x.quad_px)) for x in record.lines]
         assert [line["contrast"] for line in row["lines"]] == [line.contrast for line in record.lines]
 
 
@@ -116,9 +114,7 @@ def test_record_is_checked():
 
 
 def test_features_of_plain_columns():
-    schema = with_features(
-        pa.schema([("score", pa.float64()), ("keep", pa.bool_()), ("n", pa.list_(pa.int32()))])
-    )
+    schema = with_features(pa.schema([("score", pa.float64()), ("keep", pa.bool_()), ("n", pa.list_(pa.int32()))]))
 
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
 

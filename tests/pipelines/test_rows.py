@@ -57,8 +57,6 @@ def test_names_a_folder_without_shards(tmp_path):
         Rows(Folder(str(tmp_path)))
 
 
-@pytest.mark.parametrize(
-    ("total", "count", "numbers"), [(10, 5, [0, 2, 4, 6, 8]), (3, 9, [0, 1, 2]), (0, 4, [])]
-)
+@pytest.mark.parametrize(("total", "count", "numbers"), [(10, 5, [0, 2, 4, 6, 8]), (3, 9, [0, 1, 2]), (0, 4, [])])
 def test_spreads_numbers_evenly(total, count, numbers):
     assert spread(total, count) == numbers

@@ -25,15 +25,11 @@ NUM_IMAGES, SHARD_ROWS = 65, 10  # the last shard holds 5
 NUM_SHARDS = 7
 
 
-def make(
-    folder: Path | str, backend: str = "inline", num_workers: int = 2, **faults: Any
-) -> dict[int, ShardInfo]:
+def make(folder: Path | str, backend: str = "inline", num_workers: int = 2, **faults: Any) -> dict[int, ShardInfo]:
     """Run a toy job of NUM_IMAGES images into the folder."""
     faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS} | faults
     job = ToyJob(**faults)
-    return run(
-        partial(ToyJob, **faults), job.num_shards, str(folder), num_workers=num_workers, backend=backend
-    )
+    return run(partial(ToyJob, **faults), job.num_shards, str(folder), num_workers=num_workers, backend=backend)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -189,9 +185,7 @@ def test_damaged_shards_are_made_again(tmp_path, whole, fault):
             os.truncate(tmp_path / shard_name(2), 1000)
         case "garbled":
             (tmp_path / sidecar_name(2)).write_text("{")
-    others = {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir() if "02" not in path.name
-    }
+    others = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir() if "02" not in path.name}
 
     make(tmp_path)
 

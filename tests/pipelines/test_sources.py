@@ -43,14 +43,10 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def image_parquet(
-    path: Path, images: Sequence[bytes | None], *, group_rows: int = 2, **columns: list[str]
-) -> Path:
+def image_parquet(path: Path, images: Sequence[bytes | None], *, group_rows: int = 2, **columns: list[str]) -> Path:
     """A file as `datasets` writes it, with an Image feature."""
     cells = [None if data is None else {"bytes": data, "path": None} for data in images]
-    features = {"image": {"_type": "Image"}} | {
-        name: {"dtype": "string", "_type": "Value"} for name in columns
-    }
+    features = {"image": {"_type": "Image"}} | {name: {"dtype": "string", "_type": "Value"} for name in columns}
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"image": pa.array(cells, struct), **columns})
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -165,9 +161,7 @@ def test_a_hugging_face_folder_gives_original_bytes(tmp_path: Path):
 
 
 def test_rows_are_addressed_by_group_and_carry_their_licence(tmp_path: Path):
-    path = image_parquet(
-        tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""]
-    )
+    path = image_parquet(tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""])
     source = open_source(str(path), "CC-BY-4.0")
 
     entries, _ = listed(source)
@@ -185,9 +179,7 @@ def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path)
     whole = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(whole[: len(whole) // 2])
     start = len(b"PAR1")
-    (tmp_path / "b.parquet").write_bytes(
-        whole[:start] + b"\xff" * 16 + whole[start + 16 :]
-    )  # the page's header
+    (tmp_path / "b.parquet").write_bytes(whole[:start] + b"\xff" * 16 + whole[start + 16 :])  # the page's header
     pq.write_table(pa.table({"caption": ["no image here"]}), tmp_path / "d.parquet")
     source = open_source(str(tmp_path))
 
@@ -208,9 +200,7 @@ def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path)
 def test_the_image_column_is_found_by_feature_then_by_type():
     struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     hub = {
-        "huggingface": json.dumps(
-            {"info": {"features": {"photo": {"_type": "Image"}, "image": {"_type": "Value"}}}}
-        )
+        "huggingface": json.dumps({"info": {"features": {"photo": {"_type": "Image"}, "image": {"_type": "Value"}}}})
     }
 
     assert image_column(pa.schema([("image", pa.binary()), ("photo", struct)], metadata=hub)) == "photo"

@@ -93,9 +93,7 @@ def test_names_an_image_that_is_not_its_scene(folder):
     assert only(findings, "/8: image: 1 of 36864 pixels differ")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("text", "wrong"), ("size_px", 9.25), ("face", "Other"), ("quad_px", 0)]
-)
+@pytest.mark.parametrize(("name", "value"), [("text", "wrong"), ("size_px", 9.25), ("face", "Other"), ("quad_px", 0)])
 def test_names_a_label_that_is_not_what_is_drawn(folder, name, value):
     def change(lines):
         line = lines[0][0]

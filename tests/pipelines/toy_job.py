@@ -57,9 +57,7 @@ class ToyJob:
     seconds_a_row: float = 0.0
     bad_shards: tuple[int, ...] = ()  # raise
     short_shards: tuple[int, ...] = ()  # make one row too few
-    deaths: Path | None = (
-        None  # a file here "die-<shard>" holds how often that shard's worker is still to die
-    )
+    deaths: Path | None = None  # a file here "die-<shard>" holds how often that shard's worker is still to die
     pids: Path | None = None  # each worker that begins a shard leaves a file named by its process id
     schema: pa.Schema = RECORD_SCHEMA
 

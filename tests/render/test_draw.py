@@ -99,9 +99,7 @@ def test_the_em_is_exact_whatever_the_style(faces: Catalog) -> None:
     face = faces["NotoSansCJKsc-Regular"]
     heights = {}
     for raster in (Raster(), Raster(kind="light"), Raster(kind="lcd"), Raster(kind="reduced", factor=3)):
-        block = Block(
-            text="国", frames=((40, 40, 60, 30),), face=face.id, size_px=16, language="zh", raster=raster
-        )
+        block = Block(text="国", frames=((40, 40, 60, 30),), face=face.id, size_px=16, language="zh", raster=raster)
         mask = draw(page_of(block, faces), None, faces, mask=True).mask
         heights[raster.kind] = np.ptp(np.nonzero(mask > 100)[0]) + 1
 
@@ -111,9 +109,7 @@ def test_the_em_is_exact_whatever_the_style(faces: Catalog) -> None:
 
 def test_a_text_too_long_is_cut_and_so_is_its_label(faces: Catalog) -> None:
     text = "seven words that do not fit here at all"
-    block = Block(
-        text=text, frames=((10, 10, 90, 14),), face="DejaVuSans", size_px=12, language="en", wrap=False
-    )
+    block = Block(text=text, frames=((10, 10, 90, 14),), face="DejaVuSans", size_px=12, language="en", wrap=False)
     lines = draw(page_of(block, faces), None, faces).lines
 
     assert len(lines.text) == 1

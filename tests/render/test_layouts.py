@@ -113,11 +113,7 @@ def overlaps(quads: Floats) -> list[tuple[int, int]]:
     low, high = quads.min(axis=1), quads.max(axis=1)
     near = ((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=-1)
     pairs = np.argwhere(np.triu(near, 1)).tolist()
-    return [
-        (i, j)
-        for i, j in pairs
-        if not any(separates(side, quads[i], quads[j]) for side in sides(quads, i, j))
-    ]
+    return [(i, j) for i, j in pairs if not any(separates(side, quads[i], quads[j]) for side in sides(quads, i, j))]
 
 
 def sides(quads: Floats, *numbers: int) -> list[Floats]:

@@ -11,9 +11,7 @@ from render.linebreak import break_lines, classify, has_han
 TEXT = st.text(st.sampled_from("ab 中文，。（）《》“”……——、！a1-"), min_size=1, max_size=80)
 
 
-def lines_of(
-    text: str, measure: float, *, wrap: bool = True, each: bool = False, frames: int = 40
-) -> list[str]:
+def lines_of(text: str, measure: float, *, wrap: bool = True, each: bool = False, frames: int = 40) -> list[str]:
     advances = np.array([0.5 if ord(c) < 256 else 1.0 for c in text])
     found, _ = break_lines(
         classify(text),
@@ -37,9 +35,7 @@ def test_nothing_is_lost_and_no_line_is_too_long(text: str, measure: float) -> N
 def test_a_wide_enough_line_obeys_the_punctuation_rules(text: str) -> None:
     advances = np.ones(len(text))
     measure = 12.0
-    found, _ = break_lines(
-        classify(text), advances, (np.full(60, measure), np.full(60, 1)), (True, False), 0.0
-    )
+    found, _ = break_lines(classify(text), advances, (np.full(60, measure), np.full(60, 1)), (True, False), 0.0)
     found = found.tolist()
     for before, after in pairwise(found):
         forced = before[1] - before[0] == measure  # no place to break in a whole line

@@ -13,9 +13,7 @@ TEXTS = {
 }
 
 
-def with_uharfbuzz(
-    face: FontFace, text: str, language: str, script: str, vertical: bool
-) -> list[tuple[int, ...]]:
+def with_uharfbuzz(face: FontFace, text: str, language: str, script: str, vertical: bool) -> list[tuple[int, ...]]:
     font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.index))
     font.set_variations(dict(face.axes))
     buffer = hb.Buffer()
@@ -38,9 +36,9 @@ def test_glyphs_are_harfbuzz_s(faces: Catalog, language: str, vertical: bool) ->
             [shaped.glyph_ids, shaped.clusters, shaped.advances, shaped.x_offsets, shaped.y_offsets], axis=1
         )
 
-        assert [tuple(row) for row in ours.tolist()] == with_uharfbuzz(
-            face, TEXTS[language], tag, script, vertical
-        ), face.id
+        assert [tuple(row) for row in ours.tolist()] == with_uharfbuzz(face, TEXTS[language], tag, script, vertical), (
+            face.id
+        )
 
 
 def test_an_empty_text_has_no_glyphs(faces: Catalog) -> None:

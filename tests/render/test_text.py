@@ -65,9 +65,7 @@ def test_all_text_is_one_printable_line(writer: Writer) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_paragraph_is_about_as_long_as_asked(writer: Writer, language: str) -> None:
     rng = np.random.default_rng(2)
-    shares = [
-        len(writer.paragraph(rng, language, num)) / num for num in (120, 500, 900, 4500) for _ in range(30)
-    ]
+    shares = [len(writer.paragraph(rng, language, num)) / num for num in (120, 500, 900, 4500) for _ in range(30)]
 
     assert min(shares) > 0.78
     assert max(shares) < 1.22

@@ -40,9 +40,7 @@ def test_justified_lines_end_at_the_edge(faces: Catalog, language: str, text: st
     _, done = fit(block_of(text, language, align="justify", frames=((10, 10, 300, 80),)), faces)
 
     assert (done.ends <= 310 + 1e-6).all()
-    assert (
-        np.isclose(done.ends[:-1], 310).mean() >= 0.75
-    )  # a line whose gaps would grow too wide stays ragged
+    assert np.isclose(done.ends[:-1], 310).mean() >= 0.75  # a line whose gaps would grow too wide stays ragged
 
 
 def test_columns_of_vertical_text_run_from_the_right(faces: Catalog) -> None:

@@ -149,8 +149,7 @@ def test_the_real_corpora(data: Path) -> None:
     writer = CorpusWriter([str(data / "corpora")])
     rng = np.random.default_rng(4)
     pages = {
-        language: [writer.paragraph(rng, language, 900) for _ in range(60)]
-        for language in ("en", "zh", "zh-Hant")
+        language: [writer.paragraph(rng, language, 900) for _ in range(60)] for language in ("en", "zh", "zh-Hant")
     }
 
     assert writer.corpus_languages == ("en", "zh", "zh-Hant")

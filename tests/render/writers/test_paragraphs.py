@@ -14,8 +14,7 @@ A new paragraph begins here.
 
 def test_wrapped_lines_are_joined_and_headings_stand_alone() -> None:
     assert list(paragraphs(WRAPPED)) == [
-        "It was the best of times, it was the worst of times, it was the age of wisdom, "
-        "it was the age of foolishness.",
+        "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.",
         "CHAPTER II",
         "A new paragraph begins here.",
     ]
@@ -69,9 +68,7 @@ The sum $x^2$ is dropped.
 
 
 def test_brackets_left_empty_go() -> None:
-    assert list(paragraphs(["《战国无双3》（）是由光荣开发的（，）作品()。"])) == [
-        "《战国无双3》是由光荣开发的作品。"
-    ]
+    assert list(paragraphs(["《战国无双3》（）是由光荣开发的（，）作品()。"])) == ["《战国无双3》是由光荣开发的作品。"]
 
 
 def test_text_without_any_end_comes_in_pieces() -> None:

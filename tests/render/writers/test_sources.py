@@ -25,9 +25,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_read_in_order_of_its_paths(tree: Path) -> None:
-    found = [
-        source.path.relative_to(tree / "plain").as_posix() for source in find_sources([str(tree / "plain")])
-    ]
+    found = [source.path.relative_to(tree / "plain").as_posix() for source in find_sources([str(tree / "plain")])]
 
     assert found == ["a.md", "b.txt", "deep/c.TXT"]
 
