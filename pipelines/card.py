@@ -21,7 +21,7 @@ _COLUMNS = {
     "text": "every line drawn, in reading order, joined by newlines",
     "lines": "each line: text, quad_px (4 corners from the top left, clockwise), size_px (the em), ink_px, "
     "x_height_px, "
-    "contrast (WCAG 2 ratio to the nearest tenth of the ground), ink_density, ground_std (luma, 0 to 255), face, "
+    "contrast (APCA Lc to the nearest tenth of the ground), ink_density, ground_std (luma, 0 to 255), face, "
     "language, role, style of rasteriser",
     "scene": "JSON that draws the image again",
 }

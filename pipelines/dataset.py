@@ -65,10 +65,10 @@ def _make(settings: Settings) -> int:
     identity = identity_of(settings, index)
     claim_folder(out, identity)
     began, before = time.monotonic(), _images_there(out)
-    if not before:  # else its totals stay until there are new ones, or for good where the run is refused
-        sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
+    sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
     out.put(SOURCES_FILE, json.dumps(sources).encode())
-    write_card(out, settings, index)
+    if not before:  # else its totals stay until there are new ones, or for good where the run is refused
+        write_card(out, settings, index)
     make_job = partial(RenderJob, settings, identity, _index_folder(settings) if index else "")
     run(
         make_job,

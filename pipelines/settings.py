@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 import tyro
@@ -18,6 +18,7 @@ from render.recipe import Recipe
 RECIPES = Path(__file__).parent / "recipes"
 NAMED_SOURCES = ("builtin", "default", "system", "fetched")
 ELSEWHERE = ("num_images", "photos", "photo_licence", "fonts", "corpus")
+Part = TypeVar("Part")
 SPLITS = ("all", "train", "held-out")
 
 
@@ -174,28 +175,30 @@ def load_settings(recipe: str) -> Settings:
 
 
 def _settings_of(values: dict[str, Any], path: Path) -> Settings:
-    parts: dict[str, Any] = {}
-    for part, kind in (("recipe", Recipe), ("inputs", Inputs), ("execution", Execution)):
-        names = [f.name for f in fields(kind)]
-        mine = {name: values.pop(name) for name in names if name in values}
-        try:
-            parts[part] = msgspec.convert(mine, kind, strict=False, dec_hook=_decode)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"recipe {path}: {error}") from None
-    if values:
-        known = [f.name for kind in (Recipe, Inputs, Execution) for f in fields(kind)]
-        name = str(next(iter(values)))
-        near = difflib.get_close_matches(name, known, 1)
-        raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-    return Settings(**parts)
+    known = [f.name for kind in (Recipe, Inputs, Execution) for f in fields(kind)]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    try:
+        return Settings(recipe=_part(Recipe, values), inputs=_part(Inputs, values), execution=_part(Execution, values))
+    except ValueError as error:  # msgspec's own are ValueErrors too
+        raise ValueError(f"recipe {path}: {error}") from None
 
 
-def _decode(kind: type, value: Any) -> Any:
-    if kind is not Mix:
-        raise ValueError(f"a recipe cannot hold a {kind.__name__}")
-    if isinstance(value, dict):
-        return Mix.of(value)
-    return Mix.parse(str(value))
+def _part(kind: type[Part], values: dict[str, Any]) -> Part:
+    """One of the dataclasses from the values that are its own."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _typed(name, values[name], hints[name]) for name in hints if name in values})
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    if hint is Mix:
+        return Mix.of(value) if isinstance(value, dict) else Mix.parse(str(value))
+    try:
+        return msgspec.convert(value, hint, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name} is {value!r}: {error}") from None
 
 
 def _absolute(path: str) -> str:

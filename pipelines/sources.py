@@ -22,8 +22,6 @@ BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states
     "camera.png": "CC0-1.0",
     "chelsea.png": "CC0-1.0",
     "coffee.png": "CC0-1.0",
-    "grass.png": "CC0-1.0",
-    "gravel.png": "CC0-1.0",
     "hubble_deep_field.jpg": "public domain (NASA)",
     "rocket.jpg": "public domain (SpaceX)",
 }

@@ -35,7 +35,7 @@ MEASURES = (
     Measure(title="Em size, px", column="size_px", low=4, high=24, num_bins=40),
     Measure(title="Ink height, px", column="ink_px", low=0, high=28, num_bins=56),
     Measure(title="Height of x or of a Han face, px", column="x_height_px", low=0, high=20, num_bins=40),
-    Measure(title="Contrast, WCAG 2 ratio", column="contrast", low=1, high=21, num_bins=40),
+    Measure(title="Contrast, APCA Lc", column="contrast", low=0, high=108, num_bins=36),
     Measure(title="Ink density, share of the box", column="ink_density", low=0, high=0.6, num_bins=30),
     Measure(title="Ground deviation, luma 0 to 255", column="ground_std", low=0, high=100, num_bins=25),
 )

@@ -13,7 +13,7 @@ Ink = tuple[np.int32, np.int32, np.int32]
 
 ALPHA, MULTIPLY, SCREEN = 0, 1, 2
 BLEND_CODE = {"alpha": ALPHA, "multiply": MULTIPLY, "screen": SCREEN}
-TILE_PX = 8
+TILE_PX = 4
 
 
 @njit(cache=True)
@@ -109,8 +109,8 @@ def shade(mask_canvas: Bytes, atlas: Atlas, placed: Placed) -> None:
 def ground_under(canvas: Bytes, boxes: Floats, linear: Floats) -> Floats:
     """What the ground is like under boxes (m, 4) of x0, y0, x1, y1 px: (m, 4) float64.
 
-    Columns: relative luminance (0..1, WCAG 2) of the darker and lighter tenth of 8 px tiles, its mean,
-    and the standard deviation of luma (0..255). linear (256,): sRGB byte to linear light.
+    Columns: luminance (0..1) of the darker and lighter tenth of 4 px tiles, its mean,
+    and the standard deviation of luma (0..255). linear (256,): byte to light.
     Every second pixel of every second row is looked at.
     """
     height, width = canvas.shape[0], canvas.shape[1]

@@ -1,4 +1,4 @@
-"""sRGB colours, WCAG 2 relative luminance and contrast, and inks that stand out from a measured ground."""
+"""sRGB colours, their luminance, and APCA contrast: how far an ink stands out from a measured ground."""
 
 import colorsys
 from collections.abc import Sequence
@@ -7,9 +7,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_BYTES = np.arange(256) / 255.0
-LINEAR: NDArray[np.float64] = np.where(_BYTES <= 0.04045, _BYTES / 12.92, ((_BYTES + 0.055) / 1.055) ** 2.4)
-_WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
+Floats = NDArray[np.float64]
+LINEAR: NDArray[np.float64] = (np.arange(256) / 255.0) ** 2.4
+_WEIGHTS = np.array([0.2126729, 0.7151522, 0.0721750])
+# APCA 0.1.9 (W3C's draft for WCAG 3). WCAG 2's ratio calls black on a dark grey readable; this does not.
+_SOFT_BLACK, _SOFT_POWER, _SCALE, _OFFSET = 0.022, 1.414, 1.14, 0.027
+_BLACK = _SOFT_BLACK**_SOFT_POWER  # what black counts as
 
 
 def to_hex(rgb: NDArray[np.uint8]) -> str:
@@ -30,21 +33,46 @@ def to_rgbs(colours: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def luminance(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """WCAG 2 relative luminance, 0..1, of colours (..., 3) uint8."""
+    """APCA screen luminance, 0..1, of colours (..., 3) uint8."""
     return np.asarray(LINEAR[rgb] @ _WEIGHTS)
 
 
-def contrast(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """WCAG 2 contrast ratio of two luminances, 1..21."""
-    return np.asarray((np.maximum(a, b) + 0.05) / (np.minimum(a, b) + 0.05))
+def contrast(ink: Floats, ground: Floats) -> Floats:
+    """APCA lightness contrast Lc of ink on ground, both luminances: 0 to 106 (black on white), without its sign."""
+    ink, ground = _softened(ink), _softened(ground)
+    dark_on_light = (ground**0.56 - ink**0.57) * _SCALE
+    light_on_dark = (ink**0.62 - ground**0.65) * _SCALE
+    lc = np.where(ground > ink, dark_on_light, light_on_dark)
+    return np.where(lc < 0.1, 0.0, (lc - _OFFSET) * 100)
 
 
-def least_contrast(
-    ink: NDArray[np.float64], dark: NDArray[np.float64], light: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Contrast of inks against the nearer end of their grounds' range [dark, light]; 1 when inside it."""
+def _softened(luminances: Floats) -> Floats:
+    return np.asarray(luminances + np.maximum(_SOFT_BLACK - luminances, 0) ** _SOFT_POWER)
+
+
+def darkest_ground(floor: float) -> float:
+    """The least luminance of a ground on which black ink reaches the floor, an Lc."""
+    return float((_BLACK**0.57 + (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.56))
+
+
+def lightest_ground(floor: float) -> float:
+    """The greatest luminance of a ground on which white ink reaches the floor, an Lc."""
+    return float((1 - (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.65))
+
+
+def ink_limits(dark: Floats, light: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Of grounds from dark to light: luminance of the lightest dark ink and of the darkest light ink that reach
+    the floor, an Lc; below 0 and above 1 where there is none."""
+    step = (floor / 100 + _OFFSET) / _SCALE
+    softened = np.maximum(_softened(dark) ** 0.56 - step, 0) ** (1 / 0.57)
+    low = np.where(softened >= _SOFT_BLACK, softened, (softened - _BLACK) / (_SOFT_BLACK - _BLACK) * _SOFT_BLACK)
+    return np.asarray(low), np.asarray((_softened(light) ** 0.65 + step) ** (1 / 0.62))
+
+
+def least_contrast(ink: Floats, dark: Floats, light: Floats) -> Floats:
+    """Contrast of inks against the nearer end of their grounds' range [dark, light]; 0 when inside it."""
     inside = (ink >= dark) & (ink <= light)
-    return np.where(inside, 1.0, np.minimum(contrast(ink, dark), contrast(ink, light)))
+    return np.where(inside, 0.0, np.minimum(contrast(ink, dark), contrast(ink, light)))
 
 
 @lru_cache(maxsize=512)

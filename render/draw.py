@@ -138,7 +138,7 @@ def _inks(paint: Paint, done: Typeset) -> NDArray[np.uint8]:
 
 
 def measured_contrast(paint: Paint, under: Floats) -> Floats:
-    """WCAG 2 contrast (m,) of each line's ink to the nearest tenth of its ground, opacity and blend counted."""
+    """APCA contrast Lc (m,) of each line's ink to the nearest tenth of its ground, opacity and blend counted."""
     dark, light, mean = under[:, 0], under[:, 1], under[:, 2]
     results = []
     for inks in (paint.inks, paint.fade_to) if paint.fade_to else (paint.inks,):

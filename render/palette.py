@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from render.blit import ground_under
-from render.colour import LINEAR, luminance, shades, to_hex
+from render.colour import LINEAR, darkest_ground, ink_limits, lightest_ground, luminance, shades, to_hex
 from render.raster import Halo
 from render.recipe import Recipe
 from render.scene import Crop, Layer, Paint, Shape
@@ -54,17 +54,13 @@ def paint_block(bounds: Floats, canvas: Image, mood: Mood, recipe: Recipe, accen
     accent: a turn of the hue, 0..1, for a block that should stand apart.
     """
     under = ground_under(canvas, bounds, LINEAR)
-    darkest, lightest = _limits(under, recipe.contrast_floor * 1.05)  # a margin for rounding to bytes
+    floor = recipe.contrast_floor + 1.5  # a margin for rounding to bytes
+    darkest, lightest = ink_limits(under[:, 0], under[:, 1], floor)
     can_dark, can_light = darkest >= 0, lightest <= 1
     if (can_dark | can_light).all():
         inks = _inks(np.stack([darkest, lightest], axis=1), (can_dark, can_light), _turned(mood, accent))
         return _styled(inks, under, mood, recipe)
     return _outlined(under, mood)
-
-
-def _limits(under: Floats, floor: float) -> tuple[Floats, Floats]:
-    """Luminance of the lightest dark ink and of the darkest light ink that keep the floor."""
-    return (under[:, 0] + 0.05) / floor - 0.05, (under[:, 1] + 0.05) * floor - 0.05
 
 
 def _turned(mood: Mood, accent: float) -> Mood:
@@ -113,24 +109,24 @@ def _layer(kind: str, dark: bool) -> Layer:
 def tone(crop: Crop, under: Floats, mood: Mood, recipe: Recipe, rng: np.random.Generator) -> Crop:
     """The crop dimmed for light inks or lightened for dark ones, as little as keeps the contrast floor on every
     line; unchanged where an ink exists for each line as it is (but for the share `recipe.toned` of photos)."""
-    floor = recipe.contrast_floor * 1.1
-    darkest, lightest = _limits(under, floor)
+    floor = recipe.contrast_floor + 4
+    darkest, lightest = ink_limits(under[:, 0], under[:, 1], floor)
     extra = float(rng.uniform(0.75, 0.95)) if rng.random() < recipe.toned else 1.0
     can_dark, can_light = darkest >= 0, lightest <= 1
     fits = can_dark.all() or can_light.all() if mood.even else (can_dark | can_light).all()
     if fits and extra == 1.0:
         return crop
-    dim = min(1.0, _to_srgb(1.05 / floor - 0.05) / max(_to_srgb(float(under[:, 1].max())), 1e-6))
-    low, needed = _to_srgb(float(under[:, 0].min())), _to_srgb(0.05 * floor - 0.05)
+    dim = min(1.0, _level(lightest_ground(floor)) / max(_level(float(under[:, 1].max())), 1e-6))
+    low, needed = _level(float(under[:, 0].min())), _level(darkest_ground(floor))
     lighten = min(1.0, (1 - needed) / max(1 - low, 1e-6))
     lighter = lighten > dim if abs(lighten - dim) > 0.1 else mood.dark
     gain = round(max(0.5, min(lighten if lighter else dim, extra)), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1) if lighter else 0.0)
 
 
-def _to_srgb(linear: float) -> float:
-    """Linear light 0..1 as an sRGB value 0..1."""
-    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+def _level(light: float) -> float:
+    """A luminance 0..1 as the level 0..1 of a grey that has it."""
+    return float(light ** (1 / 2.4))
 
 
 def _outlined(under: Floats, mood: Mood) -> Paint:

@@ -51,8 +51,8 @@ class Recipe:
     toned: float = 0.2
     """Share of photos, 0 to 1, dimmed or lightened a little under the text; others only where the range of the
     photo leaves no ink that keeps the contrast floor, and by no more than that takes (at most half)."""
-    contrast_floor: float = 2.5
-    """Least WCAG 2 contrast ratio (1 to 7) of ink to the nearest tenth of 8 px tiles under a line."""
+    contrast_floor: float = 40.0
+    """Least APCA contrast Lc (15 to 60) of ink to the nearest tenth of the 4 px tiles under a line."""
     crops_per_photo: int = 4
     """Pictures made from one decoded photo, each from a crop of its own."""
     max_zoom: float = 3.0
@@ -81,11 +81,10 @@ class Recipe:
         low, high = self.size_px
         if not 5 <= low <= high <= 20:
             raise ValueError(f"size_px is {low} {high}: choose smallest and largest within 5 to 20 px")
-        if self.band_mix().names == ():
+        if not set(self.bands.names) - self._bands_outside():
             raise ValueError(f"no band of {self.bands} lies within size_px {low} to {high}: widen size_px or bands")
-        for language in self.languages.names:
-            if not self.layouts_of(language).shares:
-                raise ValueError(f"layouts is {self.layouts}: none of them is set in {language}; add another")
+        if "en" in self.languages.names and not set(self.layouts.names) - set(VERTICAL_ONLY_ZH):
+            raise ValueError(f"layouts is {self.layouts}: none of them is set in en; add another")
         self.sizes()
 
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -94,8 +93,11 @@ class Recipe:
 
     def band_mix(self) -> Mix:
         """The bands that size_px leaves."""
+        return self.bands.without(self._bands_outside())
+
+    def _bands_outside(self) -> set[str]:
         low, high = self.size_px
-        return self.bands.without(b for b, (lo, hi) in BANDS.items() if (hi <= low and lo < low) or lo > high)
+        return {band for band, (least, most) in BANDS.items() if (most <= low and least < low) or least > high}
 
     def band_range(self, band: str) -> tuple[float, float]:
         """Smallest and largest body size in px of a band under this recipe."""
@@ -110,7 +112,7 @@ class Recipe:
 _RANGES = (
     ("plates", 0, 1),
     ("toned", 0, 1),
-    ("contrast_floor", 1, 7),
+    ("contrast_floor", 15, 60),
     ("crops_per_photo", 1, 64),
     ("max_zoom", 1, 8),
     ("style_block", 1, 1000),

@@ -120,6 +120,7 @@ class _Look:
         style = replace(sheet.small(), align="justify")
         middle = title(sheet, style, 0.3 * line.width)
         date = page.drawable(lambda: page.writer.date(sheet.rng, page.language), style.face)
-        texts = sheet.draws.pick(([date, middle, "{}"], [middle, "{}"], [date, "{}"]))
-        in_row(sheet, [text.format(self.number) for text in texts if text], line, style, style.size_px)
+        number = str(self.number)
+        texts = sheet.draws.pick(([date, middle, number], [middle, number], [date, number]))
+        in_row(sheet, [text for text in texts if text], line, style, style.size_px)
         self.number += 1

@@ -145,10 +145,7 @@ def main() -> None:
     parts = parser.parse_args().parts
     if "SMALLPRINT_DATA" not in os.environ:
         raise SystemExit("bench_render.py: SMALLPRINT_DATA must name the folder of real photos and texts")
-    load = os.getloadavg()[0]
-    print(
-        f"{datetime.date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {load:.1f}"
-    )
+    print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         for part in parts:

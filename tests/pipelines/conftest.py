@@ -2,10 +2,20 @@
 
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import skimage
 
+from tests.pipelines.small_job import SmallJob, sidecars, stop_writer, wait_until, writers
+
+PHOTOS = Path(skimage.__file__).parent / "data"
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -14,14 +24,76 @@ S3_ENVIRONMENT = {
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """A Ray cluster of 2 CPUs in which `run(..., backend="ray")` puts its tasks."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder of installed packages, on the path of Ray's workers."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(site: Path) -> Iterator[str]:
+    """The address of a Ray cluster of two nodes with a CPU each, to which this process is connected."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token is written to the home folder
     import ray
+    from ray.cluster_utils import Cluster
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    ray.shutdown()
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)  # other clusters of this machine are neither found nor forgotten
+        with pytest.MonkeyPatch.context() as at_start:
+            at_start.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+            cluster.add_node(num_cpus=1)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        yield cluster.address
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def small_job(tmp_path_factory: pytest.TempPathFactory) -> SmallJob:
+    """A rendering job on four photos that come with scikit-image."""
+    folder = tmp_path_factory.mktemp("small")
+    photos = folder / "photos"
+    photos.mkdir()
+    for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"):
+        shutil.copy(PHOTOS / name, photos)
+    return SmallJob(photos=photos, index=folder / "index")
+
+
+@pytest.fixture(scope="session")
+def whole(small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small job when nothing goes wrong; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert small_job.make(folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def midway(small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `kill -9` of its driver and of a worker in the middle of a shard leave; not to be changed."""
+    folder = tmp_path_factory.mktemp("midway") / "out"
+    driver = small_job.start(folder, "--backend", "processes")
+    worker = stop_writer(folder)
+    wait_until(lambda: sidecars(folder))
+    driver.kill()
+    os.kill(worker, signal.SIGKILL)
+    driver.communicate()
+    wait_until(lambda: not writers(folder))
+    return folder
+
+
+@pytest.fixture
+def start(small_job: SmallJob) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the small job in a process of its own, `start(out, *flags)`; it does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_one(*args: Any, **keywords: Any) -> subprocess.Popen[str]:
+        started.append(small_job.start(*args, **keywords))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def test_counts_what_there_is(folder):
     for title in (
         "Em size, px",
         "Ink height, px",
-        "Contrast, WCAG 2 ratio",
+        "Contrast, APCA Lc",
         "Ink density",
         "Layouts",
         "Faces",

@@ -273,7 +273,7 @@ def test_builtin_photos_are_all_accepted(tmp_path: Path):
 
     index = PhotoIndex.load(str(tmp_path / "index"))
 
-    assert len(index) == 8
+    assert len(index) == 6
     assert index.verdicts == {"ok": 8}
 
 
