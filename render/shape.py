@@ -6,6 +6,7 @@ through ctypes instead, so that the arrays are copied at once (0.03 ms).
 
 import ctypes
 import ctypes.util
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,9 +49,19 @@ class Shaper:
         axes = [_Variation(int.from_bytes(tag.encode(), "big"), value) for tag, value in face.axes]
         self._hb.hb_font_set_variations(self._font, (_Variation * len(axes))(*axes), len(axes))
         self._buffer = self._hb.hb_buffer_create()
+        self._kept: OrderedDict[tuple[str, str, bool], Shaped] = OrderedDict()
 
     def shape(self, text: str, language: str, vertical: bool = False) -> Shaped:
-        """Glyphs of `text` with kerning and ligatures; newlines take the glyph of a space."""
+        """Glyphs of `text` with kerning and ligatures; newlines take the glyph of a space. The last few are kept:
+        layouts measure a text, then set it."""
+        key = text, language, vertical
+        if key not in self._kept:
+            self._kept[key] = self._shape(text, language, vertical)
+            if len(self._kept) > 32:
+                self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def _shape(self, text: str, language: str, vertical: bool) -> Shaped:
         hb, buffer = self._hb, self._buffer
         codes = np.frombuffer(text.replace("\n", " ").encode("utf-32-le"), np.uint32)
         tag, script = _LANGUAGES[language]

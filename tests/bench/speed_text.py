@@ -62,7 +62,7 @@ def measure(language: str) -> dict[str, float]:
         masks.at(unseen.glyph_ids, unseen.x, unseen.y)
 
     def fresh() -> None:
-        typesetting._memo.clear()
+        typesetting._memo.clear()  # each text is new, so nothing kept by the shaper is found either
         _draw(canvas, masks, typeset(block_of(next(source)), faces))
 
     return {
