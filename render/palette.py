@@ -13,6 +13,7 @@ from render.scene import Crop, Layer, Paint, Shape
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
+LEAST_GAIN = 0.5  # a photo toned further would be a plate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def choose_mood(recipe: Recipe, rng: np.random.Generator) -> Mood:
     neutral = rng.random() < 0.65
     saturation = rng.uniform(0, 0.15) if neutral else rng.uniform(0.4, 1.0)
     depth = float(rng.beta(1.0, 3.0))
-    dark = bool(rng.random() < 0.55)
+    dark = bool(rng.random() < 0.3)
     return Mood(
         hue=float(rng.random()),
         saturation=float(saturation),
@@ -119,8 +120,8 @@ def tone(crop: Crop, under: Floats, mood: Mood, recipe: Recipe, rng: np.random.G
     dim = min(1.0, _level(lightest_ground(floor)) / max(_level(float(under[:, 1].max())), 1e-6))
     low, needed = _level(float(under[:, 0].min())), _level(darkest_ground(floor))
     lighten = min(1.0, (1 - needed) / max(1 - low, 1e-6))
-    lighter = lighten > dim if abs(lighten - dim) > 0.1 else mood.dark
-    gain = round(max(0.5, min(lighten if lighter else dim, extra)), 3)
+    lighter = mood.dark if min(lighten, dim) >= LEAST_GAIN else lighten > dim  # both kinds of ink, where they can be
+    gain = round(max(LEAST_GAIN, min(lighten if lighter else dim, extra)), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1) if lighter else 0.0)
 
 

@@ -51,7 +51,7 @@ class Recipe:
     toned: float = 0.2
     """Share of photos, 0 to 1, dimmed or lightened a little under the text; others only where the range of the
     photo leaves no ink that keeps the contrast floor, and by no more than that takes (at most half)."""
-    contrast_floor: float = 40.0
+    contrast_floor: float = 30.0
     """Least APCA contrast Lc (15 to 60) of ink to the nearest tenth of the 4 px tiles under a line."""
     crops_per_photo: int = 4
     """Pictures made from one decoded photo, each from a crop of its own."""

@@ -12,7 +12,6 @@ from render.raster import Halo, Raster
 
 ROLES = ("body", "heading", "caption", "label", "cell", "code", "small")
 ALIGNS = ("left", "centre", "right", "justify")
-BLENDS = ("alpha", "multiply", "screen")
 
 Frame = tuple[float, float, float, float]  # x, y, width, height
 

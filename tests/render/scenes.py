@@ -7,7 +7,7 @@ import numpy as np
 
 from fonts.catalog import Catalog
 from render.mix import Mix
-from render.recipe import BANDS, Recipe
+from render.recipe import Recipe
 from render.sample import Cell, Sampler, View, sample_style
 from render.scene import Scene
 from render.text import open_writer
@@ -48,4 +48,3 @@ def scenes(
 
 
 SMALL = Recipe(image_size=("320",), languages=Mix.parse("en zh zh-Hant"), grounds=Mix.parse("photo"))
-BAND_NAMES = tuple(BANDS)
