@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def midway(small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def start(small_job: SmallJob) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts the small job in a process of its own, `start(out, *flags)`; it does not outlive the test."""
+    """Starts the small job as a user would, `start(out, *flags)`; neither it nor a worker outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start_one(*args: Any, **keywords: Any) -> subprocess.Popen[str]:
@@ -92,7 +93,8 @@ def start(small_job: SmallJob) -> Iterator[Callable[..., subprocess.Popen[str]]]
 
     yield start_one
     for process in started:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

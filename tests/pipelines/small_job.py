@@ -46,7 +46,7 @@ class SmallJob:
         cwd: Path = ROOT,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Run it as a user would, on two workers."""
+        """Run it as a user would, on two workers, in a process group of its own."""
         return subprocess.Popen(
             [sys.executable, str(script), *self.flags(out, "--workers", "2", *more)],
             cwd=cwd,
@@ -55,6 +55,7 @@ class SmallJob:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
 

@@ -6,7 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,8 +25,6 @@ from tests.pipelines.small_job import (
     wait_until,
     writers,
 )
-
-Start = Callable[..., subprocess.Popen[str]]
 
 
 def ids(folder: Path) -> list[int]:
@@ -87,8 +85,10 @@ def test_a_killed_driver_on_ray_is_resumed(tmp_path, ray_cluster, start, small_j
 def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path, start, small_job, whole, capfd):
     out = tmp_path / "out"
     driver = start(out, "--backend", "processes")
+    worker = stop_writer(out)
     wait_until(lambda: sidecars(out))
     driver.send_signal(signal.SIGINT)
+    os.kill(worker, signal.SIGCONT)
     said, _ = driver.communicate(timeout=60)
     left = shards(out)
     code = small_job.make(out)
@@ -139,12 +139,12 @@ def test_fewer_images_are_refused_and_change_nothing(whole, small_job, capfd):
 
 def test_another_recipe_is_refused_with_the_difference(whole, small_job, capfd):
     before = shards(whole)
-    code = small_job.make(whole, "--contrast-floor", "3", "--seed", "6")
+    code = small_job.make(whole, "--contrast-floor", "35", "--seed", "6")
     said = capfd.readouterr().err
 
     assert code == 1
     assert "was begun by another job (there -> now):" in said
-    assert "identity.recipe.contrast_floor: 2.5 -> 3.0" in said
+    assert "identity.recipe.contrast_floor: 30.0 -> 35.0" in said
     assert "identity.inputs.seed: 5 -> 6" in said
     assert shards(whole) == before
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Launches one small job in every way there is and compares the shards byte by byte: in processes, in one
-# process, on a local Ray, by `ray job submit` and by `ray submit cluster.yaml`. Some three minutes.
+# Launches one small job in every way there is and compares the shards byte by byte; some three minutes.
 #
 #     tests/pipelines/launch/try_submit.sh [ENVIRONMENT]
 #
@@ -43,7 +42,7 @@ inside() {
     mount -t tmpfs tmpfs /tmp/ray # Ray's sessions, and where it keeps the address of a running cluster
     cd "$checkout"
 
-    launch processes python pipelines/render.py --backend processes
+    launch processes python pipelines/render.py --backend processes --workers 2
     launch inline python pipelines/render.py --workers 0
     launch ray python pipelines/render.py
     by_job_submit
@@ -52,7 +51,7 @@ inside() {
 }
 
 # The same job each time; OUT is absolute, since submitted jobs run in folders of their own.
-job=(--photos builtin --image-size 128 --num-images 24 --images-per-shard 6 --workers 2)
+job=(--photos builtin --image-size 128 --num-images 24 --images-per-shard 6)
 
 launch() {
     local name=$1 began=$SECONDS
@@ -69,7 +68,7 @@ launch() {
 # The local Ray above has left a token in ~/.ray: from then on clusters ask for it, and clients must be told.
 by_job_submit() {
     export RAY_AUTH_MODE=token
-    ray get-auth-token --generate > /dev/null
+    ray get-auth-token --generate > /dev/null 2>&1
     ray start --head > "$HOME/start.log" 2>&1 || fail "ray start: $(cat "$HOME/start.log")"
     launch job-submit ray job submit --working-dir . -- python pipelines/render.py
     ray stop > /dev/null 2>&1
@@ -79,8 +78,8 @@ by_job_submit() {
 by_submit() {
     tests/pipelines/launch/ssh_to_self.sh
     ln -s "$environment" "$HOME/.smallprint/venv" # instead of the one that setup_commands would make
-    # ssh takes ~ in the name of a key for the home folder of the password file.
-    sed "s|~/.smallprint/ssh|$HOME/.smallprint/ssh|; s|: \./|: $checkout/|" cluster.yaml > "$HOME/cluster.yaml"
+    # ssh takes ~ in the name of a key for the home folder that the password file says.
+    sed "s|~/.smallprint/ssh|$HOME/.smallprint/ssh|" cluster.yaml > "$HOME/cluster.yaml"
     launch submit ray submit --start --cluster-name "try$$" "$HOME/cluster.yaml" pipelines/render.py
     ray stop > /dev/null 2>&1
 }
