@@ -81,7 +81,8 @@ by_submit() {
     # ssh takes ~ in the name of a key for the home folder that the password file says.
     sed "s|~/.smallprint/ssh|$HOME/.smallprint/ssh|" cluster.yaml > "$HOME/cluster.yaml"
     launch submit ray submit --start --cluster-name "try$$" "$HOME/cluster.yaml" pipelines/render.py
-    ray stop > /dev/null 2>&1
+    ray down --yes --cluster-name "try$$" "$HOME/cluster.yaml" < /dev/null > "$HOME/down.log" 2>&1 ||
+        fail "ray down: $(cat "$HOME/down.log")"
 }
 
 compare() {
