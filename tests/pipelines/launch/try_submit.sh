@@ -76,6 +76,7 @@ by_job_submit() {
 }
 
 by_submit() {
+    export TMPDIR=$HOME # where `ray submit` leaves what it knows of a cluster
     tests/pipelines/launch/ssh_to_self.sh
     ln -s "$environment" "$HOME/.smallprint/venv" # instead of the one that setup_commands would make
     # ssh takes ~ in the name of a key for the home folder that the password file says.
