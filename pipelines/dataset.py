@@ -20,7 +20,7 @@ from pipelines.photos import PhotoIndex, build_index
 from pipelines.rendering import RenderJob
 from pipelines.runner import ShardsFailed, run
 from pipelines.settings import Settings
-from pipelines.shards.files import Folder, sum_counts
+from pipelines.shards.files import Folder, read_manifest, sum_counts
 from pipelines.shards.identity import claim_folder
 from pipelines.sheet import contact_sheet, preview_of
 from pipelines.sources import open_source
@@ -130,7 +130,7 @@ def num_workers(settings: Settings) -> int:
 
 
 def _images_there(out: Folder) -> int:
-    return sum_counts(out)["images"]
+    return sum(info.num_rows for info in read_manifest(out).values())
 
 
 def preview(settings: Settings) -> int:

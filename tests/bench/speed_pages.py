@@ -1,6 +1,5 @@
 """Whole records: photo decoded, cropped, coloured, drawn, encoded and written into Parquet."""
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -10,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import pyarrow as pa
 
 from pipelines.dataset import open_job
 from pipelines.pools import one_thread
@@ -97,13 +95,3 @@ def cold(recipe: str, photos: str, index: str, num_images: int) -> tuple[float, 
     paths = str(here.parents[2]), str(here.parent)
     first, second, peak = in_new_process(COLD, *paths, photos, index, str(num_images), recipe).split()
     return float(first), float(second), float(peak)
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this process, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def arrow_mb() -> float:
-    """Memory that Arrow holds now, MB."""
-    return pa.total_allocated_bytes() / 1e6
