@@ -13,6 +13,7 @@ import freetype
 from fonts.cache import file_sha256, keep, kept_json, rules_key
 from fonts.ink import open_font
 from fonts.judge import judge_file
+from fonts.mapping import mapped
 from fonts.sources import FontFile, font_files
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def load_catalog(fonts: Sequence[str] = ("default",)) -> Catalog:
 
 def open_face(face: FontFace) -> freetype.Face:
     """The FreeType face, index and variation axes applied. Raises freetype.FT_Exception for a broken file."""
-    return open_font(face.path, face.index, face.axes)
+    return open_font(mapped(face.path, face.sha256), face.index, face.axes)
 
 
 def read_file(file: FontFile) -> list[FontFace | Rejection]:

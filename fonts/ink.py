@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 from zlib import crc32
 
 import freetype
@@ -29,9 +30,10 @@ _HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x33480)
 _HIDDEN = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
-def open_font(path: str, index: int = 0, axes: Sequence[tuple[str, float]] = ()) -> freetype.Face:
-    """The FreeType face with its variation axes applied. Raises freetype.FT_Exception."""
-    face = freetype.Face(path, index)
+def open_font(file: Any, index: int = 0, axes: Sequence[tuple[str, float]] = ()) -> freetype.Face:
+    """The FreeType face with its variation axes applied. file: a path, or what has `read`. Raises
+    freetype.FT_Exception."""
+    face = freetype.Face(file, index)
     if axes:
         wanted = dict(axes)
         info = face.get_variation_info()

@@ -48,7 +48,7 @@ def _row(flat: Bytes, target: int, masks: Bytes, source: int, count: int, ink: I
     for k in range(count):
         mask = np.int32(masks[source + k])
         if mask:
-            weight = _weight(mask, opacity)
+            weight = np.int32(mask + (mask >> 7)) if opacity == 255 else _weight(mask, opacity)
             rest = np.int32(256) - weight
             t = target + 3 * k
             flat[t] = np.uint8((np.int32(flat[t]) * rest + red * weight + 128) >> 8)
@@ -121,21 +121,33 @@ def ground_under(canvas: Bytes, boxes: Floats, linear: Floats) -> Floats:
         if x1 <= x0 or y1 <= y0:
             continue
         across, down = (x1 - x0 + TILE_PX - 1) // TILE_PX, (y1 - y0 + TILE_PX - 1) // TILE_PX
-        light, seen = np.zeros(across * down), np.zeros(across * down)
-        total, square, count = 0.0, 0.0, 0
-        for y in range(y0, y1, 2):
-            for x in range(x0, x1, 2):
-                r, g, b = canvas[y, x]
-                tile = (y - y0) // TILE_PX * across + (x - x0) // TILE_PX
-                light[tile] += 0.2126 * linear[r] + 0.7152 * linear[g] + 0.0722 * linear[b]
-                seen[tile] += 1
-                luma = 0.299 * r + 0.587 * g + 0.114 * b
-                total, square, count = total + luma, square + luma * luma, count + 1
-        tiles = np.sort(light / np.maximum(seen, 1.0))
+        tiles = np.empty(across * down)
+        light, total, square, count = 0.0, 0, 0, 0
+        for tile in range(across * down):
+            top, left = y0 + tile // across * TILE_PX, x0 + tile % across * TILE_PX
+            part, seen = 0.0, 0
+            for y in range(top, min(top + TILE_PX, y1), 2):
+                for x in range(left, min(left + TILE_PX, x1), 2):
+                    r, g, b = canvas[y, x]
+                    part += 0.2126 * linear[r] + 0.7152 * linear[g] + 0.0722 * linear[b]
+                    luma = 299 * np.int64(r) + 587 * np.int64(g) + 114 * np.int64(b)
+                    total, square, seen = total + luma, square + luma * luma, seen + 1
+            tiles[tile] = part / seen
+            light, count = light + part, count + seen
+        tiles.sort()
         tenth = len(tiles) // 10
         out[i, 0], out[i, 1] = tiles[tenth], tiles[len(tiles) - 1 - tenth]
-        out[i, 2] = light.sum() / count
-        out[i, 3] = np.sqrt(max(0.0, square / count - (total / count) ** 2))
+        out[i, 2] = light / count
+        out[i, 3] = np.sqrt(max(0.0, square / count - (total / count) ** 2)) / 1000
+    return out
+
+
+@njit(cache=True)
+def look_up(values: Bytes, table: Bytes) -> Bytes:
+    """table[values] of (n,) bytes, in less than half the time of OpenCV's LUT on three channels."""
+    out = np.empty_like(values)
+    for i in range(len(values)):
+        out[i] = table[values[i]]
     return out
 
 

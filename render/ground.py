@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from render.blit import add_grain
+from render.blit import add_grain, look_up
 from render.colour import to_rgb
 from render.scene import Crop, Ground, Scene, Shape
 
@@ -46,8 +46,8 @@ def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
         near = crop.width < 1.5 * size_px[0]
         how = cv2.INTER_LINEAR if near else cv2.INTER_AREA
         part = np.asarray(cv2.resize(part, size_px, interpolation=how), np.uint8)
-    part = part[:, ::-1] if crop.flip else part
-    return toned(np.array(part, order="C"), crop)
+    part = cv2.flip(part, 1) if crop.flip else part
+    return toned(np.array(part, np.uint8, order="C"), crop)
 
 
 def toned(image: Image, crop: Crop) -> Image:
@@ -55,7 +55,7 @@ def toned(image: Image, crop: Crop) -> Image:
     if crop.gain == 1.0 and crop.lift == 0.0:
         return image
     table = np.clip(np.arange(256) * crop.gain + crop.lift + 0.5, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(np.ascontiguousarray(image), table))
+    return look_up(image.reshape(-1), table).reshape(image.shape)
 
 
 def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:

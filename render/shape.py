@@ -9,15 +9,18 @@ import ctypes.util
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import uharfbuzz
 from numpy.typing import NDArray
 
 from fonts.catalog import FontFace
+from fonts.mapping import mapped
 
 _LANGUAGES = {"en": (b"en", b"Latn"), "zh": (b"zh-hans", b"Hani"), "zh-Hant": (b"zh-hant", b"Hani")}
 _LTR, _TTB = 4, 6
+_READONLY = 1
 _INFO = np.dtype([("glyph", "u4"), ("mask", "u4"), ("cluster", "u4"), ("var", "u4", 2)])
 _POSITION = np.dtype([("x_advance", "i4"), ("y_advance", "i4"), ("x_offset", "i4"), ("y_offset", "i4"), ("var", "u4")])
 
@@ -42,9 +45,8 @@ class Shaper:
 
     def __init__(self, face: FontFace) -> None:
         self._hb = _library()
-        blob = self._hb.hb_blob_create_from_file_or_fail(face.path.encode())
-        if not blob:
-            raise ValueError(f"face {face.id}: {face.path} cannot be read; run `python -m fonts check`")
+        data = _bytes_of(face)
+        blob = self._hb.hb_blob_create(data, len(data), _READONLY, None, None)
         self._font = self._hb.hb_font_create(self._hb.hb_face_create(blob, face.index))
         axes = [_Variation(int.from_bytes(tag.encode(), "big"), value) for tag, value in face.axes]
         self._hb.hb_font_set_variations(self._font, (_Variation * len(axes))(*axes), len(axes))
@@ -90,6 +92,13 @@ class Shaper:
         )
 
 
+def _bytes_of(face: FontFace) -> Any:
+    try:
+        return mapped(face.path, face.sha256).read()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"face {face.id}: {face.path} cannot be read; run `python -m fonts check`") from error
+
+
 @lru_cache(maxsize=64)
 def shaper_of(face: FontFace) -> Shaper:
     """The shaper of a face, kept for this process."""
@@ -114,7 +123,7 @@ def _library() -> ctypes.CDLL:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, integer = ctypes.c_void_p, ctypes.c_int
     for name, result, *arguments in (
-        ("blob_create_from_file_or_fail", pointer, ctypes.c_char_p),
+        ("blob_create", pointer, pointer, ctypes.c_uint, integer, pointer, pointer),
         ("face_create", pointer, pointer, integer),
         ("font_create", pointer, pointer),
         ("font_set_variations", None, pointer, pointer, integer),

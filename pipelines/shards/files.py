@@ -16,7 +16,7 @@ from pipelines.shards.columns import to_batch
 from pipelines.shards.folder import Folder as Folder
 
 ROW_GROUP_ROWS = 100
-ROW_GROUP_BYTES = 32_000_000  # of images; a writer holds a group some three times over
+ROW_GROUP_BYTES = 12_000_000  # of images; a writer holds a group some three times over
 IMAGES_A_PAGE = 16  # Arrow's 1,024 would first grow a page to the size of the group: 0.4 ms an image
 
 
