@@ -2,11 +2,11 @@
 
 import ctypes
 import mmap
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 
-@lru_cache(maxsize=None)
+@cache
 def mapped(path: str, sha256: str) -> "MappedFile":
     """The file at `path`; another sha256 maps it anew. Raises OSError or ValueError where it cannot be."""
     return MappedFile(path)

@@ -122,7 +122,7 @@ def ground_under(canvas: Bytes, boxes: Floats, linear: Floats) -> Floats:
             continue
         across, down = (x1 - x0 + TILE_PX - 1) // TILE_PX, (y1 - y0 + TILE_PX - 1) // TILE_PX
         tiles = np.empty(across * down)
-        light, total, square, count = 0.0, 0, 0, 0
+        light, total, square, count = 0.0, np.int64(0), np.int64(0), 0
         for tile in range(across * down):
             top, left = y0 + tile // across * TILE_PX, x0 + tile % across * TILE_PX
             part, seen = 0.0, 0

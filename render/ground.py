@@ -46,7 +46,7 @@ def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
         near = crop.width < 1.5 * size_px[0]
         how = cv2.INTER_LINEAR if near else cv2.INTER_AREA
         part = np.asarray(cv2.resize(part, size_px, interpolation=how), np.uint8)
-    part = cv2.flip(part, 1) if crop.flip else part
+    part = np.asarray(cv2.flip(part, 1), np.uint8) if crop.flip else part
     return toned(np.array(part, np.uint8, order="C"), crop)
 
 
