@@ -1,5 +1,6 @@
 """An OCR round trip: lines cut by their labels from a dataset's images, read, compared with their text."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows, spread
 
 COLUMNS = ("image", "source", "lines")
+LEADER = re.compile(r"\.{7,}")  # a Chinese ellipsis is six dots
 Key = tuple[str, int, str]  # language, px, ground
 
 
@@ -64,14 +66,15 @@ def _scores(row: dict[str, Any], num_lines: int, engine: OcrEngine) -> Iterator[
 
 
 def similarity(text: str, reading: str) -> float:
-    """1 - normalised edit distance, 0 to 1; spaces and the width of signs (， or ,) do not count."""
+    """1 - normalised edit distance, 0 to 1; spaces, the width of signs (， or ,) and the rows of dots
+    that lead to a price, which readers leave out, do not count."""
     from rapidfuzz.distance import Levenshtein  # comes with the OCR engine
 
     return float(Levenshtein.normalized_similarity(_plain(text), _plain(reading)))
 
 
 def _plain(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return LEADER.sub("", "".join(unicodedata.normalize("NFKC", text).split()))
 
 
 def _cell(key: Key, by_image: list[list[float]]) -> Cell:

@@ -38,6 +38,8 @@ class Blind:
         ("中文", "", 0.0),
         ("（１）", "(1)", 1.0),
         ("ab", "ba", 0.0),
+        ("Tax ..........", "Tax", 1.0),
+        ("等……", "等", 1 - 6 / 7),
     ],
 )
 def test_compares_characters_alone(text, reading, score):
