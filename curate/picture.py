@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+
+from curate import jpegfile
 
 Pixels = NDArray[np.uint8]
 
@@ -23,15 +26,21 @@ REDUCTIONS = {
 # What Pillow's readers raise on files that are not what they say they are.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
 ORIENTATION = 0x0112  # the EXIF tag
-JPEG_END = b"\xff\xd9"
+MISSING = 128  # the level of what a JPEG decoder fills in
 
 
 class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
-    """A file that gives no picture. `cause` is short and the same on every run."""
+    """A file that gives no picture.
 
-    def __init__(self, cause: str) -> None:
+    `cause` is one line, the same on every run. `status` is the name of the fault, to be counted by: "zero bytes",
+    "too many bytes", "not an image", "damaged header", "no pixels", "too many pixels", "truncated", "damaged",
+    "unsupported"; where none is given, the cause up to its first colon.
+    """
+
+    def __init__(self, cause: str, status: str = "") -> None:
         super().__init__(cause)
         self.cause = cause
+        self.status = status or cause.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +59,14 @@ class Limits:
         if num_bytes == 0:
             raise BadImage("zero bytes")
         if num_bytes > self.max_bytes:
-            raise BadImage(f"{num_bytes} bytes: over the {self.max_bytes} allowed")
+            raise BadImage(f"{num_bytes} bytes: over the {self.max_bytes} allowed", "too many bytes")
 
     def check_pixels(self, width_px: int, height_px: int) -> None:
         if width_px < 1 or height_px < 1:
             raise BadImage("no pixels")
         if width_px * height_px > self.max_pixels:
-            raise BadImage(f"{width_px * height_px} pixels: over the {self.max_pixels} allowed")
+            pixels = f"{width_px * height_px} pixels"
+            raise BadImage(f"{pixels}: over the {self.max_pixels} allowed", "too many pixels")
 
 
 DEFAULT_LIMITS = Limits()
@@ -83,6 +93,7 @@ class Picture:
     def __init__(self, data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
         self.data = data
         self.header = read_header(data, limits)
+        self.shared: dict[str, Any] = {}  # what scorers measure once and share, by name
 
     @cached_property
     def rgb(self) -> Pixels:
@@ -139,9 +150,9 @@ def _read(factory: Callable[..., ImageFile.ImageFile], data: bytes) -> ImageFile
             warnings.simplefilter("ignore")  # about odd metadata, which is not used
             return factory(BytesIO(data), "")
     except Image.DecompressionBombError as error:
-        raise BadImage("more pixels than allowed") from error
+        raise BadImage("more pixels than allowed", "too many pixels") from error
     except (*FAULTS, MemoryError) as error:
-        raise BadImage("truncated or damaged header") from error
+        raise BadImage("truncated or damaged header", "damaged header") from error
 
 
 def _num_frames(image: ImageFile.ImageFile) -> int:
@@ -173,27 +184,30 @@ def _pixels(data: bytes, header: Header, reduce: int) -> Pixels:
 
 def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
     """By OpenCV, smaller sizes straight from the DCT. It fills what is missing with grey, hence the check."""
-    if not has_jpeg_end(data):
+    if not jpegfile.has_end(data):
         raise BadImage("truncated")
-    flags = REDUCTIONS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    bgr = _opencv_pixels(data, reduce)
     if bgr is None:
         raise BadImage("damaged")
+    if not jpegfile.has_all_scans(data):
+        raise BadImage("truncated: scans are missing")
+    if (bgr[-1, -1] == MISSING).all() and _ends_early(data, bgr, reduce):
+        raise BadImage("truncated: its scan ends early")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-def has_jpeg_end(data: bytes) -> bool:
-    """Whether the end marker follows the first scan. Thumbnails (their own end markers) come before it;
-    in the scan itself the two bytes cannot occur."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xFF:  # fill byte
-            at += 1
-        elif data[at + 1] == 0xDA:
-            return data.find(JPEG_END, at) >= 0
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+def _ends_early(data: bytes, bgr: Pixels, reduce: int) -> bool:
+    """Whether the decoder was still waiting for data at the end marker: then more data there changes the picture.
+    Asked only where the last pixel is of the grey that stands for what is missing, as the picture is decoded anew.
+    """
+    more = _opencv_pixels(jpegfile.with_more_data(data), reduce)
+    return more is not None and not np.array_equal(more, bgr)
+
+
+def _opencv_pixels(data: bytes, reduce: int) -> Pixels | None:
+    """(h, w, 3) BGR, not yet turned; None where nothing can be decoded."""
+    flags = REDUCTIONS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
 
 
 def _decode_pillow(data: bytes) -> Pixels:
@@ -210,7 +224,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
-        raise BadImage(f"32-bit samples (mode {image.mode})")
+        raise BadImage(f"32-bit samples (mode {image.mode})", "unsupported")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
