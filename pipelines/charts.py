@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment
@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 400, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 16, 26, 40  # around the plot
 BAR_HEIGHT, NAME_WIDTH, MAX_NAME = 20, 190, 27
 LEGEND_HEIGHT = 18
+MARK_ROWS = 6  # names of marks stand in so many rows
 
 Point = tuple[float, float, float]  # x, y, standard error (nan: unknown)
 
@@ -25,24 +26,48 @@ class Chart:
     caption: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """What is written on a horizontal axis: names by value below it, and names at lines that stand on it."""
+
+    ticks: Mapping[float, str] | None = None
+    """By default round numbers."""
+    marks: Mapping[float, str] = field(default_factory=dict)
+
+
+PLAIN = Axis()
+
+
 def histogram(
     title: str,
     edges: Sequence[float],
     series: Mapping[str, Sequence[float]],
     *,
-    ticks: Mapping[float, str] | None = None,
+    axis: Axis = PLAIN,
     caption: str = "",
 ) -> Chart:
-    """Stacked bars: counts (n,) of each series between edges (n + 1,). ticks: what is written where below."""
+    """Stacked bars: counts (n,) of each series between edges (n + 1,). Marks beyond the edges are left out."""
     totals = [sum(parts) for parts in zip(*series.values(), strict=True)]
-    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * 1.04), ticks)
+    room = 1.04 + 0.08 * min(len(axis.marks), MARK_ROWS)
+    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * room), axis.ticks)
     bars, base = [], [0.0] * len(totals)
     for colour, counts in zip(_colours(series), series.values(), strict=True):
         for i, count in enumerate(counts):
             if count:
                 bars.append(frame.bar((edges[i], edges[i + 1]), (base[i], base[i] + count), colour))
                 base[i] += count
-    return _chart(title, caption, frame, series, bars=bars)
+    return _chart(title, caption, frame, series, bars=bars, marks=_marks(axis.marks, frame))
+
+
+def _marks(marks: Mapping[float, str], frame: "_Frame") -> list[dict[str, Any]]:
+    """Lines with their names on the side that has more room, one below the other."""
+    low, high = frame.x_range
+    inside = [(value, name) for value, name in sorted(marks.items()) if low <= value <= high]
+    middle = (frame.left + frame.right) / 2
+    return [
+        {"x": round(x, 1), "y": TOP + 4 + 12 * (i % MARK_ROWS), "name": name, "at_left": x > middle}
+        for i, (x, name) in enumerate((frame.x(value), name) for value, name in inside)
+    ]
 
 
 def curves(
@@ -66,7 +91,7 @@ def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart
     """A level bar and its number for each name, in the order given."""
     scale = (WIDTH - NAME_WIDTH - 64) / max([*values.values(), 1e-9])
     rows = [
-        {"name": _short(name), "y": TOP + i * BAR_HEIGHT, "width": round(n * scale, 1), "value": _number(n)}
+        {"name": _short(name), "y": TOP + i * BAR_HEIGHT, "width": round(n * scale, 1), "value": number(n)}
         for i, (name, n) in enumerate(values.items())
     ]
     height = TOP + len(rows) * BAR_HEIGHT + 4
@@ -110,14 +135,14 @@ class _Frame:
         y_range: tuple[float, float],
         x_ticks: Mapping[float, str] | None = None,
     ) -> None:
-        self._x, self._y = x_range, y_range
-        self.left, self.right, self.bottom = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM
-        names = x_ticks or {value: _number(value) for value in _ticks(x_range, 6)}
+        self.x_range, self._y = x_range, y_range
+        self.left, self.right, self.top, self.bottom = LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM
+        names = x_ticks or {value: number(value) for value in _ticks(x_range, 6)}
         self.x_ticks = [(round(self.x(value), 1), name) for value, name in names.items()]
-        self.y_ticks = [(round(self.y(value), 1), _number(value)) for value in _ticks(y_range, 5)]
+        self.y_ticks = [(round(self.y(value), 1), number(value)) for value in _ticks(y_range, 5)]
 
     def x(self, value: float) -> float:
-        low, high = self._x
+        low, high = self.x_range
         return LEFT + (value - low) / ((high - low) or 1.0) * (self.right - LEFT)
 
     def y(self, value: float) -> float:
@@ -152,7 +177,7 @@ def _ticks(span: tuple[float, float], count: int) -> list[float]:
     return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """At most four digits: 1,234, 12k, 3.4M, 0.25."""
     if abs(value) >= 1e6:
         return f"{value / 1e6:.3g}M"
@@ -179,6 +204,13 @@ _PLOT = _TEMPLATES.from_string("""
 {% for bar in bars or [] %}
 <rect x="{{ bar.x }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ bar.height }}"
  fill="{{ bar.colour }}"/>
+{% endfor %}
+{% for mark in marks or [] %}
+<line x1="{{ mark.x }}" x2="{{ mark.x }}" y1="{{ frame.top }}" y2="{{ frame.bottom }}" stroke="#a33b53"
+ stroke-width="1.4" stroke-dasharray="4 3"/>
+<text x="{{ mark.x - 4 if mark.at_left else mark.x + 4 }}" y="{{ mark.y + 4 }}" font-size="11" fill="#a33b53"
+ stroke="#fff" stroke-width="3" paint-order="stroke"
+ text-anchor="{{ "end" if mark.at_left else "start" }}">{{ mark.name }}</text>
 {% endfor %}
 {% for line in lines or [] %}
 <polyline fill="none" stroke="{{ line.colour }}" stroke-width="1.8"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import INSTALL, engine_version, is_installed
-from pipelines.charts import Chart, Point, bars, curves, histogram
+from pipelines.charts import Axis, Chart, Point, bars, curves, histogram
 from pipelines.report import Picture, Report
 from pipelines.roundtrip import Cell, round_trip
 from pipelines.shards.codec import decode, encode
@@ -147,7 +147,7 @@ def _distributions(report: Report, counts: Counter[str], tally: Tally) -> None:
     chars = _plain(dict(sorted(tally.chars.items())))
     edges = CHARS_EDGES.tolist()
     caption = "Images by language."
-    charts.append(histogram("Characters per image", edges, chars, ticks=CHARS_TICKS, caption=caption))
+    charts.append(histogram("Characters per image", edges, chars, axis=Axis(ticks=CHARS_TICKS), caption=caption))
     report.charts(charts)
     report.charts(list(_named(counts, tally)))
 
@@ -210,9 +210,9 @@ def _round_trip(report: Report, url: str, num_images: int) -> None:
     cells = round_trip(url, num_images)
     report.text(
         f"{sum(cell.num_lines for cell in cells):,} lines of up to {num_images} images, cut by their labels, "
-        f"read by {engine_version()}. Character accuracy is 1 - normalised edit distance; spaces and the "
-        "width of signs do not count. ± is one standard error, the lines of an image counted as one draw. "
-        "The em is rounded down."
+        f"read by {engine_version()}. Character accuracy is 1 - normalised edit distance; spaces, the "
+        "width of signs and rows of dots do not count. ± is one standard error, the lines of an image counted as one "
+        "draw. The em is rounded down."
     )
     report.charts([_accuracy_curves(ground, cells) for ground in sorted({cell.ground for cell in cells})])
     by_px: dict[int, dict[str, Cell]] = defaultdict(dict)

@@ -11,19 +11,26 @@ from markupsafe import Markup
 from pipelines.charts import Chart
 
 MEDIA = {b"\x89PNG": "png", b"RIFF": "webp", b"\xff\xd8\xff": "jpeg"}
+TONES = ("", "good", "bad")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """An encoded PNG, WebP or JPEG, shown `zoom` times its size in whole steps (never smaller than it is)."""
+    """An encoded PNG, WebP or JPEG, shown `zoom` times its size in whole steps (never smaller than it is).
+
+    `tone` colours its upper edge: "good", "bad" or "" for neither.
+    """
 
     data: bytes
     width_px: int
     height_px: int
     caption: str = ""
     zoom: int = 1
+    tone: str = ""
 
     def __post_init__(self) -> None:
+        if self.tone not in TONES:
+            raise ValueError(f"tone is {self.tone!r}: use one of {TONES}")
         if self.zoom < 1:
             raise ValueError(f"zoom is {self.zoom}: use a whole number from 1")
         if not any(self.data.startswith(magic) for magic in MEDIA):
@@ -134,7 +141,9 @@ figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; overflow-wra
   border: 1px solid var(--rule); border-radius: 6px; }
 .chips b { display: block; font-weight: 400; font-size: 20px; line-height: 1.3; }
 .chips small { color: var(--faint); font-variant-numeric: tabular-nums; }
-.pictures img { display: block; max-width: none; image-rendering: pixelated; }
+.pictures .good { border-top: 4px solid #2f8f5b; }
+.pictures .bad { border-top: 4px solid #c0392b; }
+.pictures img { display: block; outline: 1px solid var(--rule); max-width: none; image-rendering: pixelated; }
 @media (max-width: 600px) {
   header, nav { padding-left: 12px; padding-right: 12px; }
   section { padding: 14px 12px; border-left: 0; border-right: 0; border-radius: 0; }
@@ -200,7 +209,8 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 {% for group in part.groups %}
 <div>
 {% for picture in group %}
-<figure><div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
+<figure{% if picture.tone %} class="{{ picture.tone }}"{% endif %}>
+<div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
  height="{{ picture.height_px * picture.zoom }}" alt="{{ picture.caption }}"></div>
 <figcaption>{{ picture.caption }}</figcaption></figure>
 {% endfor %}

@@ -1,0 +1,155 @@
+"""Priorities within a selection: categories of images, their quotas, and a sampling weight for each image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.expressions import expression
+from curate.rules import MAX_BOOST, Category, Selection, Weight
+from curate.select import CATEGORY, Cuts, Reasons, Stream, select
+from curate.sketch import Quantile
+
+OTHER = ""  # rows of no category
+ID = "id"
+TIE_SHARE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """What the quotas of a selection come to, by category in order and last for rows of none.
+
+    `floors`: priority that a row must exceed (-inf: none); `factors`: what weights are multiplied by.
+    """
+
+    floors: tuple[float, ...]
+    factors: tuple[float, ...]
+
+
+def category_names(selection: Selection) -> list[str]:
+    """The names of the categories, and last that of the rows in none."""
+    return [*(category.name for category in selection.categories), OTHER]
+
+
+def categorise(batch: pa.RecordBatch, categories: Sequence[Category]) -> NDArray[np.int32]:
+    """The number of each row's category (n,), that of the first that takes it; len(categories) for none."""
+    numbers = np.full(len(batch), len(categories), np.int32)
+    ordered = sorted(enumerate(categories), key=lambda item: item[1].where == "")  # "" takes what is left
+    for number, category in ordered:
+        free = numbers == len(categories)
+        numbers[free & expression(category.where).holds(batch) if category.where else free] = number
+    return numbers
+
+
+def with_category(batch: pa.RecordBatch, selection: Selection) -> pa.RecordBatch:
+    """The batch with the category's name as a column, which rules may use."""
+    if not selection.categories:
+        return batch
+    names = pa.array(category_names(selection), pa.string())
+    column = pa.DictionaryArray.from_arrays(pa.array(categorise(batch, selection.categories)), names)
+    others = [name for name in batch.schema.names if name != CATEGORY]
+    arrays = [batch.column(name) for name in others]
+    return pa.RecordBatch.from_arrays([*arrays, column], [*others, CATEGORY])
+
+
+def density_weights(batch: pa.RecordBatch, weight: Weight | None) -> NDArray[np.float32]:
+    """Weights (n,) by the formula of `Weight`; 1 where there is none."""
+    if weight is None:
+        return np.ones(len(batch), np.float32)
+    ratio = np.nan_to_num(expression(weight.column).numbers(batch), nan=0.0).clip(0) / weight.at
+    raised = np.power(ratio, weight.exponent, where=ratio > 0, out=np.zeros_like(ratio))
+    return raised.clip(weight.low, weight.high).astype(np.float32)
+
+
+def priorities(batch: pa.RecordBatch, weight: Weight) -> NDArray[np.float32]:
+    """What goes first under max_images (n,): the weight's column; values within 0.1% of each other are told
+    apart by a hash of the id, so that as many are kept as there is room for."""
+    values = np.nan_to_num(expression(weight.column).numbers(batch), nan=0.0).clip(0)
+    hashes = np.array([crc32(str(name).encode()) for name in batch.column(ID).to_pylist()], np.float64)
+    return ((values + 1) * (1 + TIE_SHARE * hashes / 2**32)).astype(np.float32)
+
+
+def apply_rules(batch: pa.RecordBatch, cuts: Cuts) -> tuple[Reasons, NDArray[np.int32]]:
+    """Reasons by the rules, and category numbers (n,)."""
+    return select(with_category(batch, cuts.selection), cuts), categorise(batch, cuts.selection.categories)
+
+
+def resolve_quotas(cuts: Cuts, stream: Stream) -> Quotas:
+    """The quotas of a selection in numbers; reads the stream up to three times where there are any."""
+    selection = cuts.selection
+    floors = _floors(cuts, stream)
+    factors = np.ones(len(floors))
+    if any(category.share for category in selection.categories):
+        masses = np.zeros(len(floors))
+        draft = Quotas(floors=floors, factors=tuple(factors.tolist()))
+        for batch in stream():
+            reasons, weights, numbers = decide(batch, cuts, draft)
+            masses += np.bincount(numbers, np.where(reasons.keep, weights, 0), len(floors))
+        factors = share_factors(masses, [*(category.share for category in selection.categories), None])
+    return Quotas(floors=floors, factors=tuple(factors.tolist()))
+
+
+def _floors(cuts: Cuts, stream: Stream) -> tuple[float, ...]:
+    """For each category the priority that the first row too many has, by two passes."""
+    selection = cuts.selection
+    limits = {i: c.max_images for i, c in enumerate(selection.categories) if c.max_images}
+    floors = [-np.inf] * (len(selection.categories) + 1)
+    if not limits or selection.weight is None:
+        return tuple(floors)
+    totals = np.zeros(len(floors), np.int64)
+    for batch in stream():
+        reasons, numbers = apply_rules(batch, cuts)
+        totals += np.bincount(numbers[reasons.keep], minlength=len(floors))
+    over = {i: 1 - limit / totals[i] for i, limit in limits.items() if totals[i] > limit}
+    sketches = {i: Quantile(share) for i, share in over.items()}
+    for _ in range(Quantile.NUM_PASSES if sketches else 0):
+        for batch in stream():
+            reasons, numbers = apply_rules(batch, cuts)
+            for i, sketch in sketches.items():
+                rows = reasons.keep & (numbers == i)
+                sketch.add(priorities(batch.filter(pa.array(rows)), selection.weight))
+        for sketch in sketches.values():
+            sketch.advance()
+    for i, sketch in sketches.items():
+        floors[i] = sketch.value
+    return tuple(floors)
+
+
+def share_factors(masses: NDArray[np.float64], shares: Sequence[float | None]) -> NDArray[np.float64]:
+    """Factors (n,) that give each part of the total weight its share, within MAX_BOOST up and down.
+
+    Shares of empty parts, and what the shares leave of 1, go to the others in proportion.
+    """
+    total = masses.sum()
+    if total <= 0:
+        return np.ones(len(masses))
+    there = masses > 0
+    asked = np.array([share or 0 for share in shares]) * there
+    free = there & np.array([share is None for share in shares])
+    left = max(0.0, 1 - asked.sum())
+    targets = asked.copy()
+    if free.any():
+        targets[free] = left * masses[free] / masses[free].sum()
+    targets /= targets.sum() or 1.0
+    wanted = np.divide(targets * total, masses, where=there, out=np.ones(len(masses)))
+    factors: NDArray[np.float64] = wanted.clip(1 / MAX_BOOST, MAX_BOOST)
+    return factors
+
+
+def decide(batch: pa.RecordBatch, cuts: Cuts, quotas: Quotas) -> tuple[Reasons, NDArray[np.float32], NDArray[np.int32]]:
+    """All of a selection for a batch: reasons, weights (n,; 0 for dropped rows) and category numbers (n,)."""
+    selection = cuts.selection
+    reasons, numbers = apply_rules(batch, cuts)
+    if selection.weight is not None:
+        for number, floor in enumerate(quotas.floors):
+            rows = np.flatnonzero(reasons.keep & (numbers == number))
+            if np.isfinite(floor) and len(rows):
+                over = np.zeros(len(batch), bool)
+                over[rows] = priorities(batch.take(pa.array(rows)), selection.weight) <= floor
+                category = selection.categories[number]
+                reasons.mark(over, f"{category.name}: over {category.max_images} images")
+    weights = density_weights(batch, selection.weight) * np.array(quotas.factors, np.float32)[numbers]
+    return reasons, np.where(reasons.keep, weights, 0).astype(np.float32), numbers
