@@ -64,7 +64,7 @@ def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterato
     except tarfile.TarError:
         whole = False
     if not whole:
-        yield Entry(name=container, container=container, fault=f"tar damaged or cut short after {num_files} files")
+        yield Entry(name=container, container=container, fault=f"tar damaged or cut short: after {num_files} files")
 
 
 def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str]) -> Iterator[Entry]:
@@ -76,7 +76,13 @@ def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str])
         counts[skipped_as(member.name)] += 1
     else:
         name = f"{container}/{safe_name(member.name)}"
-        yield Entry(name=name, container=container, offset=member.offset_data, length=member.size)
+        fault = f"unsafe name: {member.name!r} leads out of its tar" if leads_out(member.name) else ""
+        yield Entry(name=name, container=container, offset=member.offset_data, length=member.size, fault=fault)
+
+
+def leads_out(name: str) -> bool:
+    """Whether a member's name has steps upwards: a tar with one was made to do harm, or is broken."""
+    return ".." in name.replace("\\", "/").split("/")
 
 
 def safe_name(name: str) -> str:

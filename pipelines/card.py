@@ -43,7 +43,7 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
         "task_categories": ["image-to-text"],
         "tags": ["synthetic", "ocr", "small-text", "autoencoder"],
         "license": "other",
-        "size_categories": [_size_category(counts["images"] or settings.inputs.num_images)],
+        "size_categories": [size_category(counts["images"] or settings.inputs.num_images)],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
     }
     parts = [
@@ -78,7 +78,8 @@ def _plain(settings: Settings) -> dict[str, Any]:
     return {n: str(v) if isinstance(v, Mix) else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
 
-def _size_category(n: int) -> str:
+def size_category(n: int) -> str:
+    """The Hub's name for a number of rows."""
     for limit, name in (
         (1e3, "n<1K"),
         (1e4, "1K<n<10K"),

@@ -18,8 +18,9 @@ from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.rendering import RenderJob
-from pipelines.runner import ShardsFailed, run
+from pipelines.runner import run
 from pipelines.settings import Settings
+from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import Folder, read_manifest, sum_counts
 from pipelines.shards.identity import claim_folder
 from pipelines.sheet import contact_sheet, preview_of

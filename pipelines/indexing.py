@@ -1,12 +1,9 @@
-"""The parts of a photo index: the corpus listed once, and the job that gives each photo its verdict."""
+"""A photo index: the job that gives each photo of a listed corpus its verdict, and the tables it makes."""
 
 import hashlib
-import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -16,29 +13,16 @@ from curate.ocr import OcrEngine
 from curate.picture import BadImage, Picture
 from curate.verdict import UNREADABLE, Thresholds, Verdict, judge, text_finder
 from pipelines.archives import Entry
+from pipelines.listing import ENTRIES, PLACE_FIELDS, Listing, entry_of
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
-from pipelines.sources import Source, open_source
+from pipelines.sources import open_source
 
-ENTRIES, LISTING = "entries.parquet", "listing.json"
-GROUP_ROWS = 1024
 NOT_MEASURED = "not measured"
 
-ENTRY_FIELDS = [
-    ("source", pa.int32()),
-    ("name", pa.string()),
-    ("container", pa.string()),
-    ("offset", pa.int64()),
-    ("length", pa.int64()),
-    ("row_group", pa.int32()),
-    ("row", pa.int32()),
-    ("licence", pa.string()),
-    ("fault", pa.string()),
-]
-ENTRY_SCHEMA = pa.schema(ENTRY_FIELDS)
 INDEX_SCHEMA = pa.schema(
     [
-        *ENTRY_FIELDS[:-1],
+        *PLACE_FIELDS,
         ("num_bytes", pa.int64()),
         ("sha256", pa.string()),
         ("width_px", pa.int32()),
@@ -53,34 +37,6 @@ INDEX_SCHEMA = pa.schema(
 )
 
 
-def _row(source: int, entry: Entry) -> dict[str, Any]:
-    values = {name: getattr(entry, name) for name in ENTRY_SCHEMA.names if name != "source"}
-    return {"source": source, **values}
-
-
-def write_entries(folder: Folder, sources: Sequence[Source]) -> None:
-    """List corpora into the folder, once; what they hold besides images is counted in listing.json.
-
-    Raises ValueError where there is no image, with those counts.
-    """
-    counts: Counter[str] = Counter()
-    rows = (_row(number, entry) for number, source in enumerate(sources) for entry in source.entries(counts))
-    num_rows = 0
-    with folder.writing(ENTRIES) as file:
-        with pq.ParquetWriter(file, ENTRY_SCHEMA) as writer:
-            while group := list(islice(rows, GROUP_ROWS)):
-                writer.write_batch(pa.RecordBatch.from_pylist(group, schema=ENTRY_SCHEMA))
-                num_rows += len(group)
-        if not num_rows:
-            raise ValueError(f"the photos' folder holds no image: {describe_counts(counts)}")
-        folder.put(LISTING, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False).encode())
-
-
-def describe_counts(counts: Counter[str]) -> str:
-    """Counts in words, the largest first: "12 skipped/.txt, 3 skipped/hidden"."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common(20)) or "it is empty"
-
-
 class IndexJob:
     """Gives each entry of a listed corpus its row: size, sha256, verdict and what the verdict rests on."""
 
@@ -89,19 +45,17 @@ class IndexJob:
     def __init__(self, folder: str, urls: Sequence[str], thresholds: Thresholds, *, measures_text: bool) -> None:
         self._thresholds, self._measures_text = thresholds, measures_text
         self._sources = [open_source(url) for url in urls]
-        self._entries = Folder(folder).read(ENTRIES)
-        self._num_entries: int = pq.read_metadata(io.BytesIO(self._entries)).num_rows
-        self._shard_rows: int = min(GROUP_ROWS, max(8, -(-self._num_entries // 256)))
+        self._listing = Listing(Folder(folder))
 
     @property
     def num_shards(self) -> int:
-        return -(-self._num_entries // self._shard_rows)
+        return self._listing.num_shards
 
     def num_rows(self, shard: int) -> int:
-        return min(self._shard_rows, self._num_entries - shard * self._shard_rows)
+        return self._listing.num_rows(shard)
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
-        for values in self._listed(shard):
+        for values in self._listing.rows(shard):
             row = self._judged(values)
             counts[f"verdict/{row['verdict']}"] += 1
             if row["verdict"] == UNREADABLE:
@@ -110,17 +64,8 @@ class IndexJob:
                 counts[f"text/{NOT_MEASURED}"] += 1
             yield row
 
-    def _listed(self, shard: int) -> list[dict[str, Any]]:
-        """The shard's part of the list; it touches two row groups at most."""
-        first = shard * self._shard_rows
-        last = first + self.num_rows(shard) - 1
-        groups = range(first // GROUP_ROWS, last // GROUP_ROWS + 1)
-        table = pq.ParquetFile(io.BytesIO(self._entries)).read_row_groups(list(groups))
-        rows: list[dict[str, Any]] = table.slice(first - groups[0] * GROUP_ROWS, last - first + 1).to_pylist()
-        return rows
-
     def _judged(self, values: dict[str, Any]) -> dict[str, Any]:
-        entry = Entry(**{name: value for name, value in values.items() if name != "source"})
+        entry = entry_of(values)
         found = {"num_bytes": 0, "sha256": "", "width_px": 0, "height_px": 0, "format": ""}
         try:
             verdict = self._measure(values["source"], entry, found)

@@ -16,15 +16,8 @@ from curate.ocr import engine_version, is_installed
 from curate.picture import BadImage, Pixels, decode
 from curate.verdict import OK, Thresholds
 from pipelines.archives import Entry
-from pipelines.indexing import (
-    ENTRIES,
-    LISTING,
-    NOT_MEASURED,
-    IndexJob,
-    describe_counts,
-    index_tables,
-    write_entries,
-)
+from pipelines.indexing import NOT_MEASURED, IndexJob, index_tables
+from pipelines.listing import ENTRIES, LISTING, describe_counts, write_entries
 from pipelines.runner import run
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder

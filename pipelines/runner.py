@@ -6,36 +6,20 @@ driver's working directory before both: a script leaves one that holds modules n
 """
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from pipelines.pools import InlinePool, Outcome, Pool, ProcessPool, Task
 from pipelines.progress import Progress
-from pipelines.shards.files import Job, ShardInfo, read_manifest
+from pipelines.shardloop import make_shards, whole_shards
+from pipelines.shards.files import Job, ShardInfo
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import library_versions
 
 BACKENDS = ("ray", "processes", "inline")
-MAX_RETRIES = 2  # of a shard whose worker died
-MAX_SHOWN = 10
-
-
-class ShardsFailed(Exception):  # noqa: N818
-    """Some shards could not be made; the others were. `outcomes` holds each of them with its cause."""
-
-    def __init__(self, outcomes: Sequence[Outcome], num_left: int) -> None:
-        self.outcomes = tuple(sorted(outcomes, key=lambda outcome: outcome.shard))
-        names = ", ".join(str(outcome.shard) for outcome in self.outcomes)
-        lines = [f"{len(self.outcomes)} failed, shard {names}:"]
-        for outcome in self.outcomes[:MAX_SHOWN]:
-            lines.append(f"shard {outcome.shard}: {outcome.cause}")
-            lines += [f"    {line}" for line in outcome.trace.splitlines()]
-        if num_left:
-            lines.append(f"{num_left} shards were not begun, since there is no room for them.")
-        lines.append("All other shards are whole. The same command makes the missing ones.")
-        super().__init__("\n".join(lines))
 
 
 def run(
@@ -47,12 +31,15 @@ def run(
     backend: str = "ray",
     num_cpus: float = 1,
     num_gpus: float = 0,
+    actors: bool = False,
+    unit: str = "images",
 ) -> dict[int, ShardInfo]:
     """Make the missing shards 0 to num_shards - 1 in the folder; return all by index, without their counts.
 
     `make_job` can be pickled (a functools.partial of a top-level class) and is called once here and once
     in each worker. `num_workers` shards are in the making at a time, each with `num_cpus` and `num_gpus`
-    under Ray; with 0 workers they are made in this process. A shard whose worker dies is tried again twice.
+    under Ray: a task each, or with `actors` a pool of workers that stay, for jobs that are slow to build. With
+    0 workers they are made in this process. A shard whose worker dies is tried again twice.
     Raises ShardsFailed once all others are done, ValueError where there are more rows than asked for.
     """
     if backend not in BACKENDS or num_shards < 1 or num_workers < 0:
@@ -64,70 +51,24 @@ def run(
     target.sweep()
     job = make_job()
     wanted = {shard: job.num_rows(shard) for shard in range(num_shards)}
-    done = _whole_shards(target, wanted)
+    done = whole_shards(target, wanted)
     missing = [shard for shard in wanted if shard not in done]
     if not missing:
         return done
     task = Task(make_job=make_job, folder=target.url, versions=library_versions())
-    num_done = sum(info.num_rows for info in done.values())
+    num_done = sum(info.num_promised for info in done.values())
     try:
-        pool = _pool(backend if num_workers else "inline", task, job, num_workers, (num_cpus, num_gpus))
-        with pool, Progress(sum(wanted.values()), num_done) as progress:
-            done |= _make(pool, missing, progress)
+        if not num_workers or backend == "inline":
+            pool: Pool = InlinePool(task, job)
+        elif backend == "processes":
+            pool = ProcessPool(task, num_workers)
+        else:
+            pool = (ActorPool if actors else RayPool)(task, num_workers, num_cpus, num_gpus)
+        with pool, Progress(sum(wanted.values()), num_done, unit) as progress:
+            done |= make_shards(pool, missing, progress)
     finally:
         target.sweep()
     return dict(sorted(done.items()))
-
-
-def _pool(backend: str, task: Task, job: Job, num_workers: int, needs: tuple[float, float]) -> Pool:
-    if backend == "inline":
-        return InlinePool(task, job)
-    if backend == "processes":
-        return ProcessPool(task, num_workers)
-    return RayPool(task, num_workers, *needs)
-
-
-def _whole_shards(folder: Folder, wanted: dict[int, int]) -> dict[int, ShardInfo]:
-    """The shards that are there with as many rows as wanted."""
-    there = read_manifest(folder)
-    if any(info.num_rows > wanted.get(info.index, 0) for info in there.values()):
-        num_rows = sum(info.num_rows for info in there.values())
-        raise ValueError(
-            f"{folder.url} holds {num_rows} rows in {len(there)} shards, more than the "
-            f"{sum(wanted.values())} asked for: ask for at least as many, or name another folder"
-        )
-    return {index: info for index, info in there.items() if info.num_rows == wanted[index]}
-
-
-def _make(pool: Pool, shards: Sequence[int], progress: Progress) -> dict[int, ShardInfo]:
-    """Hand the shards to the pool and drain it; what is in flight is waited for before an error is raised."""
-    queue, num_in_flight, num_left = deque(shards), 0, 0
-    deaths: Counter[int] = Counter()
-    done: dict[int, ShardInfo] = {}
-    failed: list[Outcome] = []
-    while queue or num_in_flight:
-        while queue and num_in_flight < pool.capacity:
-            pool.submit(queue.popleft())
-            num_in_flight += 1
-        outcome = pool.wait()
-        num_in_flight -= 1
-        if outcome.info is not None:
-            done[outcome.shard] = outcome.info
-            progress.advance(outcome.info.num_rows)
-            continue
-        deaths[outcome.shard] += outcome.crashed
-        again = outcome.crashed and deaths[outcome.shard] <= MAX_RETRIES
-        progress.note(f"shard {outcome.shard}: {outcome.cause}{'; trying it again' if again else ''}")
-        if again:
-            queue.append(outcome.shard)
-        else:
-            failed.append(outcome)
-        if outcome.no_room:
-            num_left += len(queue)
-            queue.clear()
-    if failed:
-        raise ShardsFailed(failed, num_left)
-    return done
 
 
 class RayPool:
@@ -166,15 +107,90 @@ class RayPool:
         import ray
 
         [reference], _ = ray.wait(list(self._shards), num_returns=1)
-        shard = self._shards.pop(reference)
-        try:
-            outcome: Outcome = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:  # our packages did not import there
-            return Outcome(shard=shard, cause=f"{type(error.cause).__name__}: {error.cause}", trace=str(error))
-        except ray.exceptions.RayError as error:
-            cause = str(error).strip().splitlines() or [type(error).__name__]
-            return Outcome(shard=shard, cause=f"its worker was lost: {cause[0]}", crashed=True)
+        outcome: Outcome = _outcome(reference, self._shards.pop(reference))
         return outcome
+
+
+class ActorPool:
+    """Ray actors, up to `num_workers`, each of which builds the job once and stays.
+
+    A shard goes only to an actor that runs, so that a cluster with room for fewer still does them all. An actor
+    that dies is replaced.
+    """
+
+    def __init__(self, task: Task, num_workers: int, num_cpus: float, num_gpus: float) -> None:
+        import ray
+        from ray import cloudpickle
+
+        _connect()
+        _check_room(num_cpus, num_gpus)
+        self.capacity = num_workers
+        self._task = ray.put(cloudpickle.dumps(task))
+        self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(_shard_actor())
+        self._queue: deque[int] = deque()
+        self._idle: list[Any] = []
+        self._busy: dict[Any, tuple[Any, int | None]] = {}  # by object reference: the actor, its shard if it has one
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import ray
+
+        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
+            ray.kill(actor)
+        self._idle.clear()
+        self._busy.clear()
+
+    def submit(self, shard: int) -> None:
+        self._queue.append(shard)
+        if not self._idle and len(self._busy) < self.capacity:
+            actor = self._actor.remote(_checkout(), self._task)
+            self._busy[actor.started.remote()] = (actor, None)
+
+    def wait(self) -> Outcome:
+        import ray
+
+        while True:
+            while self._idle and self._queue:
+                actor, shard = self._idle.pop(), self._queue.popleft()
+                self._busy[actor.make.remote(shard)] = (actor, shard)
+            [reference], _ = ray.wait(list(self._busy), num_returns=1)
+            if outcome := self._settle(reference):
+                return outcome
+
+    def _settle(self, reference: Any) -> Outcome | None:
+        """What came back: a shard's outcome, or None from an actor that has started."""
+        actor, shard = self._busy.pop(reference)
+        found: Outcome | None = _outcome(reference, -1 if shard is None else shard)
+        if found is None or not found.crashed:
+            self._idle.append(actor)
+        if shard is None and found is not None:  # it died at its start: the shard that waits longest bears it
+            return replace(found, shard=self._queue.popleft()) if self._queue else None
+        return found
+
+
+def _outcome(reference: Any, shard: int) -> Any:
+    """The result of a call that makes a shard, an outcome also where the worker was lost."""
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:  # our packages did not import there
+        return Outcome(shard=shard, cause=f"{type(error.cause).__name__}: {error.cause}", trace=str(error))
+    except ray.exceptions.RayError as error:
+        cause = str(error).strip().splitlines() or [type(error).__name__]
+        return Outcome(shard=shard, cause=f"its worker was lost: {cause[0]}", crashed=True)
+
+
+def _check_room(num_cpus: float, num_gpus: float) -> None:
+    """Raise ValueError where not one worker fits the cluster: Ray would wait for ever."""
+    import ray
+
+    there = ray.cluster_resources()
+    for name, wanted in (("CPU", num_cpus), ("GPU", num_gpus)):
+        if wanted > there.get(name, 0):
+            raise ValueError(f"a worker needs {wanted:g} {name}: the Ray cluster has {there.get(name, 0):g}")
 
 
 def _checkout() -> str:
@@ -197,6 +213,23 @@ def _shard_maker() -> Callable[[str, bytes, int], Outcome]:
         return worker_of(task).make(shard)
 
     return make_shard
+
+
+def _shard_actor() -> type:
+    """A class that Ray sends by value, since it runs before our packages can be found."""
+    make_shard = _shard_maker()
+
+    class ShardActor:
+        def __init__(self, checkout: str, task: bytes) -> None:
+            self._checkout, self._task = checkout, task
+
+        def started(self) -> None:
+            """Answers once the actor runs."""
+
+        def make(self, shard: int) -> Any:
+            return make_shard(self._checkout, self._task, shard)
+
+    return ShardActor
 
 
 def _connect() -> None:

@@ -1,24 +1,18 @@
 """Settings of a rendering job: a recipe file and command-line overrides over frozen dataclasses."""
 
-import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any
 
-import msgspec
 import tyro
-import yaml
 
+from pipelines.recipe_files import absolute_path, convert, field_names, part, read_recipe, recipe_path, take_recipe
 from pipelines.shards.codec import FORMATS
 from render.mix import Mix
 from render.recipe import Recipe
 
-RECIPES = Path(__file__).parent / "recipes"
-NAMED_SOURCES = ("builtin", "default", "system", "fetched")
 ELSEWHERE = ("num_images", "photos", "photo_licence", "fonts", "corpus")
-Part = TypeVar("Part")
 SPLITS = ("all", "train", "held-out")
 
 
@@ -97,8 +91,10 @@ class Settings:
     def absolute(self) -> "Settings":
         """The same settings with local paths made absolute: workers have another working directory."""
         inputs, execution = self.inputs, self.execution
-        photos, fonts, corpus = (tuple(map(_absolute, paths)) for paths in (inputs.photos, inputs.fonts, inputs.corpus))
-        out, index = _absolute(execution.out), _absolute(execution.photo_index)
+        photos, fonts, corpus = (
+            tuple(map(absolute_path, paths)) for paths in (inputs.photos, inputs.fonts, inputs.corpus)
+        )
+        out, index = absolute_path(execution.out), absolute_path(execution.photo_index)
         inputs = replace(inputs, photos=photos, fonts=fonts, corpus=corpus)
         return replace(self, inputs=inputs, execution=replace(execution, out=out, photo_index=index))
 
@@ -134,7 +130,7 @@ def parse_settings(args: Sequence[str], description: str, prog: str) -> Settings
 
     Raises SystemExit with a message where a flag or a value does not fit.
     """
-    recipe, rest = _take_recipe(args)
+    recipe, rest = take_recipe(args, "default")
     try:
         default = load_settings(recipe)
         with _registry:
@@ -149,60 +145,23 @@ def parse_settings(args: Sequence[str], description: str, prog: str) -> Settings
         raise SystemExit(f"{prog}: {error}") from None
 
 
-def _take_recipe(args: Sequence[str]) -> tuple[str, list[str]]:
-    """The value of --recipe, taken out of the arguments ("default" where there is none)."""
-    rest, recipe = list(args), "default"
-    for i, arg in enumerate(args):
-        if arg == "--recipe" and i + 1 < len(args):
-            recipe, rest = args[i + 1], [*args[:i], *args[i + 2 :]]
-        elif arg.startswith("--recipe="):
-            recipe, rest = arg.partition("=")[2], [*args[:i], *args[i + 1 :]]
-    return recipe, rest
-
-
 def load_settings(recipe: str) -> Settings:
     """Settings of a recipe file, or of one that comes with the package by its name."""
-    path = RECIPES / f"{recipe}.yaml"
-    if not path.exists():
-        path = Path(recipe)
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
-        raise FileNotFoundError(f"recipe {recipe!r} is neither a file nor one of: {known}")
-    values = yaml.safe_load(path.read_text("utf-8")) or {}
-    if not isinstance(values, dict):
-        raise ValueError(f"recipe {path} holds a {type(values).__name__}: write `field: value` lines")
+    path = recipe_path(recipe)
+    values = read_recipe(path, field_names(Recipe, Inputs, Execution))
     return _settings_of({"name": path.stem} | values, path)
 
 
 def _settings_of(values: dict[str, Any], path: Path) -> Settings:
-    known = [f.name for kind in (Recipe, Inputs, Execution) for f in fields(kind)]
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     try:
-        return Settings(recipe=_part(Recipe, values), inputs=_part(Inputs, values), execution=_part(Execution, values))
+        return Settings(
+            recipe=part(Recipe, values, _typed), inputs=part(Inputs, values), execution=part(Execution, values)
+        )
     except ValueError as error:  # msgspec's own are ValueErrors too
         raise ValueError(f"recipe {path}: {error}") from None
-
-
-def _part(kind: type[Part], values: dict[str, Any]) -> Part:
-    """One of the dataclasses from the values that are its own."""
-    hints = get_type_hints(kind)
-    return kind(**{name: _typed(name, values[name], hints[name]) for name in hints if name in values})
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
     if hint is Mix:
         return Mix.of(value) if isinstance(value, dict) else Mix.parse(str(value))
-    try:
-        return msgspec.convert(value, hint, strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{name} is {value!r}: {error}") from None
-
-
-def _absolute(path: str) -> str:
-    """A local path made absolute; names and URLs as they are."""
-    if not path or "://" in path or path in NAMED_SOURCES:
-        return path
-    return os.path.abspath(os.path.expanduser(path))
+    return convert(name, value, hint)

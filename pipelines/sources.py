@@ -1,10 +1,11 @@
-"""Image corpora: a folder of images, Parquet files or WebDataset tars, local or at an fsspec URL, listed in a
-stable order without reading a pixel, and read one image at a time."""
+"""Image corpora: a folder of images, Parquet files, WebDataset tars or PDFs, local or at an fsspec URL, listed
+in a stable order without reading a pixel, and read one image at a time."""
 
 import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from curate.picture import BadImage
 from pipelines.archives import Entry, RowReader, is_image, parquet_entries, skipped_as, tar_entries
+from pipelines.pdfs import DEFAULT_PAGES, PageOptions, PageReader, is_page, pdf_entries
 
 BUILTIN = "builtin"
 BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states them
@@ -26,7 +28,7 @@ BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states
     "rocket.jpg": "public domain (SpaceX)",
 }
 MANIFEST = "manifest.jsonl"
-ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries}
+ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries, ".pdf": pdf_entries}
 
 
 class Source:
@@ -35,10 +37,18 @@ class Source:
     A manifest.jsonl at its root may name licences, one {"file": ..., "licence": ...} a line.
     """
 
-    def __init__(self, fs: Any, root: str, names: tuple[str, ...], licence: str | dict[str, str]) -> None:
+    def __init__(
+        self,
+        fs: Any,
+        root: str,
+        names: tuple[str, ...],
+        licence: str | dict[str, str],
+        pages: PageOptions = DEFAULT_PAGES,
+    ) -> None:
         self._fs, self._root, self._names = fs, root, names
         self._licence, self._known = (licence, {}) if isinstance(licence, str) else ("unknown", licence)
         self._rows = RowReader(self._open)
+        self._pages = PageReader(self._open, pages)
 
     def entries(self, counts: Counter[str]) -> Iterator[Entry]:
         """Every image, sorted by path, tars and Parquet files in their own order. What is not an image is
@@ -49,17 +59,30 @@ class Source:
             yield replace(entry, licence=known or self._licence)
 
     def read(self, entry: Entry) -> bytes:
-        """The encoded image. Raises BadImage where it is gone, cut short or never was readable."""
+        """The encoded image; a PNG of a PDF's page. Raises BadImage where it is gone, cut short or never was
+        readable."""
+        with self._faults_named(entry):
+            return self._read(entry)
+
+    def text(self, entry: Entry) -> str:
+        """The text layer of a PDF's page; "" for every other image. Raises BadImage like `read`."""
+        with self._faults_named(entry):
+            return self._pages.text(entry.container, entry.row) if is_page(entry) else ""
+
+    @contextmanager
+    def _faults_named(self, entry: Entry) -> Iterator[None]:
         if entry.fault:
             raise BadImage(entry.fault)
         try:
-            return self._read(entry)
+            yield
         except FileNotFoundError as error:
             raise BadImage("its file is gone") from error
         except PermissionError as error:
             raise BadImage("its file may not be read") from error
 
     def _read(self, entry: Entry) -> bytes:
+        if is_page(entry):
+            return self._pages.read(entry.container, entry.row)
         if entry.row_group >= 0:
             return self._rows.read(entry.container, entry.row_group, entry.row)
         if not entry.container:
@@ -136,8 +159,8 @@ class Source:
             counts[skipped_as(name)] += 1
 
 
-def open_source(url: str, licence: str = "unknown") -> Source:
-    """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar or Parquet.
+def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT_PAGES) -> Source:
+    """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar, Parquet or PDF.
     "builtin" is eight small photographs that come with scikit-image.
 
     Raises ValueError where there is nothing.
@@ -147,10 +170,10 @@ def open_source(url: str, licence: str = "unknown") -> Source:
     fs, root = url_to_fs(url)
     root = os.path.realpath(root) if isinstance(fs, LocalFileSystem) else root.rstrip("/")
     if fs.isdir(root):
-        return Source(fs, root, (), licence)
+        return Source(fs, root, (), licence, pages)
     if fs.isfile(root):
         folder, _, name = root.rpartition("/")
-        return Source(fs, folder, (name,), licence)
+        return Source(fs, folder, (name,), licence, pages)
     raise ValueError(f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}")
 
 

@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 
 from pipelines.shards.columns import to_batch
 from pipelines.shards.folder import Folder as Folder
+from pipelines.shards.record import IMAGE
 
 ROW_GROUP_ROWS = 100
 ROW_GROUP_BYTES = 12_000_000  # of images; a writer holds a group some three times over
+TABLE_GROUP_ROWS = 4096  # where there is no image
+LOST = "lost"
 IMAGES_A_PAGE = 16  # Arrow's 1,024 would first grow a page to the size of the group: 0.4 ms an image
 
 
@@ -33,7 +36,10 @@ class Job(Protocol):
         ...
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
-        """The shard's rows in order; `counts` (slash paths such as "band/5-7") is filled on the way."""
+        """The shard's rows in order; `counts` (slash paths such as "band/5-7") is filled on the way.
+
+        A promised row whose input is gone for good is counted under LOST instead of being made.
+        """
         ...
 
 
@@ -47,13 +53,19 @@ class ShardInfo:
     sha256: str
     counts: dict[str, int]
     versions: dict[str, str]
+    num_lost: int = 0  # promised rows that could not be made
 
     def __post_init__(self) -> None:
-        numbers = (self.index, self.num_rows, self.num_bytes)
+        numbers = (self.index, self.num_rows, self.num_bytes, self.num_lost)
         if any(not isinstance(number, int) or number < 0 for number in numbers):
-            raise ValueError(f"index, num_rows, num_bytes are {numbers}: need whole numbers from 0")
+            raise ValueError(f"index, num_rows, num_bytes, num_lost are {numbers}: need whole numbers from 0")
         if not (isinstance(self.counts, dict) and isinstance(self.versions, dict)):
             raise ValueError("counts and versions need names and values")
+
+    @property
+    def num_promised(self) -> int:
+        """The rows that the job promised, made or lost."""
+        return self.num_rows + self.num_lost
 
 
 def shard_name(index: int) -> str:
@@ -75,7 +87,7 @@ def write_shard(folder: Folder, index: int, job: Job, versions: dict[str, str]) 
     with folder.writing(shard_name(index)) as file:
         sink = _HashingFile(file)
         num_rows = _write_parquet(sink, job.schema, job.rows(index, counts))
-        if num_rows != job.num_rows(index):
+        if num_rows + counts[LOST] != job.num_rows(index):
             raise ValueError(f"shard {index} made {num_rows} rows: the job promised {job.num_rows(index)}")
     info = ShardInfo(
         index=index,
@@ -84,6 +96,7 @@ def write_shard(folder: Folder, index: int, job: Job, versions: dict[str, str]) 
         sha256=sink.digest.hexdigest(),
         counts=dict(counts),
         versions=versions,
+        num_lost=counts[LOST],
     )
     folder.put(sidecar_name(index), json.dumps(asdict(info), sort_keys=True, ensure_ascii=False).encode())
     return info
@@ -110,18 +123,19 @@ def _write_parquet(sink: _HashingFile, schema: pa.Schema, rows: Iterator[dict[st
     num_rows = 0
     options = {"write_page_index": True, "write_batch_size": IMAGES_A_PAGE} | _column_options(schema)
     with pq.ParquetWriter(sink, schema, **options) as writer:
-        for group in _groups(rows):
+        has_images = any(field.type == IMAGE for field in schema)
+        for group in _groups(rows, ROW_GROUP_ROWS if has_images else TABLE_GROUP_ROWS):
             writer.write_batch(to_batch(group, schema))
             num_rows += len(group)
     return num_rows
 
 
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+def _groups(rows: Iterator[dict[str, Any]], max_rows: int) -> Iterator[Sequence[dict[str, Any]]]:
     group, size = [], 0
     for row in rows:
         group.append(row)
         size += sum(len(value) for value in row.values() if isinstance(value, bytes))
-        if len(group) == ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
+        if len(group) == max_rows or size >= ROW_GROUP_BYTES:
             yield group
             group, size = [], 0
     if group:

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipelines.charts import Chart, bars, curves, histogram
+from pipelines.charts import Axis, Chart, bars, curves, histogram
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,7 +29,7 @@ def test_stacks_bars_as_high_as_their_counts():
 
 
 def test_writes_the_ticks_it_is_given():
-    chart = histogram("characters", [2, 4, 6], {"en": [1, 2]}, ticks={2.0: "4", 6.0: "64"})
+    chart = histogram("characters", [2, 4, 6], {"en": [1, 2]}, axis=Axis(ticks={2.0: "4", 6.0: "64"}))
 
     assert {"4", "64"} <= set(texts(chart))
 
@@ -58,3 +58,15 @@ def test_shortens_names_and_escapes_them():
     chart = bars("faces", {"a very long name of a face, Regular": 12345, "<b>": 2})
 
     assert {"a very long name of a face…", "<b>", "12.3k", "2"} <= set(texts(chart))
+
+
+def test_marks_stand_at_their_values_and_those_outside_are_left_out():
+    marks = {0.5: "low", 1.9: "high", 7.0: "beyond"}
+    chart = histogram("em", [0, 1, 2], {"en": [10, 5]}, axis=Axis(marks=marks))
+    lines = [line.attrib for line in parts(chart, "line") if "stroke-dasharray" in line.attrib]
+    left, right = (float(bar.attrib["x"]) for bar in parts(chart, "rect"))
+
+    assert [float(line["x1"]) == float(line["x2"]) for line in lines] == [True, True]
+    assert left < float(lines[0]["x1"]) < right < float(lines[1]["x1"])
+    assert {"low", "high"} <= set(texts(chart))
+    assert "beyond" not in texts(chart)

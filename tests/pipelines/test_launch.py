@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from fonts.cache import cache_folder
+from tests.pipelines import curation
 from tests.pipelines.small_job import ROOT, SCRIPT, parent_of, shards, stop_writer
 
+SCRIPTS = (SCRIPT, curation.SCRIPT)
 PACKAGES = ("fonts", "render", "curate", "pipelines")
 
 
@@ -74,6 +76,25 @@ def test_a_lone_script_in_an_empty_home_on_two_nodes(tmp_path, ray_cluster, inst
     assert "its worker was lost: " in said
     assert "; trying it again" in said
     assert shards(out) == shards(whole)
+
+
+def test_a_lone_curate_script_in_an_empty_home_on_two_nodes(tmp_path, ray_cluster, installed):
+    home, out, source = tmp_path / "home", tmp_path / "out", curation.write_good(tmp_path / "source")
+    home.mkdir()
+    script = Path(shutil.copy(curation.SCRIPT, home))
+    surroundings = {"HOME": str(home), "PYTHONPATH": str(installed), "RAY_ADDRESS": ray_cluster}
+    driver = curation.start("score", out, source, script=script, cwd=home, env=surroundings)
+    said, _ = driver.communicate(timeout=110)
+    code = curation.curate("score", tmp_path / "here", source)
+
+    assert (driver.returncode, code) == (0, 0), said
+    assert curation.digests(out) == curation.digests(tmp_path / "here")
+
+
+def test_both_scripts_find_the_packages_alike():
+    bodies = [script.read_text().partition("def find_packages")[2].partition("def main")[0] for script in SCRIPTS]
+
+    assert bodies[0].replace("render", "curate") == bodies[1]
 
 
 def test_a_folder_of_modules_with_our_names(tmp_path, start, whole):

@@ -73,8 +73,8 @@ def test_a_corpus_without_photos_is_refused(tmp_path, capfd):
     said = capfd.readouterr().err
 
     assert codes == [1, 1]
-    assert "the photos' folder holds no image: it is empty" in said
-    assert "the photos' folder holds no image: 1 skipped/.txt" in said
+    assert "the sources hold no image: it is empty" in said
+    assert "the sources hold no image: 1 skipped/.txt" in said
     assert shards(tmp_path / "out") == {}
 
 

@@ -92,6 +92,14 @@ def test_shows_pictures_at_their_own_pixels_or_whole_multiples():
     assert [(image["src"] or "")[:15] for image in images] == ["data:image/webp", "data:image/png;"]
 
 
+def test_colours_pictures_by_their_tone():
+    data = encode(np.zeros((2, 2, 3), np.uint8))
+    report = Report("Tones")
+    report.pictures([[Picture(data=data, width_px=2, height_px=2, tone=tone) for tone in ("", "good", "bad")]])
+
+    assert [figure.get("class") for figure in Page(report.html()).attributes("figure")] == [None, "good", "bad"]
+
+
 def test_writes_numbers_to_the_right_and_nan_as_nothing():
     html = full_report()[0].html()
     cells = re.findall(r"<td.*?</td>", html)
@@ -108,6 +116,7 @@ def test_writes_numbers_to_the_right_and_nan_as_nothing():
     ("fields", "message"),
     [
         ({"zoom": 0}, "zoom is 0: use a whole number"),
+        ({"tone": "red"}, "tone is 'red': use one of"),
         ({"data": b"GIF89a"}, r"begins with b'GIF8': encode it as PNG"),
     ],
 )

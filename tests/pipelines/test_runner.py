@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from pipelines.progress import Progress
-from pipelines.runner import ShardsFailed, run
+from pipelines.runner import run
+from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import ShardInfo, read_manifest, shard_name, sidecar_name, verify_shard
 from pipelines.shards.folder import Folder
 from tests.pipelines.toy_job import ToyJob
@@ -26,10 +27,12 @@ NUM_SHARDS = 7
 
 
 def make(folder: Path | str, backend: str = "inline", num_workers: int = 2, **faults: Any) -> dict[int, ShardInfo]:
-    """Run a toy job of NUM_IMAGES images into the folder."""
+    """Run a toy job of NUM_IMAGES images into the folder; the backend "actors" is Ray with workers that stay."""
+    actors, backend = backend == "actors", "ray" if backend == "actors" else backend
     faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS} | faults
     job = ToyJob(**faults)
-    return run(partial(ToyJob, **faults), job.num_shards, str(folder), num_workers=num_workers, backend=backend)
+    make_job = partial(ToyJob, **faults)
+    return run(make_job, job.num_shards, str(folder), num_workers=num_workers, backend=backend, actors=actors)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -48,7 +51,7 @@ def whole(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(params=["processes", "ray"])
 def backend(request) -> str:
-    if request.param == "ray":
+    if request.param != "processes":
         request.getfixturevalue("ray_cluster")
     return str(request.param)
 
@@ -109,11 +112,13 @@ def test_no_workers_means_this_process(tmp_path, whole):
     assert digests(tmp_path) == whole
 
 
+@pytest.mark.parametrize("backend", ["processes", "ray", "actors"], indirect=True)
 def test_each_worker_builds_the_job_once(tmp_path, backend):
     builds, out = tmp_path / "builds", tmp_path / "out"
     builds.touch()
 
-    run(partial(counted_job, builds), NUM_SHARDS, str(out), num_workers=2, backend=backend)
+    with_actors = {"backend": "ray" if backend == "actors" else backend, "actors": backend == "actors"}
+    run(partial(counted_job, builds), NUM_SHARDS, str(out), num_workers=2, **with_actors)
 
     pids = builds.read_text().split()
     assert len(pids) == len(set(pids))
@@ -136,6 +141,7 @@ def test_a_finished_folder_is_left_alone(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
 
 
+@pytest.mark.parametrize("backend", ["processes", "ray", "actors"], indirect=True)
 def test_a_killed_worker_costs_no_shard(tmp_path, backend, whole, capfd):
     out, deaths = tmp_path / "out", tmp_path
     (deaths / "die-1").write_text("1")
@@ -302,6 +308,17 @@ def test_s3_holds_the_same_bytes(tmp_path, s3, whole):
 
     assert there == whole
     assert [verify_shard(folder, info) for info in read_manifest(folder).values()] == [""] * NUM_SHARDS
+
+
+def test_actors_for_which_there_is_no_room_yet_hold_nothing_up(tmp_path, ray_cluster, whole):
+    make(tmp_path, "actors", num_workers=5)  # on two CPUs
+
+    assert digests(tmp_path) == whole
+
+
+def test_actors_that_no_cluster_can_hold_are_refused(tmp_path, ray_cluster):
+    with pytest.raises(ValueError, match="a worker needs 1 GPU: the Ray cluster has 0"):
+        run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, num_gpus=1, actors=True)
 
 
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):

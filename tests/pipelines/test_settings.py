@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import RECIPES, Execution, Inputs, Settings, load_settings, parse_settings
+from pipelines.recipe_files import RECIPES
+from pipelines.settings import Execution, Inputs, Settings, load_settings, parse_settings
 from render.mix import Mix
 from render.recipe import Recipe
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Launches one small job in every way there is and compares the shards byte by byte; some three minutes.
 #
-#     tests/pipelines/launch/try_submit.sh [ENVIRONMENT]
+#     tests/pipelines/launch/try_submit.sh [ENVIRONMENT [SCRIPT]]
 #
-# ENVIRONMENT (default .venv, as `make demo` makes it) is a virtual environment with this package. Runs as
-# root, with an empty home folder and in namespaces of its own: the `ray stop` of `ray submit` ends every Ray
-# process it can see. Needs Debian's util-linux, iproute2, openssh-server, openssh-client and rsync.
+# ENVIRONMENT (default .venv, as `make demo` makes it) is a virtual environment with this package; SCRIPT is
+# render.py (the default) or curate.py. Runs as root, with an empty home folder and in namespaces of its own:
+# the `ray stop` of `ray submit` ends every Ray process it can see. Needs Debian's util-linux, iproute2,
+# openssh-server, openssh-client and rsync.
 set -euo pipefail
 
 main() {
@@ -15,7 +16,8 @@ main() {
     home=$(mktemp -d /tmp/smallprint-launch.XXXX)
     trap 'rm -rf "$home"' EXIT
     mkdir -p /tmp/ray
-    HOME=$home unshare --fork --pid --kill-child --mount --net --mount-proc "$0" inside "$checkout" "$environment"
+    HOME=$home unshare --fork --pid --kill-child --mount --net --mount-proc \
+        "$0" inside "$checkout" "$environment" "${2:-render.py}"
 }
 
 check() {
@@ -35,23 +37,36 @@ fail() {
 }
 
 inside() {
-    checkout=$1 environment=$2
+    checkout=$1 environment=$2 script=pipelines/$3
+    choose_job "$3"
     export PATH="$environment/bin:$PATH" RAY_USAGE_STATS_ENABLED=0
     unset RAY_ADDRESS RAY_AUTH_MODE
     ip link set lo up
     mount -t tmpfs tmpfs /tmp/ray # Ray's sessions, and where it keeps the address of a running cluster
     cd "$checkout"
 
-    launch processes python pipelines/render.py --backend processes --workers 2
-    launch inline python pipelines/render.py --workers 0
-    launch ray python pipelines/render.py
+    launch processes python "$script" "${command[@]}" --backend processes --workers 2
+    launch inline python "$script" "${command[@]}" --workers 0
+    launch ray python "$script" "${command[@]}"
     by_job_submit
     by_submit
     compare
 }
 
 # The same job each time; OUT is absolute, since submitted jobs run in folders of their own.
-job=(--photos builtin --image-size 128 --num-images 24 --images-per-shard 6)
+choose_job() {
+    case $1 in
+    render.py)
+        command=()
+        job=(--photos builtin --image-size 128 --num-images 24 --images-per-shard 6)
+        shards=(data) ;;
+    curate.py)
+        command=(run)
+        job=(--source builtin builtin builtin) # three shards, two of copies
+        shards=(scores/data text/data duplicates/data packed/general/data) ;;
+    *) fail "no job for $1: name render.py or curate.py" ;;
+    esac
+}
 
 launch() {
     local name=$1 began=$SECONDS
@@ -61,7 +76,7 @@ launch() {
         cat "$HOME/$name.log"
         fail "$name failed"
     fi
-    grep -E '^(Running entrypoint|images|speed)|succeeded' "$HOME/$name.log" || true
+    grep -E '^(Running entrypoint|images|speed|general)|succeeded' "$HOME/$name.log" || true
     echo "   $((SECONDS - began)) s"
 }
 
@@ -70,7 +85,7 @@ by_job_submit() {
     export RAY_AUTH_MODE=token
     ray get-auth-token --generate > /dev/null 2>&1
     ray start --head > "$HOME/start.log" 2>&1 || fail "ray start: $(cat "$HOME/start.log")"
-    launch job-submit ray job submit --working-dir . -- python pipelines/render.py
+    launch job-submit ray job submit --working-dir . -- python "$script" "${command[@]}"
     ray stop > /dev/null 2>&1
     unset RAY_AUTH_MODE
 }
@@ -81,14 +96,14 @@ by_submit() {
     ln -s "$environment" "$HOME/.smallprint/venv" # instead of the one that setup_commands would make
     # ssh takes ~ in the name of a key for the home folder that the password file says.
     sed "s|~/.smallprint/ssh|$HOME/.smallprint/ssh|" cluster.yaml > "$HOME/cluster.yaml"
-    launch submit ray submit --start --cluster-name "try$$" "$HOME/cluster.yaml" pipelines/render.py
+    launch submit ray submit --start --cluster-name "try$$" "$HOME/cluster.yaml" "$script" "${command[@]}"
     ray down --yes --cluster-name "try$$" "$HOME/cluster.yaml" < /dev/null > "$HOME/down.log" 2>&1 ||
         fail "ray down: $(cat "$HOME/down.log")"
 }
 
 compare() {
     for name in processes inline ray job-submit submit; do
-        (cd "$HOME/$name/data" && sha256sum ./*.parquet) > "$HOME/$name.sums"
+        (cd "$HOME/$name" && find "${shards[@]}" -name '*.parquet' | sort | xargs sha256sum) > "$HOME/$name.sums"
         cmp "$HOME/processes.sums" "$HOME/$name.sums" || fail "$name made other bytes"
     done
     echo "== all five made the same bytes"
@@ -96,7 +111,7 @@ compare() {
 }
 
 if [ "${1:-}" = inside ]; then
-    inside "$2" "$3"
+    inside "$2" "$3" "$4"
 else
     main "$@"
 fi

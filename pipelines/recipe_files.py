@@ -1,0 +1,75 @@
+"""Recipe files: YAML of the fields of frozen dataclasses, checked by name and type; and paths among their values."""
+
+import difflib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+import yaml
+
+NAMED_SOURCES = ("builtin", "default", "system", "fetched")
+RECIPES = Path(__file__).parent / "recipes"
+Part = TypeVar("Part")
+
+
+def take_recipe(args: Sequence[str], default: str) -> tuple[str, list[str]]:
+    """The value of --recipe, taken out of the arguments, or `default` where there is none."""
+    rest, recipe = list(args), default
+    for i, arg in enumerate(args):
+        if arg == "--recipe" and i + 1 < len(args):
+            recipe, rest = args[i + 1], [*args[:i], *args[i + 2 :]]
+        elif arg.startswith("--recipe="):
+            recipe, rest = arg.partition("=")[2], [*args[:i], *args[i + 1 :]]
+    return recipe, rest
+
+
+def recipe_path(recipe: str, folder: Path = RECIPES) -> Path:
+    """The file of a recipe, or of one that comes with the package by its name."""
+    path = folder / f"{recipe}.yaml"
+    if not path.exists():
+        path = Path(recipe)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+        raise FileNotFoundError(f"recipe {recipe!r} is neither a file nor one of: {known}")
+    return path
+
+
+def read_recipe(path: Path, known: Sequence[str]) -> dict[str, Any]:
+    """The fields that a recipe file sets. Raises ValueError for one that is not known."""
+    values = yaml.safe_load(path.read_text("utf-8")) or {}
+    if not isinstance(values, dict):
+        raise ValueError(f"recipe {path} holds a {type(values).__name__}: write `field: value` lines")
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return values
+
+
+def field_names(*kinds: type) -> list[str]:
+    """The names of the fields of dataclasses."""
+    return [field.name for kind in kinds for field in fields(kind)]
+
+
+def convert(name: str, value: Any, hint: Any) -> Any:
+    """A value of a file as the type of its field. Raises ValueError naming the field."""
+    try:
+        return msgspec.convert(value, hint, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name} is {value!r}: {error}") from None
+
+
+def part(kind: type[Part], values: dict[str, Any], convert_one: Callable[[str, Any, Any], Any] = convert) -> Part:
+    """One of the dataclasses from the values that are its own."""
+    hints = get_type_hints(kind)
+    return kind(**{name: convert_one(name, values[name], hints[name]) for name in hints if name in values})
+
+
+def absolute_path(path: str) -> str:
+    """A local path made absolute; names and URLs as they are."""
+    if not path or "://" in path or path in NAMED_SOURCES:
+        return path
+    return os.path.abspath(os.path.expanduser(path))

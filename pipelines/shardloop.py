@@ -1,0 +1,71 @@
+"""Hands shards to a pool until all are whole or named: those whose worker died are tried again."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from pipelines.pools import Outcome, Pool
+from pipelines.progress import Progress
+from pipelines.shards.files import ShardInfo, read_manifest
+from pipelines.shards.folder import Folder
+
+MAX_RETRIES = 2  # of a shard whose worker died
+MAX_SHOWN = 10
+
+
+class ShardsFailed(Exception):  # noqa: N818
+    """Some shards could not be made; the others were. `outcomes` holds each of them with its cause."""
+
+    def __init__(self, outcomes: Sequence[Outcome], num_left: int) -> None:
+        self.outcomes = tuple(sorted(outcomes, key=lambda outcome: outcome.shard))
+        names = ", ".join(str(outcome.shard) for outcome in self.outcomes)
+        lines = [f"{len(self.outcomes)} failed, shard {names}:"]
+        for outcome in self.outcomes[:MAX_SHOWN]:
+            lines.append(f"shard {outcome.shard}: {outcome.cause}")
+            lines += [f"    {line}" for line in outcome.trace.splitlines()]
+        if num_left:
+            lines.append(f"{num_left} shards were not begun, since there is no room for them.")
+        lines.append("All other shards are whole. The same command makes the missing ones.")
+        super().__init__("\n".join(lines))
+
+
+def whole_shards(folder: Folder, wanted: dict[int, int]) -> dict[int, ShardInfo]:
+    """The shards that are there with as many rows as wanted."""
+    there = read_manifest(folder)
+    if any(info.num_promised > wanted.get(info.index, 0) for info in there.values()):
+        num_rows = sum(info.num_promised for info in there.values())
+        raise ValueError(
+            f"{folder.url} holds {num_rows} rows in {len(there)} shards, more than the "
+            f"{sum(wanted.values())} asked for: ask for at least as many, or name another folder"
+        )
+    return {index: info for index, info in there.items() if info.num_promised == wanted[index]}
+
+
+def make_shards(pool: Pool, shards: Sequence[int], progress: Progress) -> dict[int, ShardInfo]:
+    """Hand the shards to the pool and drain it; what is in flight is waited for before an error is raised."""
+    queue, num_in_flight, num_left = deque(shards), 0, 0
+    deaths: Counter[int] = Counter()
+    done: dict[int, ShardInfo] = {}
+    failed: list[Outcome] = []
+    while queue or num_in_flight:
+        while queue and num_in_flight < pool.capacity:
+            pool.submit(queue.popleft())
+            num_in_flight += 1
+        outcome = pool.wait()
+        num_in_flight -= 1
+        if outcome.info is not None:
+            done[outcome.shard] = outcome.info
+            progress.advance(outcome.info.num_promised)
+            continue
+        deaths[outcome.shard] += outcome.crashed
+        again = outcome.crashed and deaths[outcome.shard] <= MAX_RETRIES
+        progress.note(f"shard {outcome.shard}: {outcome.cause}{'; trying it again' if again else ''}")
+        if again:
+            queue.append(outcome.shard)
+        else:
+            failed.append(outcome)
+        if outcome.no_room:
+            num_left += len(queue)
+            queue.clear()
+    if failed:
+        raise ShardsFailed(failed, num_left)
+    return done

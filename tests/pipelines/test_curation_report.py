@@ -1,0 +1,144 @@
+import base64
+import re
+
+import numpy as np
+import pytest
+
+from pipelines.calibrating import Calibration, calibrate
+from pipelines.curation_facts import Closest, gather
+from pipelines.curation_report import write_report
+from pipelines.scoretable import ScoreTable
+from pipelines.selecting import read_cuts, selection_names
+from pipelines.selection_pages import log_ticks
+from pipelines.shards.folder import Folder
+from tests.pipelines.scored import make_scored, make_selected
+from tests.pipelines.test_report import Page
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory):
+    return make_selected(make_scored(tmp_path_factory.mktemp("reported")))
+
+
+@pytest.fixture(scope="module")
+def facts(curated):
+    folder = Folder(str(curated))
+    return gather(ScoreTable(str(curated)), folder, {name: read_cuts(folder, name) for name in selection_names(folder)})
+
+
+@pytest.fixture(scope="module")
+def html(curated):
+    calibrate(str(curated), Calibration(calibrate_images=3, max_crop_px=30_000), num_workers=0, backend="inline")
+    path = write_report(str(curated))
+    assert path == f"{curated}/report.html"
+    return (curated / "report.html").read_text()
+
+
+def test_counts_what_there_is(facts):
+    assert facts.num_rows == 8
+    assert facts.statuses == {"ok": 7, "not an image": 1}
+    assert facts.duplicates == {"exact": 1}
+    assert [name for _, rows in facts.faults.items() for name, _ in rows] == ["1/page.jpg"]
+
+
+def test_finds_both_of_a_pair(curated, facts):
+    table = ScoreTable(str(curated))
+    [(kind, *rows)] = facts.pairs
+
+    assert kind == "exact"
+    assert [table.row(row, ["id"])["id"] for row in rows] == ["0/chelsea.png", "1/twin.png"]
+
+
+def test_bins_hold_every_sound_image(facts):
+    bins = facts.bins["general", "clarity"]
+
+    assert bins.kept.sum() == facts.selections["general"].cuts["counts"]["kept"]
+    assert (bins.kept + bins.dropped).sum() == 7
+
+
+def test_chooses_images_on_both_sides_of_a_bound(curated, facts):
+    [around] = [a for a in facts.selections["general"].around if a.rule["column"] == "clarity"]
+    table = ScoreTable(str(curated))
+    values = [[table.row(row, ["clarity"])["clarity"] for row in side.rows] for side in (around.dropped, around.kept)]
+
+    assert values[0] == sorted(values[0], reverse=True)
+    assert values[1] == sorted(values[1])
+    assert max(values[0]) < around.rule["value"] <= min(values[1])
+
+
+def test_shows_a_stage_only_what_it_adds(facts):
+    rules = [around.rule["rule"] for around in facts.selections["stage-512"].around]
+
+    assert "min(width_px, height_px) under 256" not in rules
+
+
+def test_the_page_stands_alone_and_is_small(html):
+    page = Page(html)
+    links = [attrs[name] or "" for _, attrs in page.elements for name in ("src", "href") if name in attrs]
+
+    assert all(link.startswith(("data:image/", "#")) for link in links)
+    assert page.attributes("script") == []
+    assert len(html) < 2_000_000
+    assert max(int(image["width"] or 0) for image in page.attributes("img")) <= 340
+
+
+def test_the_page_says_all_that_was_found(html):
+    text = re.sub(r"<[^>]*>", " ", html)
+
+    for part in (
+        "Sharp &lt;ones&gt;.",
+        "not an image",
+        "page.jpg",
+        "exact: chelsea.png stays, twin.png goes",
+        "&lt;words&gt; &amp; more",
+        "rockets",
+        "pixel scores",
+        "images a second",
+        "AUROC",
+        "Each stage is a part of the one before it",
+        "fails: ",
+        "clarity at least ",
+    ):
+        assert part in text, part
+
+
+def test_pictures_are_of_the_images(html):
+    images = [image["src"] or "" for image in Page(html).attributes("img")]
+
+    assert len(images) >= 20
+    assert all(base64.b64decode(image.partition(",")[2]).startswith(b"RIFF") for image in images)
+
+
+def test_a_page_without_selections(tmp_path):
+    out = make_scored(tmp_path)
+    write_report(str(out))
+    text = (out / "report.html").read_text()
+
+    assert "Not done: `curate.py calibrate`" in text
+    assert "8 images, 0 selections" in text
+
+
+def test_an_image_that_is_gone_is_left_out_of_the_page(tmp_path):
+    out = make_selected(make_scored(tmp_path))
+    (tmp_path / "corpus/twin.png").unlink()
+    write_report(str(out))
+
+    assert "exact: chelsea.png stays" not in (out / "report.html").read_text()
+
+
+def test_closest_rows_do_not_depend_on_the_batches():
+    distances = np.random.default_rng(1).integers(0, 20, 200).astype(float)
+    found = []
+    for size in (3, 50, 200):
+        closest = Closest(5)
+        for first in range(0, 200, size):
+            closest.add(distances[first : first + size], np.arange(first, min(200, first + size)))
+        found.append(closest.rows)
+
+    assert found[0] == found[1] == found[2] == np.argsort(distances, kind="stable")[:5].tolist()
+
+
+def test_names_round_values_on_a_logarithmic_axis():
+    assert list(log_ticks(-1, 3.4).values()) == ["0.1", "1", "10", "100", "1,000"]
+    assert len(log_ticks(-3, 20)) <= 6
+    assert list(log_ticks(5.2, 6.5).values()) == ["200k", "500k", "1M", "2M"]
