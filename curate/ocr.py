@@ -1,9 +1,11 @@
-"""Reading text from pixels: one interface, and rapidocr (PP-OCR models, in its wheel) behind it."""
+"""Reading text from pixels: one interface, rapidocr (PP-OCR models, in its wheel) behind it, others by name."""
 
+import hashlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -21,7 +23,7 @@ class OcrEngine(Protocol):
 
     @property
     def version(self) -> str:
-        """Package and version, for records."""
+        """Package and models with versions or hashes, for records: another reads otherwise."""
         ...
 
     def detect(self, rgb: Pixels) -> Quads:
@@ -55,22 +57,25 @@ class RapidOcr:
     """rapidocr on one thread; its models are loaded on first use.
 
     min_side_px: pictures whose short side is smaller are enlarged to it before detection (32: never).
-    min_score: what a detected box must score, 0 to 1.
-    Raises ModuleNotFoundError naming what to install where rapidocr is missing.
+    min_score: what a detected box must score, 0 to 1. device: "cpu" or "gpu" (CUDA).
+    Raises ModuleNotFoundError naming what to install where rapidocr, or for "gpu" CUDA, is missing.
     """
 
-    def __init__(self, *, min_side_px: int = 736, min_score: float = 0.5) -> None:
+    def __init__(self, *, min_side_px: int = 736, min_score: float = 0.5, device: str = "cpu") -> None:
         if not is_installed():
             raise ModuleNotFoundError(f"rapidocr is not installed: {INSTALL}")
+        check_device(device)
         self._options = {
             "Det.limit_side_len": min_side_px,
             "Det.limit_type": "min",
             "Det.box_thresh": min_score,
+            "EngineConfig.onnxruntime.use_cuda": device == "gpu",
         }
 
     @property
     def version(self) -> str:
-        return engine_version()
+        models = (f"{path.stem} {file_hash(path)}" for path in rapidocr_models().values())
+        return f"{engine_version()} ({', '.join(models)})"
 
     @cached_property
     def _engine(self) -> Any:
@@ -79,7 +84,7 @@ class RapidOcr:
         return RapidOCR(params=ONE_THREAD | self._options)
 
     def detect(self, rgb: Pixels) -> Quads:
-        found = self._engine(_bgr(rgb), use_det=True, use_cls=False, use_rec=False)
+        found = self._engine(bgr(rgb), use_det=True, use_cls=False, use_rec=False)
         if found.boxes is None:
             return np.zeros((0, 4, 2), np.float32)
         return np.asarray(found.boxes, np.float32).reshape(-1, 4, 2)
@@ -87,17 +92,20 @@ class RapidOcr:
     def recognise(self, lines: Sequence[Pixels]) -> list[tuple[str, float]]:
         if not lines:
             return []
-        read = self._engine.recognize_txt([_bgr(line) for line in lines])
+        read = self._engine.recognize_txt([bgr(line) for line in lines])
         return [(text, float(score)) for text, score in zip(read.txts, read.scores, strict=True)]
 
     def read(self, rgb: Pixels) -> list[Reading]:
-        found = self._engine(_bgr(rgb), use_det=True, use_cls=False, use_rec=True)
+        found = self._engine(bgr(rgb), use_det=True, use_cls=False, use_rec=True)
         if found.boxes is None or found.txts is None:
             return []
         quads = np.asarray(found.boxes, np.float32).reshape(-1, 4, 2)
         return list(zip(quads, found.txts, map(float, found.scores), strict=True))
 
 
+ENGINES = ("rapidocr", "paddleocr")
+DEVICES = ("cpu", "gpu")
+DOUBTFUL = 0.4  # a box's score from which it is found: reading decides
 INSTALL = 'pip install "smallprint[ocr]"'
 ONE_THREAD = {
     "Global.log_level": "error",
@@ -121,5 +129,49 @@ def engine_version() -> str:
         return ""
 
 
-def _bgr(rgb: Pixels) -> Pixels:
+def rapidocr_models() -> dict[str, Path]:
+    """The model files that rapidocr carries, "det" (finds lines) and "rec" (reads them)."""
+    spec = find_spec("rapidocr")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"rapidocr is not installed: {INSTALL}")
+    folder = Path(spec.origin).parent / "models"
+    return {stage: sorted(folder.glob(f"PP-OCR*_{stage}_*.onnx"))[-1] for stage in ("det", "rec")}
+
+
+@cache
+def file_hash(path: Path) -> str:
+    """The first 12 digits of a file's sha256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def open_engine(name: str = "rapidocr", *, models: str = "", min_side_px: int = 32, device: str = "cpu") -> OcrEngine:
+    """The engine of a name, "rapidocr" or "paddleocr"; models: a folder of PaddleOCR's, made by
+    `curate.paddle.build_models` or exported by its users. By default neither enlarges what it is given.
+
+    Raises ValueError for another name or device, ModuleNotFoundError naming what to install.
+    """
+    if name == "rapidocr":
+        return RapidOcr(min_side_px=min_side_px, min_score=DOUBTFUL, device=device)
+    if name == "paddleocr":
+        from curate.paddle import PaddleOcr
+
+        return PaddleOcr(models, min_side_px=min_side_px, min_score=DOUBTFUL, device=device)
+    raise ValueError(f"no OCR engine is called {name!r}: use {', '.join(ENGINES)}")
+
+
+def check_device(device: str) -> None:
+    """Raises ValueError for an unknown device, ModuleNotFoundError where onnxruntime cannot use the GPU."""
+    if device not in DEVICES:
+        raise ValueError(f"device is {device!r}: use {' or '.join(DEVICES)}")
+    if device == "gpu":
+        from onnxruntime import get_available_providers
+
+        if "CUDAExecutionProvider" not in get_available_providers():
+            raise ModuleNotFoundError(
+                "this onnxruntime has no CUDA: pip uninstall onnxruntime && pip install onnxruntime-gpu"
+            )
+
+
+def bgr(rgb: Pixels) -> Pixels:
+    """The same picture with its channels in the order that OCR packages take."""
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]

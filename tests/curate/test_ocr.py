@@ -1,10 +1,12 @@
 """rapidocr behind the interface: lines found, cut out and read."""
 
+from importlib.util import find_spec
+
 import cv2
 import numpy as np
 import pytest
 
-from curate.ocr import RapidOcr, cut_line
+from curate.ocr import RapidOcr, cut_line, open_engine
 
 pytest.importorskip("rapidocr")
 
@@ -60,3 +62,23 @@ def test_a_standing_line_is_laid_down():
 
 def test_the_engine_names_its_version(engine: RapidOcr):
     assert engine.version.startswith("rapidocr 3.")
+    assert "PP-OCRv6_det_small" in engine.version
+
+
+def test_engines_are_opened_by_name(engine: RapidOcr):
+    assert open_engine("rapidocr").version == engine.version
+    with pytest.raises(ValueError, match="no OCR engine is called 'tesseract': use rapidocr, paddleocr"):
+        open_engine("tesseract")
+
+
+def test_a_missing_package_or_gpu_is_named_with_the_remedy():
+    if find_spec("paddleocr") is None:
+        with pytest.raises(ModuleNotFoundError, match="paddleocr is not installed: pip install"):
+            open_engine("paddleocr", models="models")
+    from onnxruntime import get_available_providers
+
+    if "CUDAExecutionProvider" not in get_available_providers():
+        with pytest.raises(ModuleNotFoundError, match="pip install onnxruntime-gpu"):
+            open_engine(device="gpu")
+    with pytest.raises(ValueError, match="device is 'tpu': use cpu or gpu"):
+        open_engine(device="tpu")
