@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from curate.select import columns_of
 from pipelines.calibrating import Calibration, calibrate
 from pipelines.curate_settings import CURATE_RECIPES, Choice, Corpus, Execution, Measures, Packing
 from pipelines.curation_report import REPORT_FILE, write_report
@@ -15,7 +16,8 @@ from pipelines.measurement import describe_scores, num_workers, score
 from pipelines.packing import all_selections, pack
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
-from pipelines.selecting import Selected, load_rules, select
+from pipelines.scoretable import ScoreTable
+from pipelines.selecting import Selected, chosen, load_rules, select
 from pipelines.shardloop import ShardsFailed
 
 PROG = "curate.py"
@@ -140,15 +142,34 @@ class Run:
 
     def run(self) -> None:
         """Do what is missing of each step."""
-        packed = replace(self.choice, selection=chosen_names(self.choice))  # faults in rules show before hours of work
+        chosen_names(self.choice)  # faults in rules show before hours of work
         Score(corpus=self.corpus, measures=self.measures, execution=self.execution).run()
         try:
             Calibrate(calibration=self.calibration, execution=self.execution).run()
         except ValueError as error:  # too few good images: the rules given need none
             print(f"rules    none calibrated: {error}")
-        Select(choice=self.choice, execution=self.execution).run()
-        Pack(choice=packed, packing=self.packing, execution=self.execution).run()
+        choice = replace(self.choice, selection=self._possible())
+        Select(choice=choice, execution=self.execution).run()
+        Pack(choice=choice, packing=self.packing, execution=self.execution).run()
         Report(execution=self.execution).run()
+
+    def _possible(self) -> tuple[str, ...]:
+        """The selections asked for, without those that read text where none was looked for."""
+        columns = ScoreTable(self.execution.out).schema.names
+        possible = []
+        for rules, names in chosen_rules(self.choice):
+            for selection in chosen(load_rules(rules), names):
+                try:
+                    columns_of(selection, columns)
+                except ValueError as error:
+                    if self.measures.ocr != "none":
+                        raise
+                    print(f"{selection.name:<12} left out, for --ocr none was given: {error}")
+                    continue
+                possible.append(selection.name)
+        if not possible:
+            raise ValueError("no selection is left: give --rules that read no text, or an --ocr engine")
+        return tuple(possible)
 
 
 Command = Score | Calibrate | Select | Pack | Report | Run

@@ -18,9 +18,9 @@ from pipelines.selecting import spooled
 from pipelines.shards.identity import claim_folder
 
 PRINTS = ("sha256", "phash", "phash_fine")
-COMPARED = (*PRINTS, "width_px", "height_px", "layer_text", "ocr_text")
+COMPARED = (*PRINTS, "width_px", "height_px", "clarity", "layer_text", "ocr_text")
 EXACT, NEAR, SAME_TEXT = "exact", "near", "text"
-VERSION = "1"
+VERSION = "2"
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -67,13 +67,13 @@ class DuplicatesJob:
 def repeats(table: ScoreTable) -> dict[int, tuple[str, str]]:
     """For each row that repeats another, by number: the id of that one, and how they are alike.
 
-    Of images that are alike the largest repeats none, of equal ones the first.
+    Of images that are alike the largest repeats none, of equally large ones the sharpest, then the first.
     """
     found: dict[int, tuple[int, str]] = {}
     columns = [name for name in COMPARED if name in table.schema.names]
     with spooled(table.batches(columns)) as stream:
         rows = pa.Table.from_batches(stream())
-        order = _largest_first(rows)
+        order = _best_first(rows)
         for kind, leader in leaders_of(rows, order):
             for again in np.flatnonzero(leader != np.arange(len(leader))).tolist():
                 found.setdefault(int(order[again]), (int(order[leader[again]]), kind))
@@ -81,12 +81,16 @@ def repeats(table: ScoreTable) -> dict[int, tuple[str, str]]:
     return {number: (ids[other], kind) for number, (other, kind) in found.items()}
 
 
-def _largest_first(rows: pa.Table) -> Rows:
-    """The numbers of the rows by falling area; where areas were not measured as they come."""
-    if not {"width_px", "height_px"} <= set(rows.column_names):
-        return np.arange(len(rows))
-    sides = [rows.column(name).fill_null(0).to_numpy().astype(np.int64) for name in ("width_px", "height_px")]
-    return np.argsort(-sides[0] * sides[1], kind="stable")
+def _best_first(rows: pa.Table) -> Rows:
+    """The numbers of the rows by falling area, then by falling clarity, where these were measured."""
+    keys = [-_numbers(rows, "clarity"), -_numbers(rows, "width_px") * _numbers(rows, "height_px")]
+    return np.lexsort(keys)
+
+
+def _numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
+    if name not in rows.column_names:
+        return np.zeros(len(rows))
+    return np.asarray(rows.column(name).fill_null(0).to_numpy(), np.float64)
 
 
 def leaders_of(rows: pa.Table, order: Rows) -> Iterator[tuple[str, Rows]]:

@@ -23,6 +23,7 @@ from pipelines.sources import open_source
 LIST, SCORES, TEXT, DUPLICATES = "list", "scores", "text", "duplicates"
 OUTCOME = tuple(name for name, _ in OUTCOME_FIELDS)
 PLACE = tuple(name for name, _ in PLACE_FIELDS)
+PATH = "path"
 
 
 def part_of(url: str, name: str) -> Folder:
@@ -44,8 +45,8 @@ def images_of(url: str) -> Images:
 class ScoreTable:
     """The rows of a finished scoring, numbered from 0 in the order of the list; never more than a shard in memory.
 
-    Columns: id, status ("ok" or a fault), reason, the image's place, scores, and where they were made text
-    columns, duplicate_of and duplicate_kind. A row with a fault has null scores.
+    Columns: id, path (as `source_name`), status ("ok" or a fault), reason, the image's place, scores, and where
+    they were made text columns, duplicate_of and duplicate_kind. A row with a fault has null scores.
     Raises ValueError where scores or text are not finished.
     """
 
@@ -83,7 +84,7 @@ class ScoreTable:
             for field in schema:
                 if field.name not in fields:
                     fields[field.name], owner[field.name] = field, part
-        return pa.schema(list(fields.values())), owner
+        return pa.schema([*fields.values(), pa.field(PATH, pa.string())]), owner | {PATH: SCORES}
 
     @property
     def num_rows(self) -> int:
@@ -107,9 +108,10 @@ class ScoreTable:
         wanted = list(self.schema.names if columns is None else columns)
         if unknown := [name for name in wanted if name not in self._owner]:
             raise ValueError(f"{self.url} has no column {', '.join(unknown)}; it has {', '.join(self.schema.names)}")
-        found: dict[str, Any] = {}
-        for part in dict.fromkeys(self._owner[name] for name in wanted):
-            mine = [name for name in wanted if self._owner[name] == part]
+        found: dict[str, Any] = {PATH: self._paths(shard)} if PATH in wanted else {}
+        stored = [name for name in wanted if name != PATH]
+        for part in dict.fromkeys(self._owner[name] for name in stored):
+            mine = [name for name in stored if self._owner[name] == part]
             found |= dict(zip(mine, self._read(part, shard, mine).columns, strict=True))
         if TEXT in self._owner.values() and set(OUTCOME) & set(wanted):
             found |= self._outcomes(shard, [name for name in OUTCOME if name in wanted])
@@ -121,6 +123,11 @@ class ScoreTable:
         pixels, text = self._read(SCORES, shard, OUTCOME), self._read(TEXT, shard, OUTCOME)
         well = pc.equal(pixels.column("status"), OK)
         return {name: pc.if_else(well, text.column(name), pixels.column(name)) for name in names}
+
+    def _paths(self, shard: int) -> pa.Array:
+        place = self._read(SCORES, shard, ("source", "name"))
+        ends = pa.array([_last_part(url) for url in self._images.urls])
+        return pc.binary_join_element_wise(ends.take(place.column("source")), place.column("name"), "/")
 
     def _read(self, part: str, shard: int, columns: Sequence[str]) -> pa.RecordBatch:
         with self._folders[part].open(shard_name(shard)) as file:
@@ -154,7 +161,7 @@ class ScoreTable:
 
     def source_name(self, place: Mapping[str, Any]) -> str:
         """Where an image is from, for people: the last part of its source's name, and its own in there."""
-        return f"{self._images.urls[place['source']].rstrip('/').rpartition('/')[2]}/{place['name']}"
+        return f"{_last_part(self._images.urls[place['source']])}/{place['name']}"
 
     @cached_property
     def sources(self) -> list[Any]:
@@ -166,3 +173,7 @@ class ScoreTable:
         place = self.row(number, PLACE)
         data: bytes = self.sources[place["source"]].read(entry_of(place))
         return data
+
+
+def _last_part(url: str) -> str:
+    return url.rstrip("/").rpartition("/")[2]
