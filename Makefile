@@ -41,7 +41,7 @@ check: $(FOR_TEST)  ## the checks that run no test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(FOR_DEMO)  ## measure speed and memory; SMALLPRINT_DATA names the folder of real photos
+bench: $(FOR_DEMO)  ## measure rendering's speed and memory; SMALLPRINT_DATA names the folder of real photos
 	$(BIN)/python tests/bench/bench_render.py
 
 clean:  ## remove the environment, the demo and every cache
@@ -55,7 +55,9 @@ $(FOR_DEMO): | $(BIN)/pip
 
 $(FOR_TEST): | $(BIN)/pip
 	@echo 'Installing everything the tests need into $(VENV): a minute or two.'
-	$(INSTALL) --editable '.[ocr,train,s3,dev]'
+	$(INSTALL) --editable '.[ocr,paddle,heads,train,s3,dev]'
+	@# paddleocr brings the OpenCV wheel that needs a screen's libraries; the last one written is the one imported.
+	$(INSTALL) --force-reinstall --no-deps opencv-python-headless
 	@touch $@ $(FOR_DEMO)
 
 # The pinned pip resolves three times faster than the one older Pythons bring.
