@@ -1,6 +1,7 @@
 """From the scores of damaged copies to bounds: OUT/rules/calibrated.yaml and OUT/calibration/fit.json."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -38,13 +39,22 @@ def write_rules(out: str, tried_folder: Folder, false_drop: float) -> str:
     summary = summarise(tried, fits, taken, false_drop)
     Folder(out).put(FIT_FILE, json.dumps(summary, indent=1).encode())
     note = (
-        f"Rules of `general` with bounds from {summary['num_images']} images of this corpus: each drops at most\n"
+        f"{too_few(summary['num_images'], false_drop)}Rules of `general` with bounds from {summary['num_images']} images of this corpus: each drops at most\n"
         f"{100 * false_drop:g}% of them as they are, all together {100 * summary['false_drop']:.1f}%.\n"
         f"python pipelines/curate.py select --out OUT --rules OUT/{RULES_FILE}"
     )
     folder = Folder(out)
     folder.put(RULES_FILE, dump_rules({NAME: selection}, note).encode())
     return f"{folder.url}/{RULES_FILE}"
+
+
+def too_few(num_images: int, false_drop: float) -> str:
+    """A warning where the images cannot show such a share, or ""."""
+    if num_images * false_drop >= 1:
+        return ""
+    needed = math.ceil(1 / false_drop) if false_drop else 0
+    more = f"try {needed:,} or more" if needed else "none may be lost"
+    return f"Careful: of {num_images} images {false_drop:.1%} is none, so each bound is that of the worst image; {more}.\n"
 
 
 def read_tried(folder: Folder) -> pa.Table:

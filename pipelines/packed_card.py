@@ -18,7 +18,8 @@ COLUMNS = {
     "kind": "general or text",
     "source, licence": "the image's file, and its licence",
     "language": "that of most letters read, by their script",
-    "text": "the lines read by OCR in reading order, joined by newlines; empty where none were",
+    "text": "the lines read by OCR in reading order, joined by newlines; empty where there are none, and where only "
+    "samples of the lines were read (text_stage is not read): score with --text full to have all",
     "lines": "each line read: text, quad_px (4 corners from the top left, clockwise), ink_px (height of its box); "
     "the other fields are a renderer's and nan or empty here",
 }

@@ -36,8 +36,15 @@ class Bins:
 
     def scaled(self, values: Any) -> Any:
         """Values as they stand on the axis, those beyond its ends at them."""
-        shown = np.log10(np.maximum(values, 1e-30)) if self.is_log else np.asarray(values, np.float64)
-        return shown.clip(self.edges[0], self.edges[-1])
+        return self._unbounded(values).clip(self.edges[0], self.edges[-1])
+
+    def _unbounded(self, values: Any) -> Any:
+        return np.log10(np.maximum(values, 1e-30)) if self.is_log else np.asarray(values, np.float64)
+
+    def mark(self, bound: float, label: str) -> tuple[float, str]:
+        """Where a bound stands on the axis and what is written there: an arrow where it lies beyond the end."""
+        at, shown = float(self._unbounded(bound)), float(self.scaled(bound))
+        return shown, label if at == shown else f"← {label}" if at < shown else f"{label} →"
 
 
 def score_columns(schema: pa.Schema) -> dict[str, str]:

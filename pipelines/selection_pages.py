@@ -77,7 +77,7 @@ class SelectionPages:
         return charts
 
     def _histogram(self, name: str, text: str, bins: Bins, bounds: Mapping[float, str]) -> Chart:
-        marks = {float(bins.scaled(bound)): label for bound, label in bounds.items()}
+        marks = dict(bins.mark(bound, label) for bound, label in bounds.items())
         axis = Axis(ticks=log_ticks(bins.edges[0], bins.edges[-1]) if bins.is_log else None, marks=marks)
         kept = f"kept by {name}" if name else "sound"
         series = {kept: bins.kept.tolist(), "dropped": bins.dropped.tolist()}
