@@ -33,8 +33,9 @@ class ColumnFit:
 
     @property
     def best(self) -> float:
-        """The highest AUROC on a damage that harms."""
-        return max((self.auroc[name] for name in harmful(self.auroc)), default=math.nan)
+        """The highest AUROC on a damage that harms; nan where none is known."""
+        known = (self.auroc[name] for name in harmful(self.auroc))
+        return max((value for value in known if not math.isnan(value)), default=math.nan)
 
 
 def harmful(names: Sequence[str] | Mapping[str, float]) -> list[str]:

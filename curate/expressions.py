@@ -68,19 +68,28 @@ class Expression:
                 raise ValueError(f"expression {self.text!r} names {name!r}, which is no column of the scores; {hint}")
 
     def numbers(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
-        """Its value for each row (n,), nan where it is null or not finite in float32."""
-        values = _array(_value(self._tree, batch), len(batch))
+        """Its value for each row (n,), nan where it is null or not finite in float32. Raises ValueError as `holds`."""
+        values = self._values(batch, pa.float64())
         with np.errstate(over="ignore"):
-            numbers = np.asarray(pc.fill_null(pc.cast(values, pa.float64()), np.nan)).astype(np.float32)
+            numbers = np.asarray(pc.fill_null(values, np.nan)).astype(np.float32)
         numbers[~np.isfinite(numbers)] = np.nan
         return numbers + np.float32(0)  # -0 becomes 0
 
     def holds(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-        """Whether it holds for each row (n,); null counts as no. Raises ValueError where it is no condition."""
-        values = _array(_value(self._tree, batch), len(batch))
+        """Whether it holds for each row (n,); null counts as no. Raises ValueError where it is no condition, or
+        where types do not fit."""
+        values = self._values(batch)
         if not (pa.types.is_boolean(values.type) or pa.types.is_null(values.type)):
             raise ValueError(f"expression {self.text!r} gives {values.type}: write a condition, such as `a >= 1`")
         return np.asarray(pc.fill_null(pc.cast(values, pa.bool_()), False).to_numpy(zero_copy_only=False))
+
+    def _values(self, batch: pa.RecordBatch, kind: pa.DataType | None = None) -> pa.Array:
+        """Its value for each row (n,), of this type. Raises ValueError where types do not fit."""
+        try:
+            values = _array(_value(self._tree, batch), len(batch))
+            return values if kind is None else pc.cast(values, kind)
+        except (pa.ArrowException, TypeError) as error:
+            raise ValueError(f"expression {self.text!r} does not fit the types of its columns: {error}") from None
 
 
 def _array(value: Any, num_rows: int) -> pa.Array:
@@ -116,6 +125,8 @@ def _compared(op: ast.cmpop, right: ast.expr) -> list[ast.expr]:
     if isinstance(op, ast.In | ast.NotIn):
         if not (isinstance(right, ast.Tuple | ast.List) and all(isinstance(p, ast.Constant) for p in right.elts)):
             raise ValueError("write constants in brackets after `in`")
+        if not right.elts:
+            raise ValueError("write at least one constant in brackets after `in`")
         return list(right.elts)
     is_none = isinstance(right, ast.Constant) and right.value is None
     if isinstance(op, ast.Is | ast.IsNot) and is_none:

@@ -35,9 +35,11 @@ class Net:
             raise ValueError(f"{len(self.names)} features and hidden weights of shape {d} x {k} do not fit: refit")
 
     def logits(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) of (n, d) features, in the order of `names`."""
-        units = np.tanh((rows - self.mean) / self.scale @ self.hidden + self.bias)
-        return units @ self.out + self.constant
+        """(n,) of (n, d) features, in the order of `names`. Plain sums: those of a BLAS differ by machine."""
+        scaled = (rows - self.mean) / self.scale
+        units = np.tanh((scaled[:, :, None] * self.hidden).sum(axis=1) + self.bias)
+        total: NDArray[np.float64] = (units * self.out).sum(axis=1)
+        return total + self.constant
 
     def probability(self, row: Mapping[str, float]) -> float:
         """Of one picture. Raises KeyError where a feature is missing."""

@@ -54,7 +54,7 @@ def _detail(small: Pixels, block: int) -> NDArray[np.float32]:
         right = here[1:]
         for x in range(width - 1):
             across, down = np.int32(right[x]) - np.int32(here[x]), np.int32(below[x]) - np.int32(here[x])
-            line[x] = min(across * across + down * down, CAP)
+            line[x] = min(across * across + down * down, CAP)  # type: ignore[call-overload]
         line[width - 1] = 0
         for column in range(found.shape[1]):
             found[y // block, column] += line[column * block : (column + 1) * block].sum()

@@ -19,13 +19,16 @@ class Coding:
 def coding(data: bytes) -> Coding | None:
     """How the first frame of a WebP file is coded; None where no frame is found."""
     for name, body in _chunks(data, 12):
-        if name == b"VP8L":
-            return Coding(lossless=True, quality=None)
-        if name == b"VP8 ":
-            return Coding(lossless=False, quality=_quality(body))
-        if name == b"ANMF":
-            return coding(bytes(12) + body[16:])
+        for chunk in _chunks(body, 16) if name == b"ANMF" else [(name, body)]:
+            if (found := _coding(*chunk)) is not None:
+                return found
     return None
+
+
+def _coding(name: bytes, body: bytes) -> Coding | None:
+    if name == b"VP8L":
+        return Coding(lossless=True, quality=None)
+    return Coding(lossless=False, quality=_quality(body)) if name == b"VP8 " else None
 
 
 def _chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
@@ -43,7 +46,7 @@ def _quality(frame: bytes) -> float | None:
     if frame[3:6] != START:
         return None
     index = _mean_index(Bits(frame[10:]))
-    linear = (1 - min(index, MAX_INDEX) / MAX_INDEX) ** 3
+    linear = (1 - index / MAX_INDEX) ** 3
     return round(100 * (1.5 * linear if linear < 0.5 else (linear + 1) / 2), 1)
 
 
@@ -58,7 +61,7 @@ def _mean_index(bits: "Bits") -> float:
     bits.read(2)  # partitions
     base = bits.read(7)
     levels = [change if absolute else base + change for change in changes] or [base]
-    return sum(levels) / len(levels)
+    return sum(min(max(level, 0), MAX_INDEX) for level in levels) / len(levels)
 
 
 def _segments(bits: "Bits") -> tuple[bool, list[int]]:

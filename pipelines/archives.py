@@ -1,6 +1,7 @@
 """Images inside other files: WebDataset tars (never extracted) and Parquet columns. Lists them, reads one."""
 
 import json
+import os
 import re
 import tarfile
 from collections import Counter
@@ -16,6 +17,9 @@ from curate.picture import BadImage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TAR_BLOCK = 512
+# What tarfile raises on headers that are not what they say they are; chains of them are read by recursion.
+TAR_FAULTS = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
+MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 LICENCE_COLUMNS = ("licence", "license")
 
 
@@ -52,16 +56,21 @@ def skipped_as(name: str) -> str:
 
 def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
     """The images of a tar in their order; a damaged one ends with an entry that says so."""
-    num_files = 0
+    num_files, num_bytes = 0, file.seek(0, os.SEEK_END)
+    file.seek(0)
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # else every member ever read stays in memory
+                if member.size < 0:  # the next header would be an earlier one
+                    raise tarfile.ReadError("negative size")
                 num_files += 1
                 yield from _member_entry(member, container, counts)
+                if tar.offset > num_bytes:  # not every file system lets one seek there
+                    raise tarfile.ReadError("unexpected end of data")
             file.seek(tar.offset)
             whole = not file.read(TAR_BLOCK).strip(b"\0")
-    except tarfile.TarError:
+    except TAR_FAULTS:
         whole = False
     if not whole:
         yield Entry(name=container, container=container, fault=f"tar damaged or cut short: after {num_files} files")
@@ -157,8 +166,8 @@ def _is_binary(kind: pa.DataType) -> bool:
 class RowReader:
     """Reads images of Parquet rows and keeps the last row group open: neighbours cost nothing."""
 
-    def __init__(self, open_file: Callable[[str], BinaryIO]) -> None:
-        self._open_file = open_file
+    def __init__(self, open_file: Callable[[str], BinaryIO], max_group_bytes: int = MAX_GROUP_BYTES) -> None:
+        self._open_file, self._max_group_bytes = open_file, max_group_bytes
         self._key: tuple[str, int] | None = None
         self._column: Any = None
 
@@ -185,8 +194,18 @@ class RowReader:
                     raise BadImage("no image column any more")
                 is_struct = pa.types.is_struct(parquet.schema_arrow.field(name).type)
                 leaf = f"{name}.bytes" if is_struct else name
+                self._check_size(parquet.metadata.row_group(row_group), leaf)
                 return parquet.read_row_group(row_group, columns=[leaf]).column(0)
         except (pa.ArrowException, OSError, IndexError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
                 raise
             raise BadImage("its row group cannot be read") from error
+
+    def _check_size(self, group: Any, leaf: str) -> None:
+        columns = [group.column(number) for number in range(group.num_columns)]
+        num_bytes = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == leaf)
+        if num_bytes > self._max_group_bytes:
+            raise BadImage(
+                f"row group too large: {num_bytes} bytes of images, over the {self._max_group_bytes} allowed; "
+                "write the file with smaller row groups"
+            )

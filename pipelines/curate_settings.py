@@ -84,7 +84,8 @@ class Measures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """How and where it runs; none of it changes a byte of what is written."""
+    """How and where it runs. Of it `ocr_gpus` alone may change what is written: whether OCR runs on a GPU or the CPU
+    is part of what the text scores are made with, and they are not continued on the other."""
 
     out: str = "curated"
     """Folder of the curation (list, scores, text, selections, packed sets, report), a local path or an fsspec

@@ -7,17 +7,17 @@ from typing import Any
 
 import tyro
 
-from curate.select import columns_of
 from pipelines.calibrating import Calibration, calibrate
+from pipelines.choosing import chosen_names, chosen_rules, packed_names, possible_names
 from pipelines.curate_settings import CURATE_RECIPES, Choice, Corpus, Execution, Measures, Packing
 from pipelines.curation_report import REPORT_FILE, write_report
 from pipelines.estimating import estimate_packing, estimate_scoring
 from pipelines.measurement import describe_scores, num_workers, score
-from pipelines.packing import all_selections, pack
+from pipelines.packing import pack
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
 from pipelines.scoretable import ScoreTable
-from pipelines.selecting import Selected, chosen, load_rules, select
+from pipelines.selecting import Selected, select
 from pipelines.shardloop import ShardsFailed
 
 PROG = "curate.py"
@@ -100,12 +100,12 @@ class Pack:
 
     def plan(self) -> str:
         """What would be packed."""
-        names = self.choice.selection or all_selections(self.execution.out)
+        names = packed_names(self.execution.out, self.choice)
         return "\n".join(estimate_packing(name, self.packing, self.execution) for name in names)
 
     def run(self) -> None:
         """Pack what is missing and tell what there is."""
-        for name in self.choice.selection or all_selections(self.execution.out):
+        for name in packed_names(self.execution.out, self.choice):
             print(pack(name, self.packing, self.execution))
 
 
@@ -148,47 +148,15 @@ class Run:
             Calibrate(calibration=self.calibration, execution=self.execution).run()
         except ValueError as error:  # too few good images: the rules given need none
             print(f"rules    none calibrated: {error}")
-        choice = replace(self.choice, selection=self._possible())
+        measured = ScoreTable(self.execution.out).schema.names
+        choice = replace(self.choice, selection=possible_names(self.choice, measured, self.measures.ocr))
         Select(choice=choice, execution=self.execution).run()
         Pack(choice=choice, packing=self.packing, execution=self.execution).run()
         Report(execution=self.execution).run()
 
-    def _possible(self) -> tuple[str, ...]:
-        """The selections asked for, without those that read text where none was looked for."""
-        columns = ScoreTable(self.execution.out).schema.names
-        possible = []
-        for rules, names in chosen_rules(self.choice):
-            for selection in chosen(load_rules(rules), names):
-                try:
-                    columns_of(selection, columns)
-                except ValueError as error:
-                    if self.measures.ocr != "none":
-                        raise
-                    print(f"{selection.name:<12} left out, for --ocr none was given: {error}")
-                    continue
-                possible.append(selection.name)
-        if not possible:
-            raise ValueError("no selection is left: give --rules that read no text, or an --ocr engine")
-        return tuple(possible)
-
 
 Command = Score | Calibrate | Select | Pack | Report | Run
 COMMANDS = (Score, Calibrate, Select, Pack, Report, Run)
-
-
-def chosen_names(choice: Choice) -> tuple[str, ...]:
-    """The selections that are asked for. Raises ValueError as `chosen_rules` does."""
-    return tuple(name for _, names in chosen_rules(choice) for name in names)
-
-
-def chosen_rules(choice: Choice) -> list[tuple[str, list[str]]]:
-    """Each rules file with its selections that are asked for. Raises ValueError for one that is in none."""
-    found = [(rules, list(load_rules(rules))) for rules in choice.rules]
-    known = [name for _, names in found for name in names]
-    if unknown := [name for name in choice.selection if name not in known]:
-        raise ValueError(f"selection {', '.join(unknown)} is in none of the rules; they have {', '.join(known)}")
-    wanted = [(rules, [name for name in names if name in (choice.selection or known)]) for rules, names in found]
-    return [(rules, names) for rules, names in wanted if names]
 
 
 def describe_selected(selected: Selected) -> str:

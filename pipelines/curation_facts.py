@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from curate.expressions import expression
 from curate.rules import Weight
 from curate.rulesfile import parse_rules
-from curate.select import ALWAYS, DUPLICATE_KIND, DUPLICATE_OF, OK, STATUS, Stream, Values
-from curate.weigh import ID
+from curate.select import ALWAYS, CATEGORY, DUPLICATE_KIND, DUPLICATE_OF, OK, STATUS, Stream, Values
+from curate.weigh import ID, with_category
 from pipelines.score_bins import Bins, Key, empty_bins, shown_expressions
 from pipelines.scoretable import ScoreTable
 from pipelines.selecting import selected_batches, spooled
@@ -61,12 +61,13 @@ class SelectionFacts:
 
     def __init__(self, cuts: Mapping[str, Any], parent: Mapping[str, Any] | None) -> None:
         self.cuts = cuts
-        self.weight: Weight | None = parse_rules(cuts["rules_file"], "of a selection")[cuts["selection"]].weight
+        self.selection = parse_rules(cuts["rules_file"], "of a selection")[cuts["selection"]]
+        self.weight: Weight | None = self.selection.weight
         known = {rule["rule"] for rule in parent["rules"]} if parent else set()
         new = (
             rule
             for rule in cuts["rules"]
-            if rule["rule"] not in known and rule["failing"] and rule["value"] is not None
+            if rule["rule"] not in known and rule["failing"] and rule["value"] is not None and is_stored(rule["column"])
         )
         self.around = [Around(rule=rule) for rule in new]
         self.densest = Closest(NUM_KEPT)
@@ -74,6 +75,13 @@ class SelectionFacts:
         self._ranks = {i * num_kept // NUM_KEPT for i in range(min(NUM_KEPT, num_kept))}
         self._num_kept = 0
         self.kept: list[int] = []  # evenly spread over those kept
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that its categories and its weight read."""
+        texts = [category.where for category in self.selection.categories if category.where]
+        texts += [self.weight.column] if self.weight else []
+        return {name for text in texts for name in expression(text).columns}
 
     def add(self, values: Values, rows: Numbers, sound: Mask, keep: Mask) -> None:
         """Take in a batch: row numbers (n,), which of them have no fault, and which are kept."""
@@ -107,18 +115,23 @@ class Facts:
 
 def gather(table: ScoreTable, folder: Folder, cuts: Mapping[str, Mapping[str, Any]]) -> Facts:
     """The facts of a curation with these selections, by name."""
-    keys = shown_expressions(table.schema, cuts)
+    keys = [key for key in shown_expressions(table.schema, cuts) if is_stored(key[1])]
     texts = [text for _, text in keys]
     texts += [rule[key] for cut in cuts.values() for rule in cut["rules"] for key in ("column", "where") if rule[key]]
     wanted = {name for text in texts for name in expression(text).columns} | {ID, "reason", *ALWAYS}
     facts = Facts(selections={name: SelectionFacts(cut, _parent(cut, cuts)) for name, cut in cuts.items()})
     for selection in facts.selections.values():
-        wanted |= set(expression(selection.weight.column).columns) if selection.weight else set()
+        wanted |= selection.columns
     with spooled(table.batches([name for name in table.schema.names if name in wanted])) as stream:
         facts.bins = empty_bins(keys, stream, cuts)
         pairs = _add_all(facts, stream, folder)
         facts.pairs = _numbered(pairs, stream)
     return facts
+
+
+def is_stored(text: str) -> bool:
+    """Whether an expression comes from the scores alone: a row's category differs from selection to selection."""
+    return CATEGORY not in expression(text).columns
 
 
 def _parent(cut: Mapping[str, Any], cuts: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -139,7 +152,8 @@ def _add_all(facts: Facts, stream: Stream, folder: Folder) -> list[tuple[str, st
             for name, part in zip(facts.selections, decided, strict=True)
         }
         for name, selection in facts.selections.items():
-            selection.add(values, rows, sound, keeps[name])
+            own = Values(with_category(batch, selection.selection)) if selection.selection.categories else values
+            selection.add(own, rows, sound, keeps[name])
         for (name, text), bins in facts.bins.items():
             bins.add(values.numbers(text), keeps.get(name, sound), sound)
         _add_faults(facts, batch, sound)

@@ -78,12 +78,12 @@ def _calibration(report: Report, folder: Folder) -> None:
     report.table(["score", "separates best", "bound", "in the rules"], [_fit_row(fit, column) for column in columns])
     report.table(
         ["AUROC", *(column["column"] for column in columns)],
-        [[name, *(f"{column['auroc'][name]:.3f}" for column in columns)] for name in fit["recall"]],
+        [[name, *(_written(column["auroc"][name], ".3f") for column in columns)] for name in fit["recall"]],
     )
     report.table(
         ["damage", "dropped by the rules", "should be", "what is done; its strength"],
         [
-            [name, f"{share:.1%}", "yes" if name in fit["harmful"] else "no", fit["about"][name]]
+            [name, _written(share, ".1%"), "yes" if name in fit["harmful"] else "no", fit["about"][name]]
             for name, share in fit["recall"].items()
         ],
     )
@@ -91,7 +91,12 @@ def _calibration(report: Report, folder: Folder) -> None:
 
 def _best(fit: Mapping[str, Any], column: Mapping[str, Any]) -> tuple[float, str]:
     """The highest AUROC of a column on a damage that harms, and that damage."""
-    return max(((column["auroc"][name] or 0.0, str(name)) for name in fit["harmful"]), default=(0.0, ""))
+    known = {str(name): column["auroc"][name] for name in fit["harmful"] if column["auroc"][name] is not None}
+    return max(((value, name) for name, value in known.items()), default=(0.0, ""))
+
+
+def _written(value: float | None, spec: str) -> str:
+    return "" if value is None else f"{value:{spec}}"
 
 
 def _shown_columns(fit: Mapping[str, Any]) -> list[Mapping[str, Any]]:

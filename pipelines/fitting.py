@@ -37,10 +37,11 @@ def write_rules(out: str, tried_folder: Folder, false_drop: float) -> str:
     selection = calibrated_selection(base, fits, NAME)
     taken = {rule.column for rule in selection.rules if rule not in base.rules}
     summary = summarise(tried, fits, taken, false_drop)
-    Folder(out).put(FIT_FILE, json.dumps(summary, indent=1).encode())
+    Folder(out).put(FIT_FILE, json.dumps(without_nan(summary), indent=1, allow_nan=False).encode())
+    careful = too_few(summary["num_images"], false_drop)
     note = (
-        f"{too_few(summary['num_images'], false_drop)}Rules of `general` with bounds from {summary['num_images']} images of this corpus: each drops at most\n"
-        f"{100 * false_drop:g}% of them as they are, all together {100 * summary['false_drop']:.1f}%.\n"
+        f"{careful}Rules of `general` with bounds from {summary['num_images']} images of this corpus: each drops at\n"
+        f"most {100 * false_drop:g}% of them as they are, all together {100 * summary['false_drop']:.1f}%.\n"
         f"python pipelines/curate.py select --out OUT --rules OUT/{RULES_FILE}"
     )
     folder = Folder(out)
@@ -54,7 +55,18 @@ def too_few(num_images: int, false_drop: float) -> str:
         return ""
     needed = math.ceil(1 / false_drop) if false_drop else 0
     more = f"try {needed:,} or more" if needed else "none may be lost"
-    return f"Careful: of {num_images} images {false_drop:.1%} is none, so each bound is that of the worst image; {more}.\n"
+    return (
+        f"Careful: of {num_images} images {false_drop:.1%} is none, so each bound is that of the worst image; {more}.\n"
+    )
+
+
+def without_nan(value: Any) -> Any:
+    """A value for JSON, which knows no nan: null in its place."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read_tried(folder: Folder) -> pa.Table:

@@ -16,7 +16,7 @@ from pipelines.deduplicating import find_duplicates
 from pipelines.listing import ENTRIES, Listing, images_by_source, write_entries
 from pipelines.runner import cluster_cpus, run
 from pipelines.scoretable import DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
-from pipelines.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob
+from pipelines.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob, check_scorers
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
@@ -65,6 +65,7 @@ def score(corpus: Corpus, measures: Measures, execution: Execution) -> None:
 
     Raises ValueError where the folder was begun with other settings, ShardsFailed where shards failed.
     """
+    check_scorers(measures.scorers, with_text=measures.ocr != "none")
     list_images(corpus, execution.out)
     images = images_of(execution.out)
     listing = {"listing": hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()}

@@ -136,7 +136,8 @@ def pack(name: str, packing: Packing, execution: Execution) -> str:
     cuts = read_cuts(Folder(execution.out), name)
     folder = Folder(f"{execution.out}/{PACKED}/{name}")
     num_images = cuts["counts"]["kept"]
-    claim_folder(folder, identity_of(scores, cuts, packing))
+    remedy = f"Remove {folder.url} to pack it anew, or select under another name."
+    claim_folder(folder, identity_of(scores, cuts, packing), remedy)
     if not num_images:
         return f"{name:<12} nothing kept, nothing packed"
     if not folder.exists(ORDER_FILE):

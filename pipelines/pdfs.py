@@ -5,7 +5,7 @@ import os
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -75,6 +75,16 @@ def _opened(file: BinaryIO) -> "PdfDocument":
         raise BadImage(locked or DAMAGED) from error
 
 
+@contextmanager
+def _faults_named(cause: str) -> Iterator[None]:
+    from pypdfium2 import PdfiumError
+
+    try:
+        yield
+    except PdfiumError as error:
+        raise BadImage(cause) from error
+
+
 class PageReader:
     """Draws pages and reads their text layers; the last file stays open: its other pages cost less.
 
@@ -91,7 +101,7 @@ class PageReader:
 
     def read(self, container: str, page: int) -> bytes:
         """A PNG file of the page on white. Raises BadImage where it cannot be drawn or is too large."""
-        with closing(self._page(container, page)) as opened:
+        with closing(self._page(container, page)) as opened, _faults_named("its page cannot be drawn"):
             scale = self._options.dpi / POINTS_PER_INCH
             width, height = (ceil(points * scale) for points in opened.get_size())
             self._options.limits.check_pixels(width, height)
@@ -100,20 +110,16 @@ class PageReader:
 
     def text(self, container: str, page: int) -> str:
         """The text layer inside the page's box, in the file's order, lines ended by "\\n"; "" without one."""
-        with closing(self._page(container, page)) as opened:
+        with closing(self._page(container, page)) as opened, _faults_named("its text layer cannot be read"):
             text: str = opened.get_textpage().get_text_bounded()
             return text.replace("\r\n", "\n").replace(HYPHEN_AT_LINE_END, "-")
 
     def _page(self, container: str, page: int) -> "PdfPage":
-        from pypdfium2 import PdfiumError
-
         document = self._of(container)
         if page >= len(document):
             raise BadImage("its page is gone")
-        try:
+        with _faults_named("its page cannot be read"):
             return document[page]
-        except PdfiumError as error:
-            raise BadImage("its page cannot be read") from error
 
     def _of(self, container: str) -> Any:
         if self._document is None or self._name != container:

@@ -18,6 +18,7 @@ from pipelines.shardloop import make_shards, whole_shards
 from pipelines.shards.files import Job, ShardInfo
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import library_versions
+from pipelines.trail import Trail
 
 BACKENDS = ("ray", "processes", "inline")
 
@@ -39,7 +40,7 @@ def run(
     `make_job` can be pickled (a functools.partial of a top-level class) and is called once here and once
     in each worker. `num_workers` shards are in the making at a time, each with `num_cpus` and `num_gpus`
     under Ray: a task each, or with `actors` a pool of workers that stay, for jobs that are slow to build. With
-    0 workers they are made in this process. A shard whose worker dies is tried again twice.
+    0 workers they are made in this process. A shard whose worker dies is tried again, twice from the same row.
     Raises ShardsFailed once all others are done, ValueError where there are more rows than asked for.
     """
     if backend not in BACKENDS or num_shards < 1 or num_workers < 0:
@@ -65,7 +66,7 @@ def run(
         else:
             pool = (ActorPool if actors else RayPool)(task, num_workers, num_cpus, num_gpus)
         with pool, Progress(sum(wanted.values()), num_done, unit) as progress:
-            done |= make_shards(pool, missing, progress)
+            done |= make_shards(pool, missing, progress, Trail(target).last_row)
     finally:
         target.sweep()
     return dict(sorted(done.items()))

@@ -1,7 +1,7 @@
 """The scoring jobs: a row for every listed image, good or bad; pixel scores by one, text by the other."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from pipelines.listing import PLACE_FIELDS, Listing, entry_of
 from pipelines.pdfs import PageOptions
 from pipelines.shards.files import shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.record import RECORD_SCHEMA
 from pipelines.sources import open_source
 from pipelines.trail import KILLED, KILLED_REASON, Trail
 
@@ -25,6 +26,12 @@ SCORER_FAILED, NOT_DECODED = "scorer failed", "not decoded"
 OUTCOME_FIELDS = [("status", pa.string()), ("reason", pa.string())]
 LAYER_TEXT = column("layer_text", pa.string(), "the text a PDF holds for its page; text; null where none; PDF")
 MAX_REASON = 300
+# Columns that other parts of a curation own: the row itself, its text, its duplicates, and what is packed.
+RESERVED = {
+    *("id", "path", "duplicate_of", "duplicate_kind", "weight", "category", LAYER_TEXT.name),
+    *(name for name, _ in (*OUTCOME_FIELDS, *PLACE_FIELDS)),
+    *RECORD_SCHEMA.names,
+} - {"width_px", "height_px"}  # which are scores too
 Place = tuple[dict[str, Any], str, str]  # where an image lies, and its status and reason as far as known
 
 
@@ -142,6 +149,18 @@ def tally(status: str, counts: Counter[str]) -> None:
     counts["ok" if status == OK else f"fault/{status}"] += 1
 
 
+def check_scorers(scorers: Sequence[str], *, with_text: bool) -> None:
+    """Raise ValueError where a scorer cannot be opened, or would hide a column that a curation has anyway."""
+    for name, scorer in zip(scorers, open_scorers(scorers), strict=True):
+        check_columns(name, scorer, RESERVED | set(TextDensity.schema.names) if with_text else RESERVED)
+
+
+def check_columns(name: str, scorer: Scorer, reserved: Container[str] = RESERVED) -> None:
+    """Raise ValueError where a scorer's column is a reserved one."""
+    if taken := [one for one in scorer.schema.names if one in reserved]:
+        raise ValueError(f"scorer {name}: column {taken[0]!r} is one that each curation has: give it another name")
+
+
 class ScoreJob:
     """Gives each listed image its scores, or the fault that it has."""
 
@@ -149,6 +168,8 @@ class ScoreJob:
         self._trail = Trail(Folder(scores_url))
         self._listing = Listing(Folder(images.list_url))
         named = list(zip(scorers, open_scorers(scorers), strict=True))
+        for name, scorer in named:
+            check_columns(name, scorer)
         self._measuring = Measuring(named, ImageOpener(images))
         self.versions = {name: scorer.version for name, scorer in named}
         self.schema = pa.schema([("id", pa.string()), *OUTCOME_FIELDS, *PLACE_FIELDS, *self._measuring.fields])
@@ -213,11 +234,10 @@ class TextJob:
             yield place, outcome["status"], outcome["reason"]
 
     def _layer_text(self, row: Scored) -> str | None:
-        """The text that a PDF holds for its page; None where there is none."""
+        """The text that a PDF holds for its page; None where there is none or it cannot be read."""
         if row.status != OK:
             return None
         try:
             return self._opener.sources[row.place["source"]].text(entry_of(row.place)) or None
-        except BadImage as error:
-            row.fail(error.status, error.cause)
+        except BadImage:  # its picture was read: that stays
             return None

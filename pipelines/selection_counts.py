@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.rules import Selection
 from curate.rulesfile import dump_rules
 from curate.select import Cuts, Reasons
 from curate.weigh import Quotas
@@ -55,7 +56,7 @@ class Tally:
             "skipped": [str(rule) for rule in self._cuts.skipped],
             "counts": {"rows": self.num_rows, "kept": self.num_kept, "dropped": dict(self._dropped.most_common())},
             "categories": self._categories(quotas),
-            "rules_file": dump_rules({selection.name: replace(selection, extends="")}),
+            "rules_file": alone(selection),
         }
 
     def _categories(self, quotas: Quotas) -> list[dict[str, Any]]:
@@ -72,3 +73,8 @@ class Tally:
             for part, kept, weight, factor in zip(parts, self._kept_by, self._weight_by, quotas.factors, strict=True)
             if part or kept
         ]
+
+
+def alone(selection: Selection) -> str:
+    """A selection as a rules file of its own, without the one it extends."""
+    return dump_rules({selection.name: replace(selection, extends="")})

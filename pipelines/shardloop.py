@@ -1,14 +1,15 @@
 """Hands shards to a pool until all are whole or named: those whose worker died are tried again."""
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 
 from pipelines.pools import Outcome, Pool
 from pipelines.progress import Progress
 from pipelines.shards.files import ShardInfo, read_manifest
 from pipelines.shards.folder import Folder
 
-MAX_RETRIES = 2  # of a shard whose worker died
+MAX_RETRIES = 2  # of a shard whose worker died, from the same row
+MAX_DEATHS = 40  # of a shard in all: what kills at more rows than this allows is at fault, not they
 MAX_SHOWN = 10
 
 
@@ -40,10 +41,32 @@ def whole_shards(folder: Folder, wanted: dict[int, int]) -> dict[int, ShardInfo]
     return {index: info for index, info in there.items() if info.num_promised == wanted[index]}
 
 
-def make_shards(pool: Pool, shards: Sequence[int], progress: Progress) -> dict[int, ShardInfo]:
-    """Hand the shards to the pool and drain it; what is in flight is waited for before an error is raised."""
+class Deaths:
+    """Counts the workers that died on each shard, apart for each row: a later row shows that the shard goes on.
+
+    `row_of` gives the row at which a shard's last worker was, None where that is not known.
+    """
+
+    def __init__(self, row_of: Callable[[int], int | None]) -> None:
+        self._row_of = row_of
+        self._rows: defaultdict[int, Counter[int | None]] = defaultdict(Counter)
+
+    def allow_another(self, shard: int) -> bool:
+        """Count a death; whether the shard may be tried again."""
+        row, deaths = self._row_of(shard), self._rows[shard]
+        deaths[row] += 1
+        return deaths[row] <= MAX_RETRIES and deaths.total() < MAX_DEATHS
+
+
+def make_shards(
+    pool: Pool, shards: Sequence[int], progress: Progress, row_of: Callable[[int], int | None]
+) -> dict[int, ShardInfo]:
+    """Hand the shards to the pool and drain it; what is in flight is waited for before an error is raised.
+
+    `row_of` as for Deaths.
+    """
     queue, num_in_flight, num_left = deque(shards), 0, 0
-    deaths: Counter[int] = Counter()
+    deaths = Deaths(row_of)
     done: dict[int, ShardInfo] = {}
     failed: list[Outcome] = []
     while queue or num_in_flight:
@@ -56,8 +79,7 @@ def make_shards(pool: Pool, shards: Sequence[int], progress: Progress) -> dict[i
             done[outcome.shard] = outcome.info
             progress.advance(outcome.info.num_promised)
             continue
-        deaths[outcome.shard] += outcome.crashed
-        again = outcome.crashed and deaths[outcome.shard] <= MAX_RETRIES
+        again = outcome.crashed and deaths.allow_another(outcome.shard)
         progress.note(f"shard {outcome.shard}: {outcome.cause}{'; trying it again' if again else ''}")
         if again:
             queue.append(outcome.shard)

@@ -161,7 +161,7 @@ class Source:
 
 def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT_PAGES) -> Source:
     """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar, Parquet or PDF.
-    "builtin" is eight small photographs that come with scikit-image.
+    "builtin" is six small photographs that come with scikit-image.
 
     Raises ValueError where there is nothing.
     """

@@ -35,7 +35,7 @@ def detail(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Pixels:
     strength = cv2.resize(slopes, (ways_x, ways_y), interpolation=cv2.INTER_AREA)
     row, column = np.unravel_index(int(strength.argmax()), (ways_y, ways_x))
     y, x = int(row) * height, int(column) * width
-    return rgb[y : y + height, x : x + width]
+    return rgb[y : y + height, x : x + width].copy()  # a view would hold the whole image in memory
 
 
 def side_by_side(parts: list[Pixels]) -> Pixels:

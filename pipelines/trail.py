@@ -27,14 +27,25 @@ class Trail:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def last_row(self, shard: int) -> int | None:
+        """The row of a shard in the making at which its last worker was; None where it had begun none."""
+        path = self._path(shard)
+        if path is None or not path.exists():
+            return None
+        rows = _attempts(path.read_text())[-1]
+        return rows[-1] if rows else None
+
+    def _path(self, shard: int) -> Path | None:
+        return self._folder / f"{shard:06d}" if self._folder is not None else None
+
     @contextmanager
     def following(self, shard: int) -> Iterator[tuple[frozenset[int], Callable[[int], None]]]:
         """The rows of a shard that two workers have died on, and what is to be called before each row."""
-        if self._folder is None:
+        path = self._path(shard)
+        if path is None:
             yield frozenset(), lambda _: None
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{shard:06d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with path.open("a+") as file:
                 file.seek(0)
@@ -47,6 +58,10 @@ class Trail:
 
 def _killers(notes: str) -> frozenset[int]:
     """The rows that came last in two attempts or more."""
-    attempts = [part.split() for part in notes.split(BEGIN)]
-    last = Counter(int(rows[-1]) for rows in attempts if rows)
+    last = Counter(rows[-1] for rows in _attempts(notes) if rows)
     return frozenset(row for row, times in last.items() if times > 1)
+
+
+def _attempts(notes: str) -> list[list[int]]:
+    """The rows that each worker began, in order."""
+    return [[int(row) for row in part.split()] for part in notes.split(BEGIN)]

@@ -93,6 +93,11 @@ class Folder:
         if self.exists(name):
             self._fs.rm_file(f"{self._root}/{name}")
 
+    def clear(self) -> None:
+        """Remove every file but temporary ones."""
+        for name in self.list():
+            self.delete(name)
+
     def sweep(self) -> int:
         """Remove the temporary files that dead writers left; how many there were."""
         place = Path(self._root) if self.is_local else self._scratch

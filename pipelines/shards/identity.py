@@ -10,6 +10,7 @@ from pipelines.shards.folder import Folder
 
 JOB_FILE = "job.json"
 MAX_DIFFERENCES = 20
+REMEDY = "Name another folder, or go back to what it was begun with."
 LIBRARIES = (
     "fonttools",
     "freetype-py",
@@ -41,11 +42,12 @@ def _version(name: str) -> str:
         return ""
 
 
-def claim_folder(folder: Folder, identity: dict[str, Any]) -> None:
+def claim_folder(folder: Folder, identity: dict[str, Any], remedy: str = REMEDY) -> None:
     """Make the folder this job's, or check that it is.
 
     `identity` is what the shards' bytes depend on, as JSON (never how many images are asked for).
-    Raises ValueError showing each difference to the job, or to the library versions, already there.
+    Raises ValueError showing each difference to the job, or to the library versions, already there, and the
+    remedy: a sentence.
     """
     mine = json.loads(json.dumps({"identity": identity, "versions": library_versions()}))
     if not folder.exists(JOB_FILE):
@@ -60,10 +62,7 @@ def claim_folder(folder: Folder, identity: dict[str, Any]) -> None:
     if lines := difference(theirs, mine):
         shown = "\n".join(f"  {line}" for line in lines[:MAX_DIFFERENCES])
         more = f"\n  and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else ""
-        raise ValueError(
-            f"{folder.url} was begun by another job (there -> now):\n{shown}{more}\n"
-            "Name another folder, or go back to what it was begun with."
-        )
+        raise ValueError(f"{folder.url} was begun by another job (there -> now):\n{shown}{more}\n{remedy}")
 
 
 def difference(old: Any, new: Any, at: str = "") -> list[str]:

@@ -52,6 +52,14 @@ def test_finds_the_good_side_of_a_column():
     assert noise.auroc["gaussian"] < 0.5
 
 
+def test_a_damage_without_scores_does_not_hide_the_others():
+    good = np.random.default_rng(5).normal(10, 1, 100)
+    found = fit_column("clarity", good, damaged(lambda name: [np.nan] if name == "gaussian" else good - 9), 0)
+
+    assert np.isnan(found.auroc["gaussian"])
+    assert found.best == 1
+
+
 def test_takes_over_bounds_that_separate_on_the_side_of_the_rule():
     rng = np.random.default_rng(4)
     good = rng.normal(10, 1, 100)

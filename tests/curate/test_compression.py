@@ -164,3 +164,26 @@ def test_an_animated_webp_is_judged_by_its_first_frame():
 def test_damaged_webp_headers_give_no_quality():
     assert webpfile.coding(b"RIFF\0\0\0\0WEBP") is None
     assert webpfile.coding(b"RIFF\0\0\0\0WEBPVP8 \4\0\0\0abcd") == webpfile.Coding(lossless=False, quality=None)
+
+
+def test_the_quality_of_any_webp_header_is_in_range():
+    rng = np.random.default_rng(1)
+    for _ in range(500):
+        frame = bytes(3) + webpfile.START + bytes(4) + rng.bytes(40)
+        found = webpfile.coding(bytes(12) + webp_chunk(b"VP8 ", frame))
+
+        assert found is not None
+        assert found.quality is not None
+        assert 0 <= found.quality <= 100
+
+
+def test_frames_within_frames_are_not_followed():
+    file = b""
+    for _ in range(2000):
+        file = webp_chunk(b"ANMF", bytes(16) + file)
+
+    assert webpfile.coding(bytes(12) + file) is None
+
+
+def webp_chunk(name: bytes, body: bytes) -> bytes:
+    return name + len(body).to_bytes(4, "little") + body

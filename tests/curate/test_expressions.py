@@ -62,6 +62,7 @@ def test_tells_where_a_condition_holds(text, rows):
         "open(name)",
         "width is 3",
         "kind in name",
+        "kind in ()",
         "matches(name, kind)",
         "min(width)",
         "width >",
@@ -83,6 +84,19 @@ def test_names_an_unknown_column_and_the_nearest():
 def test_refuses_a_number_as_condition():
     with pytest.raises(ValueError, match="gives double: write a condition"):
         Expression("width").holds(BATCH)
+
+
+@pytest.mark.parametrize("text", ["not width", "name > 1", 'matches(width, "x")', 'width in ("a",)', "-name > 1"])
+def test_names_a_condition_that_does_not_fit_the_types(text):
+    with pytest.raises(ValueError, match="does not fit the types of its columns") as raised:
+        Expression(text).holds(BATCH)
+
+    assert text in str(raised.value)
+
+
+def test_names_a_value_that_is_no_number():
+    with pytest.raises(ValueError, match="expression 'name' does not fit the types"):
+        Expression("name").numbers(BATCH)
 
 
 def test_works_on_no_rows():

@@ -1,5 +1,8 @@
 import base64
+import json
 import re
+import shutil
+from html import unescape
 
 import numpy as np
 import pytest
@@ -7,12 +10,22 @@ import pytest
 from pipelines.calibrating import Calibration, calibrate
 from pipelines.curation_facts import Closest, gather
 from pipelines.curation_report import write_report
+from pipelines.fitting import without_nan
 from pipelines.scoretable import ScoreTable
-from pipelines.selecting import read_cuts, selection_names
+from pipelines.selecting import read_cuts, select, selection_names
 from pipelines.selection_pages import log_ticks
 from pipelines.shards.folder import Folder
 from tests.pipelines.scored import make_scored, make_selected
 from tests.pipelines.test_report import Page
+
+CATEGORIES = """
+parts:
+  categories:
+    - {name: rockets, where: 'matches(id, "*rocket*") and licence != "none"'}
+    - {name: rest}
+  rules:
+    - {column: width_px, at_most: 500, where: 'category == "rockets"'}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +137,31 @@ def test_an_image_that_is_gone_is_left_out_of_the_page(tmp_path):
     write_report(str(out))
 
     assert "exact: chelsea.png stays" not in (out / "report.html").read_text()
+
+
+def test_rules_on_categories_are_shown(tmp_path):
+    out, rules = make_scored(tmp_path), tmp_path / "mine.yaml"
+    rules.write_text(CATEGORIES)
+    select(str(out), str(rules))
+    write_report(str(out))
+    text = unescape((out / "report.html").read_text())
+
+    assert 'width_px at most 500 where category == "rockets": nearest to it' in text
+
+
+def test_what_calibration_could_not_tell_is_empty(curated, html, tmp_path):
+    out = shutil.copytree(curated, tmp_path / "out")
+    fit = json.loads((out / "calibration/fit.json").read_text(), parse_constant=pytest.fail)
+    name = fit["harmful"][0]
+    fit["recall"][name] = float("nan")
+    for column in fit["columns"]:
+        column["auroc"][name] = float("nan")
+    (out / "calibration/fit.json").write_text(json.dumps(without_nan(fit), allow_nan=False))
+    write_report(str(out))
+    text = (out / "report.html").read_text()
+
+    assert ">nan" not in text
+    assert "AUROC" in text
 
 
 def test_closest_rows_do_not_depend_on_the_batches():

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.deduplicating import leaders_of
-from pipelines.scoretable import ScoreTable
+from pipelines.deduplicating import find_duplicates, leaders_of, repeats, root_of
+from pipelines.scoretable import ScoreTable, images_of
 from tests.curate.pictures import encoded
-from tests.pipelines.curation import curate, rows, write_bad, write_good
+from tests.pipelines.curation import curate, digests, rows, write_bad, write_good
+from tests.pipelines.test_scoring import page, read_text
 
 
 def scene(seed: int) -> np.ndarray:
@@ -41,7 +42,7 @@ def test_what_repeats_names_the_first(out):
     assert {name: (row["duplicate_of"], row["duplicate_kind"]) for name, row in found.items() if "bad" not in name} == {
         "0/copy.png": ("0/03.png", "exact"),
         "0/small.jpg": ("0/05.png", "near"),
-        "0/small_too.jpg": ("0/small.jpg", "exact"),
+        "0/small_too.jpg": ("0/05.png", "near"),  # by way of small.jpg
     }
 
 
@@ -58,9 +59,11 @@ def test_duplicates_are_not_kept(out, tmp_path):
     rules.write_text("all:\n  rules:\n    - {column: width_px, at_least: 1}\n")
     code = curate("select", out, None, "--rules", str(rules))
     packed = curate("pack", out, None)
+    card = (out / "packed/all/README.md").read_text()
 
     assert (code, packed) == (0, 0)
-    assert "duplicate (exact) | 3" in (out / "packed/all/README.md").read_text()
+    assert "duplicate (exact) | 2" in card
+    assert "duplicate (near) | 2" in card
 
 
 def test_without_fingerprints_nothing_is_looked_for(tmp_path):
@@ -74,11 +77,64 @@ def test_without_fingerprints_nothing_is_looked_for(tmp_path):
 def test_pages_of_the_same_words_repeat_the_first():
     words = " ".join(f"word{number} of page" for number in range(80))
     texts = pa.chunked_array([[words, None], ["something else", f"{words} and a little more"]])
-    rows = pa.table({"sha256": ["a", "b", "c", "d"], "ocr_text": texts})
+    rows = pa.table({"sha256": ["a", "b", "c", "d"]})
     prints = {"phash": pa.array([None] * 4, pa.uint64()), "phash_fine": pa.array([None] * 4, pa.binary(32))}
     for name, values in prints.items():
         rows = rows.append_column(name, values)
-    found = dict(leaders_of(rows, np.arange(4)))
+    found = dict(leaders_of(rows, texts, np.arange(4)))
 
     assert found["text"].tolist() == [0, 1, 2, 0]
     assert found["exact"].tolist() == found["near"].tolist() == [0, 1, 2, 3]
+
+
+def test_text_that_is_read_later_replaces_the_duplicates(tmp_path):
+    source, out = write_good(tmp_path / "source", 3), tmp_path / "out"
+    (source / "white.png").write_bytes(page(reddish=False))
+    curate("score", out, source)
+    find_duplicates(str(out))
+    before = digests(out / "duplicates")
+    (out / "duplicates/data/000009.parquet").write_bytes(b"of an older list")
+    read_text(out, images_of(str(out)))
+    find_duplicates(str(out))
+    after = digests(out / "duplicates")
+
+    assert after["job.json"] != before["job.json"]
+    assert after.keys() == before.keys()
+    assert len(rows(out, "duplicates")) == 4
+
+
+def test_the_chain_ends_at_what_repeats_nothing():
+    found = {5: (3, "exact"), 3: (2, "near"), 2: (7, "exact"), 8: (7, "text")}
+
+    assert root_of(found, 5) == root_of(found, 3) == (7, "near")
+    assert root_of(found, 2) == (7, "exact")
+
+
+class Scored:
+    """A score table of three rows, in two batches."""
+
+    def __init__(self, **columns: list[object]) -> None:
+        self._table = pa.table(columns)
+        self.schema = self._table.schema
+
+    def batches(self, columns):
+        yield from self._table.select(columns).to_batches(max_chunksize=2)
+
+    def take(self, numbers, columns):
+        return [(number, self._table.select(columns).to_pylist()[number]) for number in set(numbers)]
+
+
+def test_a_row_with_a_fault_stands_for_no_other():
+    prints = {"sha256": ["a", "a", "a"], "phash": pa.array([1] * 3, pa.uint64())}
+    prints["phash_fine"] = pa.array([bytes(32)] * 3, pa.binary(32))
+    words = " ".join(f"word{number} of page" for number in range(80))
+    status = ["text failed", "ok", "ok"]
+    table = Scored(id=["x", "y", "z"], status=status, width_px=[9, 8, 7], height_px=[9, 8, 7], **prints)
+    other = prints | {"sha256": ["a", "b", "c"], "phash": pa.array([None] * 3, pa.uint64())}
+    other["phash_fine"] = pa.array([None] * 3, pa.binary(32))
+    texts = Scored(
+        id=["x", "y", "z"], status=status, ocr_text=[words, words, None], layer_text=[None, None, words], **other
+    )
+
+    assert repeats(table) == {2: ("y", "exact")}
+    assert repeats(texts) == {2: ("y", "text")}

@@ -183,9 +183,11 @@ def test_another_selection_of_the_name_is_refused_with_the_difference(packed, se
     curate("select", out, None, "--rules", str(rules))
     before = digests(out / "packed")
     code = curate("pack", out, None, *SMALL_SHARDS)
+    said = capfd.readouterr().err
 
     assert code == 1
-    assert "identity.selection.rules: " in capfd.readouterr().err
+    assert "identity.selection.rules: " in said
+    assert said.endswith(f"Remove {out}/packed/sharp to pack it anew, or select under another name.\n")
     assert digests(out / "packed") == before
 
 

@@ -5,17 +5,18 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from curate.picture import BadImage, Limits, decode, read_header
 from pipelines.archives import Entry
-from pipelines.pdfs import DAMAGED, LOCKED, PageOptions
+from pipelines.pdfs import DAMAGED, LOCKED, PageOptions, PageReader
 from pipelines.sources import Source, open_source
 from tests.curate.pictures import blocks, encoded
 
-pytest.importorskip("pypdfium2")
+PdfiumError = pytest.importorskip("pypdfium2").PdfiumError
 
 TYPE = b"/Type /Font /Subtype /Type1 /BaseFont /Helvetica"
 
@@ -165,6 +166,38 @@ def _place(path: Path) -> tuple[object, str, tuple[str, ...]]:
     from fsspec.implementations.local import LocalFileSystem
 
     return LocalFileSystem(), str(path.parent), (path.name,)
+
+
+class Unreadable:
+    """A page that PDFium opens and then can neither draw nor read."""
+
+    def get_size(self) -> tuple[float, float]:
+        return 200, 100
+
+    def render(self, **_: object) -> None:
+        raise PdfiumError("Failed to create bitmap.")
+
+    def get_textpage(self) -> None:
+        raise PdfiumError("Failed to load text page.")
+
+    def close(self) -> None:
+        pass
+
+
+class UnreadablePages(PageReader):
+    """Finds such a page wherever it looks."""
+
+    def _page(self, container: str, page: int) -> Any:
+        return Unreadable()
+
+
+def test_a_page_that_pdfium_gives_up_on_is_named():
+    reader = UnreadablePages(lambda _: io.BytesIO())
+
+    with pytest.raises(BadImage, match="its page cannot be drawn"):
+        reader.read("x.pdf", 0)
+    with pytest.raises(BadImage, match="its text layer cannot be read"):
+        reader.text("x.pdf", 0)
 
 
 @pytest.mark.parametrize("dpi", [5, 5000])

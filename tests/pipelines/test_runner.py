@@ -16,7 +16,7 @@ import pytest
 
 from pipelines.progress import Progress
 from pipelines.runner import run
-from pipelines.shardloop import ShardsFailed
+from pipelines.shardloop import MAX_DEATHS, Deaths, ShardsFailed
 from pipelines.shards.files import ShardInfo, read_manifest, shard_name, sidecar_name, verify_shard
 from pipelines.shards.folder import Folder
 from tests.pipelines.toy_job import ToyJob
@@ -165,6 +165,16 @@ def test_a_shard_that_kills_its_workers_is_named(tmp_path, whole):
     assert [outcome.shard for outcome in failed.value.outcomes] == [3]
     assert (deaths / "die-3").read_text() == "97"  # the first try and two more
     assert digests(out) == {name: digest for name, digest in whole.items() if "000003" not in name}
+
+
+def test_a_shard_that_always_dies_elsewhere_is_given_up():
+    rows = iter(range(1000))
+    deaths = Deaths(lambda shard: next(rows))
+    num_deaths = 1
+    while deaths.allow_another(0):
+        num_deaths += 1
+
+    assert num_deaths == MAX_DEATHS
 
 
 def test_failing_shards_are_named_while_the_others_finish(tmp_path, backend, whole):

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from curate.picture import Limits
-from curate.scorers import Scorer
+from curate.scorers import BUILT_IN, Scorer
 from curate.text import TextDensity
+from pipelines.archives import Entry
 from pipelines.listing import write_entries
 from pipelines.pdfs import DEFAULT_PAGES
 from pipelines.runner import run
 from pipelines.scoretable import LIST, SCORES, TEXT, ScoreTable, images_of, part_of
-from pipelines.scoring import Images, Reading, ScoreJob, TextJob
+from pipelines.scoring import Images, Reading, Scored, ScoreJob, TextJob, check_scorers
 from pipelines.shards.identity import claim_folder
 from pipelines.sources import open_source
 from tests.curate.pictures import encoded
@@ -148,6 +149,43 @@ def test_a_picture_that_kills_workers_gets_its_row(tmp_path, capfd):
     assert list((tmp_path / "out/scores/trail").iterdir()) == []
 
 
+def test_a_shard_with_two_pictures_that_kill_workers_is_made(tmp_path):
+    source = write_good(tmp_path / "source", 8)
+    file = tmp_path / "deadly.py"
+    file.write_text(DEADLY.replace("width_px == 100", "width_px in (98, 100)"))
+    scorers = ("--scorers", "sanity", f"{file}:Throwing")
+    code = curate("score", tmp_path / "out", source, *scorers, "--backend", "processes", "--workers", "1")
+    statuses = {name: row["status"] for name, row in rows(tmp_path / "out").items()}
+
+    assert code == 0
+    assert statuses.pop("0/02.webp") == statuses.pop("0/04.jpeg") == "killed its worker"
+    assert list(statuses.values()) == ["ok"] * 6
+
+
+@pytest.mark.parametrize("name", ["id", "offset", "path", "duplicate_of", "ocr_chars", "kind", "weight"])
+def test_a_scorer_may_not_take_a_column_that_a_curation_has(tmp_path, name):
+    file = tmp_path / "greedy.py"
+    file.write_text(THROWING.replace('"area"', f'"{name}"'))
+
+    with pytest.raises(ValueError, match=rf"scorer .*greedy\.py:Throwing: column '{name}' .*: give it another name"):
+        check_scorers((f"{file}:Throwing",), with_text=True)
+
+
+def test_a_scorer_of_text_is_welcome_where_none_is_read(tmp_path):
+    file = tmp_path / "reader.py"
+    file.write_text(THROWING.replace('"area"', '"ocr_chars"'))
+    images = listed(tmp_path / "out", write_good(tmp_path / "source", 1))
+
+    check_scorers((f"{file}:Throwing",), with_text=False)
+    job = ScoreJob(images, (f"{file}:Throwing",), str(tmp_path / "scores"))
+
+    assert "ocr_chars" in job.schema.names
+
+
+def test_built_in_scorers_take_no_reserved_column():
+    check_scorers(BUILT_IN, with_text=True)
+
+
 def test_an_engine_that_throws_is_named_in_the_row_it_failed_on(read):
     text, scores = rows(read, "text"), rows(read)
     failed = {name for name, row in text.items() if row["status"].startswith("scorer failed")}
@@ -161,6 +199,21 @@ def test_an_engine_that_throws_is_named_in_the_row_it_failed_on(read):
     assert outcomes["0/good/red.png"]["reason"] == "RuntimeError: the engine broke"
     assert set(text["0/good/white.png"]["ocr_text"].split()) == {"word"}
     assert text["0/good/05.webp"]["text_stage"] == "none"
+
+
+def test_a_text_layer_that_cannot_be_read_costs_no_score(tmp_path):
+    pytest.importorskip("pypdfium2")
+    from tests.pipelines.test_pdfs import pdf  # that module needs it too
+
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "x.pdf").write_bytes(pdf("one"))
+    job = TextJob(listed(tmp_path / "out", source), str(tmp_path), str(tmp_path), TOY)
+    place = {"source": 0, **asdict(Entry(name="x.pdf#page=2", container="x.pdf", row=1))}
+    row = Scored(place=place, scores={"ocr_chars": 5})
+
+    assert job._layer_text(row) is None
+    assert (row.status, row.scores) == ("ok", {"ocr_chars": 5})
 
 
 def test_faulty_rows_are_not_read_and_keep_their_fault(read):

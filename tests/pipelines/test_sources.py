@@ -5,8 +5,9 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import fsspec
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.picture import BadImage, decode
-from pipelines.archives import Entry, image_column
+from pipelines.archives import Entry, RowReader, image_column
 from pipelines.sources import BUILTIN_PHOTOS, Source, absolute, open_source
 from tests.curate.pictures import blocks, encoded
 
@@ -33,12 +34,14 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def tar_of(files: dict[str, bytes]) -> bytes:
+def tar_of(files: dict[str, bytes], headers: Mapping[str, dict[str, str]] = MappingProxyType({})) -> bytes:
+    """A tar of these files; `headers` are pax headers of some."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
+            member.pax_headers = headers.get(name, {})
             tar.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 
@@ -146,6 +149,33 @@ def test_a_damaged_tar_is_named_and_what_comes_before_is_kept(tmp_path: Path, cu
             source.read(entries[1])
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "q"},
+        {"GNU.sparse.size": "q"},
+        {"size": "-1024"},
+        {"size": "-2048"},  # leads back to its own header
+    ],
+)
+def test_a_tar_with_false_headers_is_named_and_the_listing_goes_on(tmp_path: Path, headers: dict[str, str]):
+    write(tmp_path, {"t.tar": tar_of({"0.png": PNG[0], "1.png": PNG[1]}, {"1.png": headers}), "z.png": PNG[2]})
+
+    entries, _ = listed(open_source(str(tmp_path)))
+
+    assert [entry.name for entry in entries] == ["t.tar/0.png", "t.tar", "z.png"]
+    assert entries[1].fault == "tar damaged or cut short: after 1 files"
+
+
+def test_a_member_larger_than_any_file_ends_its_tar(tmp_path: Path):
+    headers = {"1.png": {"size": str(2**63 - 2048)}}
+    write(tmp_path, {"t.tar": tar_of({"0.png": PNG[0], "1.png": PNG[1]}, headers), "z.png": PNG[2]})
+
+    entries, _ = listed(open_source(str(tmp_path)))
+
+    assert [entry.name for entry in entries] == ["t.tar/0.png", "t.tar/1.png", "t.tar", "z.png"]
+
+
 def test_a_hugging_face_folder_gives_original_bytes(tmp_path: Path):
     datasets = pytest.importorskip("datasets")
     rows = datasets.Dataset.from_dict({"image": [{"bytes": data, "path": None} for data in PNG[:3]]})
@@ -172,6 +202,15 @@ def test_rows_are_addressed_by_group_and_carry_their_licence(tmp_path: Path):
     assert source.read(entries[2]) == PNG[2]
     with pytest.raises(BadImage, match="no bytes in its row"):
         source.read(entries[3])
+
+
+def test_a_row_group_too_large_to_hold_is_refused(tmp_path: Path):
+    path = image_parquet(tmp_path / "a.parquet", [PNG[0]] * 4)
+    small = RowReader(lambda _: path.open("rb"), max_group_bytes=len(PNG[0]))
+
+    with pytest.raises(BadImage, match=rf"row group too large: \d+ bytes of images, over the {len(PNG[0])} allowed"):
+        small.read("a.parquet", 0, 0)
+    assert RowReader(lambda _: path.open("rb")).read("a.parquet", 0, 0) == PNG[0]
 
 
 def test_a_damaged_parquet_file_is_named_and_the_others_are_read(tmp_path: Path):

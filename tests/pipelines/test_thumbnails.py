@@ -16,6 +16,7 @@ def test_shows_the_most_detailed_part_at_its_own_pixels():
     rgb[300:330, 400:460] = np.random.default_rng(1).integers(0, 256, (3, 6, 1), np.uint8).repeat(10, 0).repeat(10, 1)
     part = detail(encode(rgb))
 
+    assert part.base is None  # a view would hold the whole image
     assert part.shape == (DETAIL_PX[1], DETAIL_PX[0], 3)
     assert part.std() > 5
 

@@ -1,0 +1,231 @@
+"""Fits the networks of curate/fusion.json: `SMALLPRINT_DATA=... python tests/bench/fit_clarity.py --measures DIR`.
+
+Draws samples of real photos and document pages, spoils them in known ways (spoiled.py), measures their tiles once
+into DIR (a file a source; ten minutes of one core), and fits. Folds hold whole source photos; the figures printed
+are of photos that the fit has not seen, also for labels shuffled between pictures. Same seed, same weights.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import cv2  # noqa: E402  (one thread each, set first)
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
+
+from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
+from spoiled import Sample, load, load_page, pages, samples, sources  # noqa: E402
+
+from curate.fusion import WEIGHTS, Net  # noqa: E402
+from curate.picture import Pixels  # noqa: E402
+from curate.sharpness import edge_scores  # noqa: E402
+from curate.tilefeatures import Measured, features, measure, subject_features  # noqa: E402
+from pipelines.shards.seeds import rng_for  # noqa: E402
+
+NUM_LARGE, NUM_SMALL = 72, 16  # samples of a photo or page, of a small one
+LARGE_PIXELS = 1_000_000
+NUM_FOLDS = 8
+ENLARGED = ("upscale", "upscale_sharpened")
+SOFT_PX, FEW_SHARP = 1.5, 0.15  # a crop with more blur and fewer sharp tiles is soft
+LIKE_ENLARGED = ("gaussian", "defocus", "blur_noise")  # an enlargement by linear steps is the same as a blur
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One sample, measured."""
+
+    source: str
+    group: str
+    way: str
+    strength: float
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one net learns: a label of 1 or 0, or None for samples that say nothing of it."""
+
+    features: Callable[[Measured], dict[str, float]]
+    label: Callable[[Row], float | None]
+    views: tuple[Callable[[str], bool], ...] = (lambda name: True,)  # which features each part of the net sees
+
+
+def _clarity(row: Row) -> float | None:
+    """A good photo's crop without one sharp edge is no example of sharpness."""
+    if row.group == "off_subject" or (row.group == "kept" and _is_soft(row.measured)):
+        return None
+    return float(row.group == "kept")
+
+
+def _is_soft(measured: Measured) -> bool:
+    found = edge_scores(measured, features(measured)["middle_worst"])
+    return found["blur"] is not None and found["blur"] > SOFT_PX and found["sharp_share"] < FEW_SHARP
+
+
+def _subject(row: Row) -> float | None:
+    return {"kept": 1.0, "off_subject": 0.0}.get(row.group)
+
+
+def _upscale(row: Row) -> float | None:
+    return None if row.group == "off_subject" or row.way in LIKE_ENLARGED else float(row.way in ENLARGED)
+
+
+def _motion(row: Row) -> float | None:
+    return None if row.group == "off_subject" else float(row.way == "motion")
+
+
+def _is_relative(name: str) -> bool:
+    """Ratios alone. Noise comes after the lens: by its level alone a blurred photo would pass for a sharp one."""
+    return not name.startswith(("band_", "noise", "grain"))
+
+
+TASKS = {
+    "clarity": Task(features=features, label=_clarity, views=(lambda name: True, _is_relative)),
+    "subject": Task(features=subject_features, label=_subject),
+    "upscale": Task(features=features, label=_upscale),
+    "motion": Task(features=features, label=_motion),
+}
+
+
+def measure_all(data: Path, folder: Path, seed: int, num_workers: int) -> list[Row]:
+    """The samples of every source, from its file in `folder` where there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(index, name, load, path) for index, (name, path) in enumerate(sources(data))]
+    jobs += [(len(jobs) + i, name, load_page, where) for i, (name, where) in enumerate(pages(data, seed))]
+    with ProcessPoolExecutor(num_workers) as pool:
+        return [row for rows in pool.map(_measured, [(*job, folder, seed) for job in jobs]) for row in rows]
+
+
+def _measured(job: tuple[int, str, Callable[[Any], Pixels], Any, Path, int]) -> list[Row]:
+    index, name, read, where, folder, seed = job
+    file = folder / f"{index:03d}.pickle"
+    if not file.exists():
+        cv2.setNumThreads(1)
+        rgb = read(where)
+        count = NUM_LARGE if rgb.shape[0] * rgb.shape[1] >= LARGE_PIXELS else NUM_SMALL
+        rows = [_row(name, one) for one in samples(rgb, count, rng_for(seed, "fit", index))]
+        part = file.with_suffix(".part")
+        part.write_bytes(pickle.dumps([row for row in rows if row is not None]))
+        part.rename(file)
+    return pickle.loads(file.read_bytes())  # type: ignore[no-any-return]
+
+
+def _row(name: str, one: Sample) -> Row | None:
+    measured = measure(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY))
+    if measured is None:
+        return None
+    return Row(source=name, group=one.group, way=one.way, strength=one.strength, measured=measured)
+
+
+def fit(task: Task, names: tuple[str, ...], rows: Floats, labels: Floats, seed: int) -> Net:
+    """A part for each view, side by side in one net whose logit is the mean of theirs."""
+    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
+    scaled = ((rows - mean) / scale).astype(np.float32)
+    hidden, bias, out, constants = [], [], [], []
+    for index, sees in enumerate(task.views):
+        seen = np.array([sees(name) for name in names])
+        part = fit_part(scaled[:, seen], labels, rng_for(seed, "weights", index))
+        hidden.append(np.zeros((len(names), NUM_UNITS)))
+        hidden[-1][seen] = part[0]
+        bias.append(part[1])
+        out.append(part[2] / len(task.views))
+        constants.append(part[3][0] / len(task.views))
+    return Net(
+        names=names,
+        mean=mean,
+        scale=scale,
+        hidden=np.concatenate(hidden, axis=1),
+        bias=np.concatenate(bias),
+        out=np.concatenate(out),
+        constant=float(sum(constants)),
+    )
+
+
+def folds(names: list[str]) -> NDArray[np.int64]:
+    """The fold of each name; the same name, the same fold, whatever else is there."""
+    order = {name: rng_for(0, f"fold {name}", 0).integers(NUM_FOLDS) for name in set(names)}
+    return np.array([order[name] for name in names])
+
+
+def fit_folds(task: Task, rows: list[Row], seed: int) -> dict[int, Net]:
+    """A net for each fold that has seen none of it; prints how it does, by way of spoiling."""
+    names, table, labels = _table(task, rows)
+    known = ~np.isnan(labels)
+    fold = folds([row.source for row in rows])
+    nets = {
+        k: fit(task, names, table[known & (fold != k)], labels[known & (fold != k)], seed) for k in range(NUM_FOLDS)
+    }
+    logits = np.array([nets[k].logits(row[None])[0] for k, row in zip(fold, table, strict=True)])
+    of_one, of_zero = logits[labels == 1], logits[labels == 0]
+    print(f"  unseen photos: AUROC {area_under_curve(of_one, of_zero):.4f}")
+    for way in sorted({row.way for row in rows}):
+        here = np.array([row.way == way for row in rows]) & known
+        if here.any():
+            others = of_zero if labels[here][0] == 1 else of_one
+            score = area_under_curve(logits[here], others)
+            print(f"    {way}: {max(score, 1 - score) if way else score:.4f} ({here.sum()})")
+    return nets
+
+
+def shuffled(task: Task, rows: list[Row], seed: int) -> float:
+    """AUROC on unseen photos of the same fit, on labels shuffled between the samples."""
+    names, table, labels = _table(task, rows)
+    known = np.nonzero(~np.isnan(labels))[0]
+    mixed = rng_for(seed, "shuffle", 0).permutation(labels[known])
+    fold = folds([rows[i].source for i in known])
+    logits = np.empty(len(known))
+    for k in range(NUM_FOLDS):
+        net = fit(task, names, table[known[fold != k]], mixed[fold != k], seed)
+        logits[fold == k] = net.logits(table[known[fold == k]])
+    return area_under_curve(logits[mixed == 1], logits[mixed == 0])
+
+
+def _table(task: Task, rows: list[Row]) -> tuple[tuple[str, ...], Floats, Floats]:
+    found = [task.features(row.measured) for row in rows]
+    names = tuple(found[0])
+    labels = [task.label(row) for row in rows]
+    table = np.array([[row[name] for name in names] for row in found])
+    return names, table, np.array([np.nan if label is None else label for label in labels])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measures", type=Path, required=True, help="folder of the measured samples; made if absent")
+    parser.add_argument("--workers", type=int, default=2, help="processes that measure")
+    parser.add_argument("--seed", type=int, default=7, help="of the samples, the starts and the shuffle")
+    parser.add_argument("--folds", type=Path, help="where to write the nets of the folds, for bench_curate.py")
+    flags = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows = measure_all(Path(os.environ["SMALLPRINT_DATA"]), flags.measures, flags.seed, flags.workers)
+    shipped, by_fold = {}, {}
+    for name, task in TASKS.items():
+        print(f"{name}: {len(rows)} samples")
+        by_fold[name] = fit_folds(task, rows, flags.seed)
+        print(f"  labels shuffled: AUROC {shuffled(task, rows, flags.seed):.3f}")
+        names, table, labels = _table(task, rows)
+        known = ~np.isnan(labels)
+        shipped[name] = fit(task, names, table[known], labels[known], flags.seed)
+    write(WEIGHTS, {name: net.as_json() for name, net in shipped.items()})
+    if flags.folds:
+        write(flags.folds, {name: [net.as_json() for net in nets.values()] for name, nets in by_fold.items()})
+
+
+def write(path: Path, nets: object) -> None:
+    path.write_text(json.dumps({"nets": nets}, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
