@@ -1,0 +1,205 @@
+"""Parquet files as data to train on: the shards of a folder, the small columns of one, the images of a row group."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines.shards.files import shard_name, sidecars
+from pipelines.shards.folder import Folder
+from train.curriculum import BANDS
+
+KINDS = ("general", "text", "synthetic")
+MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
+MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as well
+SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
+TEXT_COLUMNS = ("text_area", "ocr_chars_per_mpx")  # of packed sets: above 0 where an image holds text
+REMEDY = "give the command that made the set again, which makes this shard anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One Parquet file."""
+
+    folder: Folder = field(repr=False)
+    name: str
+    num_bytes: int
+    num_rows: int = -1  # as its sidecar says; -1 where it has none
+    sha256: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"{self.folder.url}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """The small columns of a shard of n rows in g row groups; see Corpus."""
+
+    shard: Shard
+    kinds: NDArray[np.int8]  # (n,) place in KINDS
+    bands: NDArray[np.int8]  # (n,) place in BANDS, -1 where none is known
+    mirrored: NDArray[np.bool_]
+    width_px: NDArray[np.uint16]
+    height_px: NDArray[np.uint16]
+    weight: NDArray[np.float32]
+    group_rows: NDArray[np.int64]  # (g,)
+    group_bytes: NDArray[np.int64]  # (g,)
+    mark: str  # the kind that was given for it
+
+
+def shards_of(folder: Folder) -> list[Shard]:
+    """The Parquet files of a folder, by name. Where it holds sidecars, each shard must be as its own says.
+
+    Raises ValueError naming a shard that is not, or a folder without shards.
+    """
+    promised = {f"data/{name[9:-5]}.parquet" for name in folder.list("manifest") if name.endswith(".json")}
+    sizes = folder.list("data" if promised else "")
+    names = [name for name in sizes if name.endswith(".parquet")]
+    if not promised and not names:
+        raise ValueError(f"{folder.url} holds no Parquet file: name the folder of a rendered or packed set")
+    infos = {shard_name(info.index): info for info in sidecars(folder)} if promised else {}
+    if broken := sorted((promised | set(names)) - set(infos)) if promised else []:
+        size = f"{sizes[broken[0]]} bytes" if broken[0] in sizes else "gone"
+        raise ValueError(f"{folder.url}/{broken[0]} is {size}: its sidecar says otherwise, or is missing; {REMEDY}")
+    return [
+        Shard(folder=folder, name=name, num_bytes=sizes[name])
+        if name not in infos
+        else Shard(
+            folder=folder,
+            name=name,
+            num_bytes=sizes[name],
+            num_rows=infos[name].num_rows,
+            sha256=infos[name].sha256,
+        )
+        for name in names
+    ]
+
+
+def read_part(shard: Shard, kind: str = "") -> Part:
+    """The small columns of a shard; `kind` is that of all its rows, "" where a column says it.
+
+    Raises ValueError naming the shard: cut short, of other rows than its sidecar says, without images, without a kind.
+    """
+    try:
+        with shard.folder.open(shard.name) as file:
+            parquet = pq.ParquetFile(file)
+            leaf = _image_leaf(parquet, shard)
+            there = [name for name in (*SMALL_COLUMNS, *TEXT_COLUMNS) if name in parquet.schema_arrow.names]
+            table = parquet.read(columns=there)
+            metadata = parquet.metadata
+    except pa.ArrowException as error:
+        raise ValueError(f"{shard.path} is damaged or cut short ({error}): {REMEDY}") from error
+    if shard.num_rows not in (-1, metadata.num_rows):
+        raise ValueError(f"{shard.path} has {metadata.num_rows} rows, its sidecar says {shard.num_rows}: {REMEDY}")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    group_bytes = [group.column(leaf).total_uncompressed_size for group in groups]
+    if max(group_bytes, default=0) > MAX_GROUP_BYTES:
+        raise ValueError(
+            f"{shard.path} has a row group of {max(group_bytes)} bytes of images, over the {MAX_GROUP_BYTES} "
+            "allowed: write it with smaller row groups"
+        )
+    return Part(
+        shard=shard,
+        group_rows=np.array([group.num_rows for group in groups], np.int64),
+        group_bytes=np.array(group_bytes, np.int64),
+        mark=kind,
+        **_columns(table, metadata.num_rows, kind, shard),
+    )
+
+
+def _columns(table: pa.Table, num_rows: int, kind: str, shard: Shard) -> dict[str, Any]:
+    if not kind and "kind" not in table.column_names:
+        raise ValueError(
+            f"{shard.path} has no column kind: write FOLDER=general, =text or =synthetic behind the folder"
+        )
+    kinds = np.full(num_rows, KINDS.index(kind), np.int8) if kind else _places(table, "kind", KINDS)
+    if (kinds < 0).any():
+        found = table.column("kind")[int(np.argmin(kinds))].as_py()
+        raise ValueError(f"{shard.path} has a row of kind {found!r}: write FOLDER=general, =text or =synthetic instead")
+    texts = sum((_numbers(table, name, 0.0) > 0 for name in TEXT_COLUMNS), np.zeros(num_rows, np.bool_))
+    weight = _numbers(table, "weight", 1.0)
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError(f"{shard.path} has a weight that is no number from 0: select and pack the set anew")
+    sides = (_numbers(table, name, 0.0).clip(0, MAX_SIDE_PX) for name in ("width_px", "height_px"))
+    width_px, height_px = (side.astype(np.uint16) for side in sides)
+    return {
+        "kinds": kinds,
+        "bands": _places(table, "band", BANDS) if "band" in table.column_names else np.full(num_rows, -1, np.int8),
+        "mirrored": (kinds == KINDS.index("general")) & ~texts,
+        "width_px": width_px,
+        "height_px": height_px,
+        "weight": weight.astype(np.float32),
+    }
+
+
+def _places(table: pa.Table, name: str, known: Sequence[str]) -> NDArray[np.int8]:
+    """Each value's place among those known, -1 for another."""
+    if not pa.types.is_string(table.schema.field(name).type):
+        return np.full(table.num_rows, -1, np.int8)
+    places = pc.index_in(table.column(name), value_set=pa.array(known)).fill_null(-1)
+    return np.asarray(places.to_numpy()).astype(np.int8)
+
+
+def _numbers(table: pa.Table, name: str, missing: float) -> NDArray[np.float64]:
+    """A column of numbers; `missing` where it or a value is not there."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, missing)
+    return np.asarray(table.column(name).cast(pa.float64()).fill_null(missing).to_numpy())
+
+
+def open_images(shard: Shard, group: int) -> pa.Array:
+    """The encoded images of a row group, a binary array. Raises ValueError where it cannot be read."""
+    try:
+        with shard.folder.open(shard.name) as file:
+            parquet = pq.ParquetFile(file)
+            leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
+            column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
+    except (pa.ArrowException, IndexError) as error:
+        raise ValueError(f"{shard.path}: row group {group} cannot be read ({error}); {REMEDY}") from error
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    return column.field("bytes") if pa.types.is_struct(column.type) else column
+
+
+def _image_leaf(parquet: pq.ParquetFile, shard: Shard) -> int:
+    """The number of the leaf that holds encoded images."""
+    name = image_column(parquet.schema_arrow)
+    if name is None:
+        columns = ", ".join(parquet.schema_arrow.names[:12])
+        raise ValueError(f"{shard.path} has no column of encoded images, but {columns}: name a folder of images")
+    schema = parquet.metadata.schema
+    paths = [schema.column(number).path for number in range(len(schema))]
+    return next(paths.index(path) for path in (f"{name}.bytes", name) if path in paths)
+
+
+def image_column(schema: pa.Schema) -> str | None:
+    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else a binary
+    column. Of several alike one called "image" wins, else the first."""
+    by_kind: tuple[list[str], ...] = (_image_features(schema), [], [])
+    for one in schema:
+        if pa.types.is_struct(one.type):
+            at = one.type.get_field_index("bytes")
+            if at >= 0 and _is_binary(one.type.field(at).type):
+                by_kind[1].append(one.name)
+        elif _is_binary(one.type):
+            by_kind[2].append(one.name)
+    names = next((names for names in by_kind if names), [])
+    return "image" if "image" in names else next(iter(names), None)
+
+
+def _image_features(schema: pa.Schema) -> list[str]:
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return [name for name in schema.names if features[name].get("_type") == "Image"]
+    except (KeyError, ValueError, TypeError, AttributeError):  # not written by `datasets`
+        return []
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
