@@ -1,0 +1,144 @@
+"""The objective's terms as plain functions: equations 1 to 4 of the Qwen-Image-VAE-2.0 report, section 4.
+
+All are means, so that neither batch, resolution nor width changes a weight's meaning. Maps of features are
+(n, positions, channels), positions row by row. Cosines are float32 whatever the caller's autocast.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.shards.seeds import rng_for
+
+MAX_POSITIONS = 1024  # a distance matrix of so many takes 4 MiB an image, of 16,384 (2K at f16) 1 GiB
+MAX_RATIO = 1e4
+EPS = 1e-8  # the least length that a feature is divided by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """Both parts of the alignment loss, scalars that carry gradients."""
+
+    cosine: Tensor
+    distance: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Equation 4: their sum."""
+        return self.cosine + self.distance
+
+
+def l1_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """The first term of equation 1: the mean over pixels and channels of the absolute difference, in float32."""
+    _check_alike("reconstruction", reconstruction, "images", images)
+    return functional.l1_loss(reconstruction.float(), images.float())
+
+
+def total_loss(
+    l1: Tensor, lpips: Tensor | None, align: Tensor | None, *, lpips_weight: float, align_weight: float | Tensor
+) -> Tensor:
+    """Equation 1. `lpips` is the mean over the batch; a term that is left out is None."""
+    total = l1
+    for term, weight in ((lpips, lpips_weight), (align, align_weight)):
+        total = total if term is None else total + weight * term
+    return total
+
+
+def by_position(latents: Tensor) -> Tensor:
+    """Latents (n, C, h, w) as (n, h * w, C), row by row: the order of a teacher's features."""
+    return latents.flatten(2).transpose(1, 2)
+
+
+def cosine_loss(projected: Tensor, features: Tensor, margin: float = 0.0) -> Tensor:
+    """Equation 2: the mean over positions of ReLU(1 - cos(z', f) - margin).
+
+    `projected` (n, N, c) are latents through W, `features` (n, N, c) the teacher's. `margin` is 0 (strict) to 2.
+    """
+    _check_alike("projected", projected, "features", features)
+    _check_margin("cosine margin", margin)
+    with torch.autocast(projected.device.type, enabled=False):
+        cosine = (_unit(projected) * _unit(features)).sum(-1)
+        return functional.relu(1 - cosine - margin).mean()
+
+
+def distance_loss(projected: Tensor, features: Tensor, margin: float = 0.0, positions: Tensor | None = None) -> Tensor:
+    """Equation 3: the mean over pairs of positions of ReLU(|cos(z'_p, z'_q) - cos(f_p, f_q)| - margin).
+
+    Arguments as of `cosine_loss`; `positions` (M,) are those between which it is taken, the same in both maps and in
+    every image; None: all N. A sample's mean is lower by 1/M - 1/N of itself, its share of p = q being larger.
+    """
+    _check_alike("projected", projected, "features", features)
+    _check_margin("distance margin", margin)
+    if positions is not None:
+        projected, features = projected[:, positions], features[:, positions]
+    with torch.autocast(projected.device.type, enabled=False):
+        mine, other = _unit(projected), _unit(features)
+        gaps = mine @ mine.transpose(1, 2) - other @ other.transpose(1, 2)
+        return functional.relu(gaps.abs() - margin).mean()
+
+
+def sample_positions(num_positions: int, seed: int, most: int = MAX_POSITIONS) -> Tensor | None:
+    """`most` of the positions 0 to num_positions - 1, rising, without repetition; None where all are few enough.
+
+    The draw depends on `seed` alone, not on the device or on what was drawn before; give one that changes with every
+    step, such as the images seen.
+    """
+    if num_positions <= most:
+        return None
+    drawn = rng_for(seed, "positions of the distance matrix", num_positions).choice(num_positions, most, replace=False)
+    return torch.from_numpy(drawn).sort().values
+
+
+def alignment_loss(
+    projected: Tensor, features: Tensor, *, cosine_margin: float, distance_margin: float, seed: int
+) -> Alignment:
+    """Equation 4 by its parts; above 1,024 positions the distance matrix is of a sample that `seed` fixes."""
+    positions = sample_positions(projected.shape[1], seed)
+    if positions is not None:
+        positions = positions.to(projected.device)
+    return Alignment(
+        cosine=cosine_loss(projected, features, cosine_margin),
+        distance=distance_loss(projected, features, distance_margin, positions),
+    )
+
+
+def gradient_ratio(
+    reconstruction: Tensor,
+    alignment: Tensor,
+    at: Tensor,
+    *,
+    limit: float = MAX_RATIO,
+    average: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """The adaptive factor of the alignment's weight, a constant scalar: |d reconstruction| / |d alignment| at `at`.
+
+    After VA-VAE (Yao et al., 2025b), section 3.3: `reconstruction` is equation 1 without its alignment, `at` the weight
+    of the encoder's last layer. Weights published under it hold for means and sums alike, since both scale. The factor
+    lies in 0 to `limit`: an alignment that is within its margins has next to no gradient. `average` takes a gradient
+    to its mean over ranks, so that all of them weigh alike and as one process with the whole batch would.
+    """
+    norms = []
+    for loss in (reconstruction, alignment):
+        (gradient,) = torch.autograd.grad(loss, at, retain_graph=True)
+        gradient = gradient if average is None else average(gradient)
+        norms.append(torch.linalg.vector_norm(gradient.detach().float()))
+    least = torch.finfo(torch.float32).tiny
+    ratio: Tensor = norms[0] / norms[1].clamp_min(least)
+    return ratio.clamp(0.0, limit)
+
+
+def _unit(features: Tensor) -> Tensor:
+    return functional.normalize(features.float(), dim=-1, eps=EPS)
+
+
+def _check_alike(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    if tensor.shape != other.shape:
+        raise ValueError(f"{name} is {tuple(tensor.shape)} and {other_name} {tuple(other.shape)}: need one shape")
+
+
+def _check_margin(name: str, margin: float) -> None:
+    if not 0 <= margin <= 2:
+        raise ValueError(f"{name} is {margin}: use 0 (strict) to 2, the range of a difference of cosines")
