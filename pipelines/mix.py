@@ -1,0 +1,38 @@
+"""Mix rendered datasets and packed selections into one Hugging Face dataset of exact ratios and clean splits.
+
+python pipelines/mix.py --inputs RENDERED CURATED/packed/general CURATED/packed/text-rich --out OUT
+python pipelines/mix.py --out OUT --without SOURCE...
+Also by `ray job submit --working-dir . -- python pipelines/mix.py ...` and
+`ray submit cluster.yaml pipelines/mix.py ...`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import pipelines` and its siblings find the packages and not this script's neighbours.
+
+    Python puts a script's folder first on the path, and Ray hands the driver's working directory to its
+    workers; both may hold modules named like ours. The checkout goes first where there is one; else what is
+    installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from pipelines import mixing
+
+    settings = mixing.parse_settings(args)
+    os.chdir(sys.prefix)  # a folder without modules of ours: Ray adds the driver's to its workers' paths
+    return mixing.execute(settings)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))
