@@ -88,13 +88,23 @@ class Corpus:
         counts = {name: int(self.matches(name).sum()) for name in COMPONENTS}
         return {name: count for name, count in counts.items() if count}
 
-    def spread(self, num_rows: int) -> NDArray[np.int64]:
-        """Up to `num_rows` rows of each kind and band, evenly apart: what may be held out."""
-        chosen = []
-        for code in np.unique(self.codes[self.codes != NONE]):
-            rows = np.flatnonzero(self.codes == code)
-            chosen.append(rows[np.arange(min(num_rows, len(rows))) * len(rows) // min(num_rows, len(rows))])
-        return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+    def last_shards(self) -> NDArray[np.int64]:
+        """The rows of the last shard of each folder that has two or more: what may be held out."""
+        urls = [shard.folder.url for shard in self.shards]
+        last = {url: number for number, url in enumerate(urls) if urls.count(url) > 1}
+        groups = np.flatnonzero(np.isin(self.group_places[:, 0], list(last.values())))
+        ranges = [np.arange(self.group_starts[group], self.group_starts[group + 1]) for group in groups]
+        return np.concatenate([np.zeros(0, np.int64), *ranges])
+
+    def spread(self, num_rows: int, among: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Up to `num_rows` rows of each kind and band, evenly apart among some rows."""
+        codes = self.codes[among]
+        chosen = [np.zeros(0, np.int64)]
+        for code in np.unique(codes[codes != NONE]):
+            rows = among[codes == code]
+            count = min(num_rows, len(rows))
+            chosen.append(rows[np.arange(count) * len(rows) // count])
+        return np.sort(np.concatenate(chosen))
 
     def without(self, rows: NDArray[np.integer[Any]]) -> Self:
         """The same corpus, its numbers too, of which some rows are never drawn."""
@@ -108,10 +118,16 @@ class Corpus:
         shard, place = self.group_places[group].tolist()
         return open_images(self.shards[shard], place)
 
-    def read(self, row: int) -> bytes:
-        """One encoded image, b"" where the row has none; reads its whole row group."""
-        group = int(self.groups_of(np.array([row]))[0])
-        return self.read_group(group)[row - int(self.group_starts[group])].as_py() or b""
+    def read(self, rows: Sequence[int]) -> list[bytes]:
+        """Some encoded images, b"" where a row has none; each row group is read once."""
+        groups = self.groups_of(np.array(rows, np.int64))
+        found: dict[int, bytes] = {}
+        for group in np.unique(groups):
+            images, first = self.read_group(int(group)), int(self.group_starts[group])
+            found |= {
+                row: images[row - first].as_py() or b"" for row, at in zip(rows, groups, strict=True) if at == group
+            }
+        return [found[row] for row in rows]
 
     def name_of(self, row: int) -> str:
         """Where a row lies, for people: SHARD#ROW."""

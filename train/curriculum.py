@@ -110,9 +110,9 @@ def bucket(resolution_px: int, aspect: str) -> Size:
         ratio = 0.0
     if not 1 / 8 <= ratio <= 8:
         raise ValueError(f"aspect {aspect!r}: write WIDTH:HEIGHT such as 4:3, from 1:8 to 8:1")
-    width_px = max(1, round(resolution_px * sqrt(ratio) / GRID_PX)) * GRID_PX
-    height_px = max(1, round(resolution_px**2 / width_px / GRID_PX)) * GRID_PX
-    return height_px, width_px
+    long_px = max(1, round(resolution_px * sqrt(max(ratio, 1 / ratio)) / GRID_PX)) * GRID_PX
+    short_px = max(1, round(resolution_px**2 / long_px / GRID_PX)) * GRID_PX
+    return (short_px, long_px) if ratio >= 1 else (long_px, short_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

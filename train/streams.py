@@ -118,7 +118,7 @@ def _relative(weight: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Weights over their mean; None where all are alike."""
     if (weight == weight[0]).all():
         return None
-    return np.asarray(weight / weight.mean(dtype=np.float64), np.float64)
+    return np.asarray(weight.astype(np.float64) / weight.mean(dtype=np.float64))
 
 
 def _kept(kept: OrderedDict[Key, Value], key: Key, make: Callable[[Key], Value], most: int) -> Value:
