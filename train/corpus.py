@@ -4,6 +4,7 @@ Rows are numbered over all folders, in the order of folders, shards and rows; so
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -91,7 +92,8 @@ class Corpus:
     def last_shards(self) -> NDArray[np.int64]:
         """The rows of the last shard of each folder that has two or more: what may be held out."""
         urls = [shard.folder.url for shard in self.shards]
-        last = {url: number for number, url in enumerate(urls) if urls.count(url) > 1}
+        counts = Counter(urls)
+        last = {url: number for number, url in enumerate(urls) if counts[url] > 1}
         groups = np.flatnonzero(np.isin(self.group_places[:, 0], list(last.values())))
         ranges = [np.arange(self.group_starts[group], self.group_starts[group + 1]) for group in groups]
         return np.concatenate([np.zeros(0, np.int64), *ranges])

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from train.curriculum import Size
+from train.png import SIGNATURE, window
 
 MAX_PIXELS = 64_000_000
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
+JPEG = b"\xff\xd8"
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
 REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
@@ -44,20 +45,32 @@ class Cut:
 
 def crop(data: bytes, cut: Cut) -> Pixels:
     """The crop of an encoded image. Raises BadImage for one that is broken, too large to decode or too small."""
-    header = header_size(data)
-    height_px, width_px = cut.size
+    width_px, height_px = header_size(data)
+    part = None
+    if cut.native and data.startswith(SIGNATURE):
+        part = window(data, *_corner((height_px, width_px), cut), cut.size)
+    if part is None:
+        part = _cropped(data, cut, min(width_px, height_px))
+    return part[:, ::-1] if cut.mirrored else part
+
+
+def _cropped(data: bytes, cut: Cut, short_px: int) -> Pixels:
+    """The crop, not mirrored, by way of the whole image."""
     if cut.native:
         pixels = decode(data)
     else:
-        room = min(header) / max(cut.size)  # whichever way it is turned
-        pixels = decode(data, next((factor for factor in REDUCTIONS if room >= SPARE * factor), 1))
-        pixels = _covering(pixels, cut.size)
-    room_y, room_x = pixels.shape[0] - height_px, pixels.shape[1] - width_px
+        room = short_px / max(cut.size)  # whichever way the image is turned
+        pixels = _covering(decode(data, next((by for by in REDUCTIONS if room >= SPARE * by), 1)), cut.size)
+    top, left = _corner(pixels.shape[:2], cut)
+    return pixels[top : top + cut.size[0], left : left + cut.size[1]]
+
+
+def _corner(image: Size, cut: Cut) -> tuple[int, int]:
+    """Where in an image of this size the crop begins, from the top and from the left."""
+    room_y, room_x = image[0] - cut.size[0], image[1] - cut.size[1]
     if room_y < 0 or room_x < 0:
-        raise BadImage(f"{pixels.shape[1]}x{pixels.shape[0]} px: smaller than a crop of {width_px}x{height_px}")
-    top, left = int(cut.down * (room_y + 1)), int(cut.right * (room_x + 1))
-    part = pixels[top : top + height_px, left : left + width_px]
-    return part[:, ::-1] if cut.mirrored else part
+        raise BadImage(f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}")
+    return int(cut.down * (room_y + 1)), int(cut.right * (room_x + 1))
 
 
 def _covering(pixels: Pixels, size: Size) -> Pixels:
@@ -73,7 +86,7 @@ def header_size(data: bytes) -> tuple[int, int]:
     """Width and height as stored, from the header alone. Raises BadImage for what is no image or is too large."""
     if not data:
         raise BadImage("no bytes")
-    if data.startswith(PNG) and len(data) > 33:
+    if data.startswith(SIGNATURE) and len(data) > 33:
         width_px, height_px = struct.unpack_from(">II", data, 16)
     else:
         try:
@@ -97,7 +110,7 @@ def decode(data: bytes, reduce: int = 1) -> Pixels:
         if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # OpenCV would fill in what is missing
             raise BadImage("truncated")
         return _decode_opencv(data, REDUCTIONS.get(reduce, cv2.IMREAD_COLOR))
-    if data.startswith(PNG) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG:
+    if data.startswith(SIGNATURE) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG:
         if b"IEND" not in data[-64:]:
             raise BadImage("truncated")
         return _decode_opencv(data, cv2.IMREAD_COLOR)
