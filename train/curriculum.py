@@ -6,6 +6,7 @@ Progress is counted in images, so the batch size never changes a schedule.
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from itertools import accumulate
 from math import cos, isfinite, pi, sqrt
 from typing import Any
@@ -69,6 +70,8 @@ class Stage:
             high = 2.0 if name.endswith("margin") else float("inf")
             if not (isfinite(getattr(self, name)) and 0 <= getattr(self, name) <= high):
                 raise ValueError(f"{self._at(name)}: give a number from 0" + (" to 2" if high == 2 else ""))
+        if not self.aspects:
+            raise ValueError(f"{self._at('aspects')}: give at least one, such as 1:1")
         if len(set(self.sizes)) < len(self.aspects):
             raise ValueError(f"{self._at('aspects')}: crops {self.sizes} (height, width) repeat; drop an aspect")
 
@@ -196,14 +199,16 @@ def read_stages(values: Sequence[Mapping[str, Any]]) -> tuple[Stage, ...]:
 
 def _read_stage(number: int, values: dict[str, Any]) -> Stage:
     name = values.get("name", number)
-    if unknown := set(values) - {one.name for one in fields(Stage)}:
-        raise ValueError(f"stage {name!r}: no field {', '.join(sorted(unknown))}")
+    known = [one.name for one in fields(Stage)]
+    for field_name in values:
+        if field_name not in known:
+            near = get_close_matches(field_name, known, 1)
+            raise ValueError(f"stage {name!r}: no field {field_name}" + (f"; did you mean {near[0]}?" if near else ""))
     if lacking := {"name", "num_images", "batch_size"} - values.keys():
         raise ValueError(f"stage {name!r}: {', '.join(sorted(lacking))} missing; every stage states them")
-    if isinstance(values.get("mix"), str):
-        values["mix"] = parse_mix(values["mix"])
     try:
-        return part(Stage, values)
+        mix = values.get("mix")
+        return part(Stage, values | ({"mix": parse_mix(mix)} if isinstance(mix, str) else {}))
     except ValueError as error:
         raise ValueError(str(error) if str(error).startswith("stage ") else f"stage {name!r}: {error}") from None
 
