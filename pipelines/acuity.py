@@ -1,0 +1,38 @@
+"""Render acuity charts: lines of known characters, 5 to 20 px, each character with the nine that look most like it.
+
+python pipelines/acuity.py --photos DIR --out CHARTS
+python train/acuity.py --charts CHARTS --models NAME=FOLDER --out OUT     # then measures with them
+Also by `ray job submit --working-dir . -- python pipelines/acuity.py ...` and
+`ray submit cluster.yaml pipelines/acuity.py ...`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import render` find the package.
+
+    Python puts a script's folder first on the path, and Ray hands the driver's working directory to its
+    workers; both may hold a render.py. The checkout goes first where there is one; else what is installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from pipelines import chartmaking
+    from pipelines.acuity_settings import parse_settings
+
+    settings = parse_settings(args, chartmaking.DESCRIPTION, "acuity.py").absolute()
+    os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths
+    return chartmaking.make(settings)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))
