@@ -78,6 +78,11 @@ def mean_finite(values: Sequence[float] | Figures) -> float:
     return math.fsum(kept) / len(kept) if kept else math.nan
 
 
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean; nan for fewer than two values."""
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else math.nan
+
+
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's, -1 to 1, equal values sharing their mean rank; nan for fewer than 3 pairs or a constant."""
     if len(a) != len(b):

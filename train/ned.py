@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+Box = tuple[int, int, int, int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was read on one image's original and on its reconstruction, as it came: nothing is normalised."""
+    """What was read on one image's original and on its reconstruction, as it came: nothing is normalised.
+
+    gt_boxes: where lines were found on the original: x, y, width, height in px.
+    """
 
     file: str
     gt_text: str
     rec_text: str
+    gt_boxes: tuple[Box, ...] = ()
 
     @property
     def ned(self) -> float:

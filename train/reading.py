@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
+from math import ceil, floor
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, Self
 
@@ -33,6 +34,13 @@ class Line:
     quad_px: tuple[tuple[float, float], ...]
     text: str
     confidence: float
+
+    @property
+    def box_px(self) -> tuple[int, int, int, int]:
+        """x, y, width and height of the upright box around it."""
+        xs, ys = zip(*self.quad_px, strict=True)
+        x, y = floor(min(xs)), floor(min(ys))
+        return x, y, ceil(max(xs)) - x, ceil(max(ys)) - y
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +81,12 @@ class Reader:
         self.version = "{}, short side from {} px, boxes from {}".format(opened.version, *DEFAULTS[engine])
         self.num_read = 0  # images and lines that the engine itself has read
         self._serve = _Server(opened)
-        self._num_workers = (os.cpu_count() or 1) if workers == -1 else workers
+        self.num_workers = (os.cpu_count() or 1) if workers == -1 else workers
         self._store = ReadingCache(cache, self.version)
 
     def read(self, images: Sequence[Pixels]) -> list[str]:
-        """The text of each image, its lines joined by nothing, as the official evaluator does."""
-        return ["".join(line.text for line in lines) for lines in self.read_lines(images)]
+        """The text of each image; see `joined`."""
+        return [joined(lines) for lines in self.read_lines(images)]
 
     def read_lines(self, images: Sequence[Pixels]) -> list[list[Line]]:
         """The lines found on each image, in the engine's order."""
@@ -101,7 +109,7 @@ class Reader:
         return [found[key] for key in keys]
 
     def _serve_all(self, kind: str, groups: list[list[Pixels]]) -> Iterator[list[Any]]:
-        if not self._num_workers or not groups:
+        if not self.num_workers or not groups:
             yield from (self._serve(kind, group) for group in groups)
             return
         try:
@@ -112,7 +120,7 @@ class Reader:
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self._num_workers, mp_context=get_context("spawn"), initializer=_start, initargs=(self._choice,)
+            self.num_workers, mp_context=get_context("spawn"), initializer=_start, initargs=(self._choice,)
         )
 
     def close(self) -> None:
@@ -194,6 +202,11 @@ def _key(image: Pixels) -> str:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"an image is {image.dtype} {image.shape}: text is read from uint8 RGB (h, w, 3)")
     return sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def joined(lines: Sequence[Line]) -> str:
+    """The text of an image: its lines joined by nothing, as the official evaluator does."""
+    return "".join(line.text for line in lines)
 
 
 def engine_installed(name: str = "rapidocr") -> bool:

@@ -3,12 +3,13 @@
 github.com/madebyollin/taesd, MIT. Images are 0 to 1 inside; here they are -1 to 1, as everywhere in train.
 """
 
-import pickle
 from pathlib import Path
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+
+from train.weights import read_tensors
 
 FILES = ("taef2_encoder.pth", "taef2_decoder.pth")
 FACTOR = 8
@@ -91,7 +92,8 @@ class Taef2(nn.Module):
 def _load(part: nn.Sequential, path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: name the folder that holds {' and '.join(FILES)}")
+    weights = read_tensors(path)
     try:
-        part.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
+        part.load_state_dict(weights)
+    except RuntimeError as error:
         raise ValueError(f"{path} does not hold TAEF2's weights: {error}") from error

@@ -1,0 +1,29 @@
+"""Measure how well an autoencoder keeps images and the text on them, as the official evaluator does.
+
+python train/evaluate.py --gt DIR (--recon DIR | --model FOLDER | --diffusers FOLDER | --module FILE.py) --out OUT
+python train/evaluate.py compare OUT OUT ... --out DIR
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import train` find the package: Python puts a script's folder first on the path, and its modules would
+    hide others of their names. The checkout goes first where there is one; else what is installed."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from train import evaluating
+
+    return evaluating.main(args)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))
