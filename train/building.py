@@ -1,0 +1,82 @@
+"""Makes what a run begins with: the index of its data, what is held out of it, the model and its teachers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from train.corpus import Corpus
+from train.heldout import HeldOut, hold_out, read_held_out
+from train.objective import Objective
+from train.perceptual import Lpips
+from train.semantic import Teacher, load_teacher, random_teacher
+from train.settings import Run
+from train.vae import Vae, read_config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a run begins with, the same on every rank."""
+
+    objective: Objective
+    corpus: Corpus
+    held_out: HeldOut
+    identity: dict[str, Any]
+
+
+def build(run: Run) -> Ready:
+    """Read the data's index and the networks. Raises FileNotFoundError or ValueError for what is missing or unfit."""
+    objective = build_objective(run)
+    corpus, held_out = read_data(run)
+    identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.names)}
+    return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
+
+
+def read_data(run: Run) -> tuple[Corpus, HeldOut]:
+    """What is trained on, and what is not and evaluated instead."""
+    execution, largest = run.execution, max(stage.resolution_px for stage in run.stages)
+    corpus = whole = Corpus.of(execution.data)
+    if execution.held_out:
+        whole = Corpus.of(execution.held_out)
+        chosen = whole.spread(execution.num_eval, np.arange(len(whole)))
+    else:
+        away, chosen = hold_out(whole, execution.num_eval)
+        corpus = whole.without(away)
+    held_out = read_held_out(whole, chosen, side_px=min(256, 2 * largest), factor=run.model.config().factor)
+    return corpus, held_out
+
+
+def build_objective(run: Run) -> Objective:
+    """The model, from the seed or from `init`, with the networks that the stages' weights ask for."""
+    stages = run.curriculum().stages
+    lpips: Lpips | None = None
+    teacher: Teacher | None = None
+    if any(stage.lpips_weight > 0 for stage in stages):
+        lpips = Lpips.load(run.terms.lpips_trunk)
+    if any(stage.align_weight > 0 for stage in stages) and not run.model.freeze_encoder:
+        block = run.terms.teacher_block or None
+        random = run.terms.teacher == "random"
+        teacher = random_teacher(block=block) if random else load_teacher(run.terms.teacher, block)
+    torch.manual_seed(run.optimiser.seed)
+    objective = Objective(build_vae(run), lpips, teacher)
+    objective.adaptive = run.terms.adaptive_align
+    if objective.adaptive and run.execution.strategy == "fsdp":
+        raise ValueError("adaptive_align needs whole gradients on every rank: use --strategy ddp")
+    if run.model.freeze_encoder:
+        objective.vae.encoder.requires_grad_(False)
+    return objective
+
+
+def build_vae(run: Run) -> Vae:
+    """The autoencoder with random weights, or that of `init`, which must be of the same make."""
+    config = run.model.config()
+    if not run.model.init:
+        return Vae(config)
+    vae = Vae.from_pretrained(run.model.init).train()
+    there = read_config(run.model.init)
+    made = [(name, getattr(there, name), getattr(config, name)) for name in ("factor", "latent_channels", "skip")]
+    made += [(name, getattr(there, name), getattr(config, name)) for name in ("encoder_width", "decoder_width")]
+    if other := [f"{name} {a} there, {b} here" for name, a, b in made if a != b]:
+        raise ValueError(f"init names {run.model.init}, another model: {'; '.join(other)}")
+    return vae

@@ -1,0 +1,94 @@
+"""Checkpoints: folders that appear whole, each file with its sha256; a damaged one is named and never used."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """All that a run needs to go on: tensors by group and name, and numbers (JSON)."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    numbers: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of a run, a folder each, named by the images seen."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder, self._keep = folder, keep
+
+    def save(self, num_images: int, checkpoint: Checkpoint) -> Path:
+        """Write one, whole or not at all; the oldest beyond `keep` are removed afterwards."""
+        target = self._folder / f"{num_images:012d}"
+        temporary = self._folder / f".{target.name}.tmp"
+        for stale in self._folder.glob(".*.tmp"):  # of a run that was killed as it saved
+            shutil.rmtree(stale)
+        temporary.mkdir(parents=True)
+        for name, tensors in checkpoint.tensors.items():
+            save_file(
+                {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary / _file(name)
+            )
+        digests = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
+        state = {"files": digests, "numbers": checkpoint.numbers}
+        (temporary / STATE_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
+        for old in self.names()[: -self._keep]:
+            shutil.rmtree(self._folder / old)
+        return target
+
+    def names(self) -> list[str]:
+        """The checkpoints there are, oldest first."""
+        return sorted(path.name for path in self._folder.glob("[0-9]*") if path.is_dir())
+
+    def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest checkpoint that is whole, None where there is none at all; and what is wrong with newer ones.
+
+        Raises ValueError where there are some and none is whole: a run never begins anew over them.
+        """
+        names, faults = self.names(), []
+        for name in reversed(names):
+            try:
+                return read_checkpoint(self._folder / name), faults
+            except ValueError as error:
+                faults.append(str(error))
+        if names:
+            raise ValueError(
+                f"no checkpoint in {self._folder} is whole: {'; '.join(faults)}. Restore one, or name another --out"
+            )
+        return None, []
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """A checkpoint, each file checked by its sha256. Raises ValueError naming the first that is damaged."""
+    try:
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        tensors = {}
+        for name, digest in state["files"].items():
+            if _sha256(folder / name) != digest:
+                raise ValueError(f"{name} has another sha256 than when it was written")
+            tensors[Path(name).stem] = load_file(folder / name)
+        return Checkpoint(tensors=tensors, numbers=state["numbers"])
+    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+        raise ValueError(f"checkpoint {folder} is damaged ({error})") from error
+
+
+def _file(name: str) -> str:
+    return f"{name}.safetensors"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,71 @@
+"""What a run will cost: exact parameter counts and operations, and GPU hours from them."""
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from train.curriculum import Stage
+from train.layers import RmsSilu
+from train.settings import Run
+from train.vae import Vae, VaeConfig
+
+# Of images of 256 px at f16, forward and what leads back to the image: two passes of VGG16 and a half back, and half
+# of DINOv2-L. They grow with the pixels.
+LPIPS_FLOP_A_PX, TEACHER_FLOP_A_PX = 1.83e6, 1.2e6
+GPU_FLOPS = 395e12  # bf16 operations a second: half of what large matrix products reach on an H200
+TRAINED = 3  # forward and backward over forward
+
+
+def describe(run: Run) -> str:
+    """The plan of a run as text: parameters, a line a stage, totals."""
+    config = run.model.config()
+    with torch.device("meta"):
+        encoder, decoder = Vae(config).count_parameters()
+    lines = [
+        f"model       {run.model.model}, skip {config.skip}, widths {config.encoder_width} / {config.decoder_width}",
+        f"parameters  encoder {encoder:,}, decoder {decoder:,}",
+    ]
+    total_flop, total_images = 0.0, 0
+    for stage in run.curriculum().stages:
+        flop = stage.num_images * image_flop(config, stage)
+        total_flop, total_images = total_flop + flop, total_images + stage.num_images
+        lines.append(_line(stage, flop))
+    hours = total_flop / GPU_FLOPS / 3600
+    lines.append(
+        f"in all      {total_images:,} images, {total_flop:.3g} FLOP, {hours:,.1f} GPU hours at {GPU_FLOPS / 1e12:.0f} "
+        "TFLOP/s (half of what an H200 reaches in bf16)"
+    )
+    return "\n".join(lines)
+
+
+def _line(stage: Stage, flop: float) -> str:
+    mix = ", ".join(f"{name} {share:g}" for name, share in stage.mix.items())
+    return (
+        f"stage       {stage.name}: {stage.num_images:,} images in {stage.num_steps:,} steps of {stage.batch_size}, "
+        f"{stage.resolution_px} px {' '.join(stage.aspects)}, {mix}; lr {stage.lr:g}, LPIPS {stage.lpips_weight:g}, "
+        f"align {stage.align_weight:g} with margins {stage.cos_margin:g} / {stage.dist_margin:g}; {flop:.3g} FLOP"
+    )
+
+
+def image_flop(config: VaeConfig, stage: Stage) -> float:
+    """Operations of one training image of a stage, forward and backward, the mean over its crops."""
+    pixels = [height * width for height, width in stage.sizes]
+    mean_px = sum(pixels) / len(pixels)
+    others = LPIPS_FLOP_A_PX * (stage.lpips_weight > 0) + TEACHER_FLOP_A_PX * (stage.align_weight > 0)
+    return mean_px * (TRAINED * forward_flop(config) / SIDE_PX**2 + others)
+
+
+SIDE_PX = 256
+
+
+def forward_flop(config: VaeConfig, side_px: int = SIDE_PX) -> float:
+    """Operations (a multiplication and an addition are two) to encode and decode one square image, counted layer by
+    layer on tensors without storage."""
+    with torch.device("meta"):
+        vae = Vae(config)
+        x = torch.empty(1, 3, side_px, side_px)
+    for module in vae.modules():
+        if isinstance(module, RmsSilu):
+            module.forward = lambda x: x  # type: ignore[method-assign]  # it costs next to nothing
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        vae(x)
+    return float(counter.get_total_flops())

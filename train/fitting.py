@@ -1,0 +1,149 @@
+"""What a run carries from step to step: weights, their average, the optimiser, counts; one step; to a checkpoint and
+back."""
+
+import math
+from collections import Counter
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.tensor import DTensor
+
+from train.checkpoint import Checkpoint
+from train.curriculum import Now
+from train.objective import Objective, to_unit
+from train.ranks import gathering, over_ranks
+from train.settings import Execution, Optimiser
+from train.vae import Vae
+from train.world import World
+
+EMA_RAMP = 0.05  # while a run is young the average's half-life is this share of the images seen (EDM)
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+
+
+class Fitting:
+    """An objective being fitted on one rank of a world."""
+
+    def __init__(self, objective: Objective, optimiser: Optimiser, execution: Execution, world: World) -> None:
+        self.settings, self.execution, self.world = optimiser, execution, world
+        self.objective = objective.to(world.device)
+        if execution.channels_last:
+            self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = deepcopy(objective.vae).requires_grad_(False).eval()
+        self.module = over_ranks(objective, self.ema, execution.strategy, world)
+        self.objective.average = world.mean
+        if execution.compile:
+            objective.vae.encoder.compile()
+            objective.vae.decoder.compile()
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, lr=0.0, betas=optimiser.betas, weight_decay=optimiser.weight_decay
+        )
+        self.num_images = 0
+        self.num_bad, self.bad_in_row = 0, 0
+        self.faults: Counter[str] = Counter()
+
+    def step(self, images: Tensor, now: Now, micro_batch: int) -> dict[str, float]:
+        """Move the weights by this rank's images (n, 3, h, w) of bytes; the step's figures, means over all ranks.
+
+        A gradient that is not finite moves nothing and is counted; `is_bad` among the figures is then 1.
+        """
+        parts = images.split(micro_batch or len(images))
+        totals: Counter[str] = Counter()
+        sums: dict[str, Tensor] = {}
+        for number, part in enumerate(parts):
+            share = len(part) / len(images)
+            with gathering(self.module, last=number == len(parts) - 1):
+                terms = self._losses(part, now, number)
+                (terms["total"] * share).backward()
+            for name, value in terms.items():
+                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach().float() * share
+        norm = self._gradient_norm()
+        figures = self.world.mean(torch.stack(list(sums.values()))).tolist()
+        totals.update(dict(zip(sums, figures, strict=True)))
+        is_bad = not (math.isfinite(norm) and math.isfinite(totals["total"]))
+        self._move(now, is_bad)
+        self.num_images += len(images) * self.world.size
+        return {**totals, "gradient_norm": norm, "is_bad": float(is_bad)}
+
+    def _losses(self, part: Tensor, now: Now, number: int) -> dict[str, Tensor]:
+        x = to_unit(part, self.world.device)
+        if self.execution.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        side = max(x.shape[-2:])
+        self.objective.vae.recompute(0 < self.execution.recompute_px <= side)
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.execution.precision == "bf16"):
+            terms: dict[str, Tensor] = self.module(x, now, self.num_images + number)
+        return terms
+
+    def _gradient_norm(self) -> float:
+        """The norm over all weights and ranks, the gradient being clipped to `clip_norm` by it."""
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm or math.inf)
+        return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+    def _move(self, now: Now, is_bad: bool) -> None:
+        self.num_bad += is_bad
+        self.bad_in_row = self.bad_in_row + 1 if is_bad else 0
+        if not is_bad:
+            for group in self.optimiser.param_groups:
+                group["lr"] = now.lr
+            self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def average(self, num_images: int) -> None:
+        """Move the average of the weights after a step of so many images."""
+        halflife = self.settings.ema_halflife_images * self.settings.scale
+        halflife = max(1.0, min(halflife, EMA_RAMP * self.num_images))
+        weight = 1 - 0.5 ** (num_images / halflife)
+        for mean, value in zip(self.ema.parameters(), self.objective.vae.parameters(), strict=True):
+            if value.requires_grad:
+                mean.lerp_(value, weight)
+
+    def capture(self, numbers: dict[str, Any]) -> Checkpoint:
+        """All of it as a checkpoint, with more numbers of the caller's. Every rank must call it."""
+        moments = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE)["state"]
+        tensors = {
+            "weights": get_model_state_dict(self.module, options=WHOLE),
+            "average": get_model_state_dict(self.ema, options=WHOLE),
+            "optimiser": {f"{name}/{key}": value for name, one in moments.items() for key, value in one.items()},
+        }
+        own = {
+            "num_images": self.num_images,
+            "num_bad": self.num_bad,
+            "bad_in_row": self.bad_in_row,
+            "faults": dict(self.faults),
+        }
+        return Checkpoint(tensors=tensors, numbers=own | numbers)  # type: ignore[arg-type]
+
+    def whole_average(self) -> Vae:
+        """The averaged model, whole on this rank. Every rank must call it."""
+        weights = get_model_state_dict(self.ema, options=WHOLE)
+        vae = Vae(self.ema.config)
+        vae.load_state_dict(weights)
+        return vae.eval()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become what `capture` saw."""
+        tensors, numbers = checkpoint.tensors, checkpoint.numbers
+        set_model_state_dict(self.module, dict(tensors["weights"]), options=WHOLE)
+        set_model_state_dict(self.ema, dict(tensors["average"]), options=WHOLE)
+        state: dict[str, Any] = {}
+        for path, value in tensors["optimiser"].items():
+            name, _, key = path.rpartition("/")
+            state.setdefault(name, {})[key] = value
+        if state:
+            whole = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE)
+            set_optimizer_state_dict(
+                self.module, self.optimiser, {"state": state, "param_groups": whole["param_groups"]}, options=WHOLE
+            )
+        self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
+        self.bad_in_row, self.faults = numbers["bad_in_row"], Counter(numbers["faults"])

@@ -1,0 +1,169 @@
+"""The training loop: stages of batches, each step a function of the images seen; resumes exactly, stops cleanly."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from pipelines.shards.identity import difference
+from train.building import Ready
+from train.checkpoint import Checkpoints
+from train.data import Loader
+from train.fitting import Fitting
+from train.monitor import Monitor
+from train.samples import Samples
+from train.settings import Run
+from train.world import World
+
+RUN_FILE = "run.json"
+CHECKPOINTS = "checkpoints"
+
+
+class Diverged(RuntimeError):  # noqa: N818 - what the run did
+    """The gradient has not been finite for too many steps in a row."""
+
+
+class Stop:
+    """Whether someone asked for an end: Ctrl-C or SIGTERM. A second Ctrl-C ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator["Stop"]:
+        """Signals are heard within, where this is the main thread."""
+        try:
+            before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread: a Ray worker
+            before = {}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class Training:
+    """A run on this rank, from its newest checkpoint or the beginning."""
+
+    def __init__(self, run: Run, ready: Ready, world: World) -> None:
+        self.run, self.world, self.corpus = run, world, ready.corpus
+        self.curriculum = run.curriculum()
+        self.out = Path(run.execution.out)
+        self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
+        self.samples = Samples(ready.held_out, run, world)
+        self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
+        self._claim(ready.identity)
+        self._stage_index, self._loader_state = 0, None
+        self._resume()
+        self.monitor = Monitor(self.out, run, self.curriculum.total_images, self.fitting.num_images, world)
+
+    def _claim(self, identity: object) -> None:
+        """The folder is this run's: begun with the same model, losses, stages and data."""
+        path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
+        if self.world.is_first and not path.exists():
+            self.out.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+        self.world.wait()
+        if lines := difference(json.loads(path.read_text(encoding="utf-8")), mine):
+            shown = "\n".join(f"  {line}" for line in lines[:20])
+            raise ValueError(
+                f"{self.out} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "
+                "to what it was begun with."
+            )
+
+    def _resume(self) -> None:
+        checkpoint, faults = self.checkpoints.load_newest()
+        for fault in faults if self.world.is_first else ():
+            print(f"WARNING: {fault}; going on from the one before it", flush=True)
+        if checkpoint is None:
+            return
+        self.fitting.restore(checkpoint)
+        self._stage_index = checkpoint.numbers["stage_index"]
+        self._loader_state = checkpoint.numbers["loader"]
+        if self.world.is_first:
+            print(f"resumed at {self.fitting.num_images:,} images", flush=True)
+
+    def fit(self) -> bool:
+        """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""
+        with self.monitor, Stop().listening() as stop:
+            if not self.fitting.num_images:
+                self._evaluate()
+            while self._stage_index < len(self.curriculum.stages):
+                if not self._train_stage(stop):
+                    self.save()
+                    return False
+                self._stage_index, self._loader_state = self._stage_index + 1, None
+            self.save()
+            return True
+
+    def _train_stage(self, stop: Stop) -> bool:
+        execution = self.run.execution
+        with Loader(
+            self.corpus,
+            self.curriculum,
+            self._stage_index,
+            seed=self.run.optimiser.seed,
+            rank=self.world.rank,
+            num_ranks=self.world.size,
+            num_workers=execution.num_workers,
+            state=self._loader_state,
+        ) as loader:
+            stage, known = loader.stage, self.fitting.faults.copy()
+            self.monitor.begin_stage(stage, loader.left_out)
+            for batch in loader:
+                now = self.curriculum.at(self.fitting.num_images)
+                figures = self.fitting.step(batch.images, now, stage.micro_batch or execution.micro_batch)
+                if not figures["is_bad"]:
+                    self.fitting.average(stage.batch_size)
+                self._loader_state, self.fitting.faults = loader.state, known + loader.faults
+                self.monitor.step(self.fitting.num_images, figures, now, self.fitting.faults)
+                self._check(figures)
+                self._at_intervals(stage.batch_size)
+                if self._agreed(stop):
+                    return False
+        return True
+
+    def _check(self, figures: dict[str, float]) -> None:
+        if self.fitting.bad_in_row < self.run.optimiser.max_bad_steps:
+            return
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "is_bad")
+        raise Diverged(
+            f"the gradient was not finite for {self.fitting.bad_in_row} steps in a row, up to "
+            f"{self.fitting.num_images:,} images ({shown}). Lower the stage's lr, or --precision fp32; the last "
+            f"checkpoint in {self.out / CHECKPOINTS} is from before"
+        )
+
+    def _at_intervals(self, step_images: int) -> None:
+        """Evaluate, and save, whenever the images seen pass a multiple of the interval."""
+        execution, seen = self.run.execution, self.fitting.num_images
+        if seen % execution.eval_images < step_images:
+            self._evaluate()
+        if seen % execution.checkpoint_images < step_images and not self.fitting.bad_in_row:
+            self.save()
+
+    def _agreed(self, stop: Stop) -> bool:
+        """Whether any rank was asked to stop: all stop at the same step."""
+        flag = torch.tensor(float(stop.asked), device=self.world.device)
+        return bool(self.world.mean(flag) > 0) if self.world.size > 1 else stop.asked
+
+    def _evaluate(self) -> None:
+        figures = self.samples.measure(self.fitting.ema, self.fitting.num_images)
+        self.monitor.evaluation(self.fitting.num_images, figures)
+
+    def save(self) -> None:
+        """Write a checkpoint; its parts are gathered from all ranks."""
+        numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
+        checkpoint = self.fitting.capture(numbers)
+        if self.world.is_first:
+            self.checkpoints.save(self.fitting.num_images, checkpoint)
+        self.world.wait()

@@ -1,0 +1,122 @@
+"""What a run tells: a line on the terminal, log.jsonl, TensorBoard, Weights & Biases where asked for, the report."""
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from train.curriculum import Now, Stage
+from train.run_report import write_report
+from train.settings import Run
+from train.world import World
+
+LOG_FILE = "log.jsonl"
+LINE_SECONDS = 10.0
+
+
+class Monitor:
+    """The first rank's; on the others it says nothing."""
+
+    def __init__(self, out: Path, run: Run, total_images: int, num_images: int, world: World) -> None:
+        self._out, self._run, self._total = out, run, total_images
+        self._speaks = world.is_first
+        self._start, self._before, self._last = time.monotonic(), num_images, 0.0
+        self._steps = 0
+        if not self._speaks:
+            return
+        self._log = open_log(out / LOG_FILE, num_images)
+        self._bar = tqdm(total=total_images, initial=num_images, unit=" images", smoothing=0.05, disable=None)
+        self._board = _open_board(out, num_images)
+        self._wandb = _open_wandb(run) if run.execution.wandb else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._speaks:
+            for one in (self._bar, self._log, self._board):
+                one.close()
+            write_report(self._out, self._run)
+
+    def begin_stage(self, stage: Stage, left_out: tuple[str, ...]) -> None:
+        """Say which stage begins, and what of its mix the data lacks."""
+        without = f", without {', '.join(left_out)} (not in the data)" if left_out else ""
+        self._say(f"stage {stage.name}: {stage.num_images:,} images at {stage.resolution_px} px{without}")
+
+    def step(self, num_images: int, figures: dict[str, float], now: Now, faults: Counter[str]) -> None:
+        """Count a step, and log it where its turn is."""
+        self._steps += 1
+        if not self._speaks:
+            return
+        self._bar.update(num_images - self._bar.n)
+        if figures["is_bad"]:
+            self._say(f"step at {num_images:,} images skipped: its gradient is not finite")
+        elif self._steps % self._run.execution.log_steps and num_images < self._total:
+            return
+        values = {**figures, "lr": now.lr, "align_weight": now.align_weight, "lpips_weight": now.lpips_weight}
+        self._write("step", num_images, values | {"faults": float(faults.total())})
+        self._bar.set_postfix({name: f"{figures[name]:.4f}" for name in ("l1", "total") if name in figures})
+        if self._bar.disable and time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            print(self._line(num_images, figures), file=sys.stderr, flush=True)
+
+    def evaluation(self, num_images: int, figures: dict[str, float]) -> None:
+        """Log what the held-out images gave."""
+        if self._speaks:
+            self._write("eval", num_images, figures)
+            shown = ", ".join(f"{name[5:]} {value:.2f}" for name, value in figures.items() if name.startswith("psnr/"))
+            self._say(f"{num_images:,} images: held-out PSNR, dB: {shown}")
+
+    def _line(self, num_images: int, figures: dict[str, float]) -> str:
+        rate = (num_images - self._before) / max(time.monotonic() - self._start, 1e-9)
+        left = (self._total - num_images) / rate if rate else float("inf")
+        return f"{num_images:,} of {self._total:,} images, {rate:.1f}/s, {left:,.0f} s left, l1 {figures['l1']:.4f}"
+
+    def _write(self, kind: str, num_images: int, values: dict[str, float]) -> None:
+        self._log.write(json.dumps({"kind": kind, "images": num_images} | values) + "\n")
+        self._log.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name if "/" in name else f"train/{name}", value, num_images)
+        if self._wandb is not None:
+            self._wandb.log(values, step=num_images)
+
+    def _say(self, message: str) -> None:
+        if self._speaks:
+            tqdm.write(message, file=sys.stderr)
+
+
+def open_log(path: Path, num_images: int) -> Any:
+    """The log for appending, without what an interrupted run wrote after the checkpoint it goes on from."""
+    kept = [line for line in read_log(path) if line["images"] <= num_images] if num_images else []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    return path.open("a", encoding="utf-8")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log; one that a kill cut short is left out."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
+
+
+def _open_board(out: Path, num_images: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # a second and a half, for the first rank alone
+
+    return SummaryWriter(str(out / "tensorboard"), purge_step=num_images or None)  # type: ignore[no-untyped-call]
+
+
+def _open_wandb(run: Run) -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise ValueError("--wandb needs the package: pip install wandb") from None
+    return wandb.init(project=run.execution.wandb, name=Path(run.execution.out).name, resume="allow")

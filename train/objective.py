@@ -1,0 +1,81 @@
+"""What is minimised: L1 + LPIPS + semantic alignment of an autoencoder's output (the report, equation 1)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from train.curriculum import Now
+from train.losses import alignment_loss, by_position, gradient_ratio, l1_loss, total_loss
+from train.perceptual import Lpips
+from train.semantic import Teacher
+from train.vae import Vae
+
+Terms = dict[str, Tensor]  # scalars by name; "total" carries gradients
+
+
+class Objective(nn.Module):
+    """The autoencoder with the projection W of its latents: what is optimised, checkpointed and split over ranks.
+
+    Teacher and LPIPS are constants beside it and stand in no checkpoint. A term without its network is left out.
+    """
+
+    def __init__(self, vae: Vae, lpips: Lpips | None = None, teacher: Teacher | None = None) -> None:
+        super().__init__()
+        self.vae = vae
+        self._lpips, self._teacher = lpips, teacher
+        self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
+        self.average: Callable[[Tensor], Tensor] | None = None
+        """Takes a gradient to its mean over ranks, for the adaptive weight."""
+        self.adaptive = False
+
+    def terms(self) -> dict[str, str]:
+        """The terms by name, with what measures them."""
+        names = {"l1": "mean absolute difference"}
+        names |= {} if self._lpips is None else {"lpips": self._lpips.name}
+        return names | ({} if self._teacher is None else {"align": self._teacher.name})
+
+    def forward(self, images: Tensor, now: Now, seed: int) -> Terms:
+        """The losses of images (n, 3, h, w) from -1 to 1, their sides multiples of the factor.
+
+        seed: fixes the sample of positions in large distance matrices; give one that changes with every step.
+        """
+        z = self.vae.latents(images)
+        reconstruction = self.vae.decoder(z)
+        l1 = l1_loss(reconstruction, images)
+        terms, lpips, align = {"l1": l1}, None, None
+        if self._lpips is not None and now.lpips_weight > 0:
+            lpips = terms["lpips"] = self._lpips(reconstruction, images).mean()
+        weight: float | Tensor = now.align_weight
+        if self._teacher is not None and now.align_weight > 0:
+            align = self._align(z, images, now, seed, terms)
+            if self.adaptive:
+                plain = total_loss(l1, lpips, None, lpips_weight=now.lpips_weight, align_weight=0.0)
+                weight = weight * gradient_ratio(plain, align, self.vae.encoder.head.weight, average=self.average)
+        total = total_loss(l1, lpips, align, lpips_weight=now.lpips_weight, align_weight=weight)
+        if self.projection is not None and align is None:
+            total = total + 0.0 * self.projection.weight.sum()  # several ranks wait for each parameter's gradient
+        return {name: term.detach() for name, term in terms.items()} | {"total": total}
+
+    def _align(self, z: Tensor, images: Tensor, now: Now, seed: int, terms: Terms) -> Tensor:
+        assert self._teacher is not None
+        assert self.projection is not None
+        found = alignment_loss(
+            self.projection(by_position(z)),
+            self._teacher.features(images, (z.shape[2], z.shape[3])),
+            cosine_margin=now.cos_margin,
+            distance_margin=now.dist_margin,
+            seed=seed,
+        )
+        terms["align_cos"], terms["align_dist"] = found.cosine, found.distance
+        return found.total
+
+
+def to_unit(images: Tensor, device: torch.device) -> Tensor:
+    """Bytes (n, 3, h, w) as floats from -1 to 1 on a device."""
+    return images.to(device, non_blocking=True).float().div_(127.5).sub_(1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Floats (n, 3, h, w), -1 to 1, as the nearest bytes; what lies outside is clamped."""
+    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,53 @@
+"""Train an autoencoder of the Qwen-Image-VAE-2.0 family on shards of images: stages of a recipe, exact resume.
+
+python train/run.py --recipe tiny --data SHARDS --out RUN
+torchrun --nproc-per-node 8 train/run.py --recipe f16c64 --data s3://BUCKET/mix --precision bf16 --out RUN
+The same command again resumes; Ctrl-C saves first.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DESCRIPTION = """Train an autoencoder of the Qwen-Image-VAE-2.0 family on shards of images, by the stages of a recipe.
+
+--recipe NAME|FILE is the base (tiny, f16c64, f16c128, f32c128, f32c192, refine, or a YAML file); every other flag \
+overrides it. The same command again resumes, exactly; Ctrl-C saves first. --out holds checkpoints/, samples/, \
+tensorboard/, log.jsonl, curve.png, report.html and at the end model/ (config.json and model.safetensors)."""
+
+
+def find_packages() -> None:
+    """Import our packages from the checkout that this script lies in, else what is installed; never its folder."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from train.settings import parse_run
+
+    run = parse_run(args, DESCRIPTION, "run.py").absolute()
+    if run.execution.dry_run:
+        from train.estimate import describe
+
+        print(describe(run))
+        return 0
+    from train.training import Diverged, train
+
+    try:
+        if run.execution.ray_workers:
+            from train.ray_launch import launch
+
+            return launch(run)
+        return 0 if train(run) else 130
+    except (ValueError, FileNotFoundError, Diverged) as error:
+        if os.environ.get("SMALLPRINT_TRACE"):
+            raise
+        raise SystemExit(f"run.py: {error}") from None
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))

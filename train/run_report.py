@@ -1,0 +1,137 @@
+"""What a run leaves to look at: curve.png and report.html, from its log and its sample sheets."""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pipelines.report import Picture, Report
+from pipelines.shards.folder import Folder
+from train.settings import Run
+
+TERMS = ("total", "l1", "lpips", "align_cos", "align_dist")
+SMOOTHED = 50  # a curve is drawn through so many means of neighbouring lines
+SHEETS = 4  # shown, evenly apart, the last among them
+CURVE_FILE, REPORT_FILE = "curve.png", "report.html"
+Line = dict[str, Any]
+
+
+def write_report(out: Path, run: Run) -> None:
+    """Write curve.png and report.html of the run in a folder, as far as it has come."""
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    steps = [line for line in lines if line["kind"] == "step"]
+    evals = [line for line in lines if line["kind"] == "eval"]
+    folder = Folder(str(out))
+    curve = draw_curves(steps, evals)
+    folder.put(CURVE_FILE, curve)
+    folder.put(REPORT_FILE, _page(out, run, steps, evals, curve).encode())
+
+
+def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
+    """A PNG: losses on a logarithmic scale, and held-out PSNR and SSIM, over the images seen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
+    axes = figure.subplots(1, 3)
+    for name in TERMS:
+        points = smoothed([(line["images"], line[name]) for line in steps if name in line])
+        axes[0].plot(*zip(*points, strict=True), label=name) if points else None
+    axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")
+    for axis, figure_name, unit in ((axes[1], "psnr", "dB"), (axes[2], "ssim", "")):
+        for name in dict.fromkeys(key for line in evals for key in line if key.startswith(f"{figure_name}/")):
+            points = [(line["images"], line[name]) for line in evals if name in line]
+            axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name.partition("/")[2])
+        axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        if axis.lines:
+            axis.legend(fontsize=8)
+    png = BytesIO()
+    FigureCanvasAgg(figure).print_png(png)
+    return png.getvalue()
+
+
+def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Up to SMOOTHED points, each the mean of its share of neighbours."""
+    size = -(-len(points) // SMOOTHED) or 1
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
+
+
+def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line], curve: bytes) -> str:
+    seen = max((line["images"] for line in (*steps, *evals)), default=0)
+    total = run.curriculum().total_images
+    report = Report(f"Training: {out.name}", f"recipe {run.recipe}, model {run.model.model}, data {_names(run)}")
+    last = evals[-1] if evals else {}
+    report.totals(
+        {"images seen": seen, "of": total}
+        | {f"PSNR {name[5:]}, dB": value for name, value in last.items() if name.startswith("psnr/")}
+    )
+    report.section("Curves")
+    report.pictures([[picture_of(curve)]])
+    report.section("Held-out images")
+    report.text("Originals above, reconstructions by the averaged weights below; twice their size.")
+    for path in _some(sorted((out / "samples").glob("*.png"))):
+        report.heading(f"{int(path.stem):,} images seen")
+        report.pictures([[picture_of(path.read_bytes())]])
+    report.section("Stages")
+    report.table(*_stages(run))
+    report.section("Steps")
+    _trouble(report, steps)
+    report.section("Settings")
+    report.table(["field", "value"], [(name, json.dumps(value)) for name, value in _settings(run).items()])
+    return report.html()
+
+
+def _trouble(report: Report, steps: Sequence[Line]) -> None:
+    skipped = sum(line["is_bad"] > 0 for line in steps)
+    faults = max((line["faults"] for line in steps), default=0)
+    report.text(
+        f"Skipped for a gradient that was not finite: {skipped}. Rows of the data that could not be used, each time "
+        f"one was met: {faults:.0f}; faults.json names them."
+    )
+
+
+def _stages(run: Run) -> tuple[list[str], list[list[Any]]]:
+    header = ["stage", "images", "batch", "px", "aspects", "mix", "lr", "LPIPS", "align", "margins"]
+    rows = [
+        [
+            stage.name,
+            stage.num_images,
+            stage.batch_size,
+            stage.resolution_px,
+            " ".join(stage.aspects),
+            ", ".join(f"{name} {share:g}" for name, share in stage.mix.items()),
+            f"{stage.lr:g}",
+            f"{stage.lpips_weight:g}",
+            f"{stage.align_weight:g}",
+            f"{stage.cos_margin:g} / {stage.dist_margin:g}",
+        ]
+        for stage in run.curriculum().stages
+    ]
+    return header, rows
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    identity = run.identity()
+    return {name: value for part in ("model", "terms", "optimiser") for name, value in identity[part].items()}
+
+
+def _names(run: Run) -> str:
+    return ", ".join(Path(name).name for name in run.execution.data)
+
+
+def _some(paths: Sequence[Path]) -> Sequence[Path]:
+    """SHEETS of the sheets, evenly apart, the first and the last among them."""
+    if len(paths) <= SHEETS:
+        return paths
+    return [paths[round(i * (len(paths) - 1) / (SHEETS - 1))] for i in range(SHEETS)]
+
+
+def picture_of(png: bytes) -> Picture:
+    """A PNG as a report shows it."""
+    width_px, height_px = struct.unpack_from(">II", png, 16)
+    return Picture(data=png, width_px=width_px, height_px=height_px)

@@ -1,0 +1,51 @@
+"""A whole run on this rank: built, fitted or gone on with, and at its end the model written."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from train.building import build
+from train.loop import Diverged as Diverged
+from train.loop import Training
+from train.objective import to_unit
+from train.settings import Run
+from train.vae import Vae
+from train.world import open_world
+
+MODEL = "model"
+FAULTS_FILE = "faults.json"
+
+
+def train(run: Run) -> bool:
+    """Train a run to its end, or go on with it; False where it was stopped earlier. The model is in OUT/model."""
+    torch.set_float32_matmul_precision("high")
+    with open_world(run.execution.device) as world:
+        ready = build(run)
+        training = Training(run, ready, world)
+        if world.is_first:
+            for name, what in ready.objective.terms().items():
+                print(f"loss term   {name}: {what}", flush=True)
+        finished = training.fit()
+        if world.is_first:
+            faults = dict(training.fitting.faults.most_common())
+            (training.out / FAULTS_FILE).write_text(json.dumps(faults, indent=1, ensure_ascii=False), encoding="utf-8")
+        if finished:
+            vae = training.fitting.whole_average()
+            if world.is_first:
+                write_model(training.out / MODEL, vae, ready.held_out.images)
+                print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
+        elif world.is_first:
+            print("stopped and saved: the same command goes on from here", flush=True)
+        return finished
+
+
+@torch.no_grad()
+def write_model(folder: Path, vae: Vae, images: torch.Tensor) -> None:
+    """Save a model with the mean and deviation of its latent channels on some images (n, 3, h, w) of bytes."""
+    device = next(vae.parameters()).device
+    z = torch.cat([vae.latents(to_unit(part, device)) for part in images.split(8)]).double()
+    mean, std = z.mean(dim=(0, 2, 3)), z.std(dim=(0, 2, 3)).clamp_min(1e-6)
+    vae.config = replace(vae.config, latents_mean=tuple(mean.tolist()), latents_std=tuple(std.tolist()))
+    vae.save_pretrained(folder)

@@ -1,0 +1,65 @@
+"""The ranks of a run: one process alone, or those that torchrun or Ray Train started."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """This process among the ranks, and the device it computes on."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank writes files and speaks."""
+        return self.rank == 0
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over ranks, the same on each; `values` is changed."""
+        if self.size > 1:
+            dist.all_reduce(values)
+            values /= self.size
+        return values
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def open_world(device: str) -> Iterator[World]:
+    """Join the ranks that the environment tells of (RANK, WORLD_SIZE, LOCAL_RANK), or be the only one.
+
+    device: "cuda", "cpu", or "auto". Raises ValueError where there is no such device.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    begun = size > 1 and not dist.is_initialized()  # Ray Train has begun it already
+    if begun:
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield World(rank=dist.get_rank() if size > 1 else 0, size=size, device=chosen)
+    finally:
+        if begun:
+            dist.destroy_process_group()
+
+
+def _device(name: str, local_rank: int) -> torch.device:
+    there = torch.cuda.is_available()
+    if name not in ("auto", "cuda", "cpu") or (name == "cuda" and not there):
+        raise ValueError(f"device is {name!r}: choose auto, cpu, or cuda where torch sees a GPU (here: {there})")
+    if name == "cpu" or not there:
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
