@@ -37,7 +37,7 @@ class Subject:
     taef2: str = ""
     """Folder of taef2_encoder.pth and taef2_decoder.pth."""
     reference: str = ""
-    """A known degradation in place of a model, such as identity, bicubic-x2 or jpeg-q10."""
+    """A known loss in place of a model: identity, bicubic-x2, bicubic-x4, jpeg-q30 or jpeg-q10."""
     name: str = ""
     """How it is called in tables; by default as its folder or file."""
 

@@ -50,8 +50,8 @@ def evaluate(settings: Settings) -> Evaluation:
     out = Folder(settings.out)
     out.sweep()
     about = identify(settings, pairs)
+    samples = open_samples(settings, out)  # a fault of the model shows before the folder is its
     claim(out, about, weights)
-    samples = open_samples(settings, out)
     measured = Measured(out, samples, instruments)
     rows = measure(measured, pairs)
     fid = _fid(measured, len(parts_of(pairs))) if instruments.features else None
