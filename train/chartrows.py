@@ -1,6 +1,5 @@
 """Acuity charts as measuring needs them: pixels, lines, and every target's ten candidates in place."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -17,6 +16,7 @@ from pipelines.shards.rows import Rows
 Pixels = NDArray[np.uint8]
 NUM_CANDIDATES = 10
 COLUMNS = ("image", "language", "size_px", "ground", "contrast", "ink", "lines", "targets", "under", "coverages")
+KIND_COLUMNS = ("language", "size_px", "ground", "contrast")
 LINE_MARGIN_PX = 1  # antialiasing reaches a little beyond the box
 
 
@@ -108,11 +108,12 @@ class Charts:
             raise ValueError(f"{url} has no columns {', '.join(missing)}: name a folder that pipelines/acuity.py made")
         sums = "".join(info.sha256 for info in read_manifest(folder).values())
         self.identity = sha256(sums.encode()).hexdigest()[:16]
+        self.kinds = tuple(Kind(**row) for table in self._rows.tables(KIND_COLUMNS) for row in table.to_pylist())
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Chart]:
-        for table in self._rows.tables(COLUMNS):
-            for place in range(len(table)):
-                yield Chart(table.slice(place, 1).to_pylist()[0])
+    def part(self, start: int, stop: int) -> list[Chart]:
+        """Some of them, by number."""
+        numbers = range(start, min(stop, len(self)))
+        return [Chart(row) for row in self._rows.take(numbers, COLUMNS)]

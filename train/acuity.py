@@ -1,0 +1,29 @@
+"""Measure the smallest character that autoencoders still transmit, as an eye chart does.
+
+python pipelines/acuity.py --photos DIR --out CHARTS        # first: the charts
+python train/acuity.py --charts CHARTS --models NAME=FOLDER ... --out OUT
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import train` find the package: Python puts a script's folder first on the path, and its modules would
+    hide others of their names. The checkout goes first where there is one; else what is installed."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from train import acuity_measurement
+
+    return acuity_measurement.main(args)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))
