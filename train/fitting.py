@@ -109,8 +109,8 @@ class Fitting:
                 mean.lerp_(value, weight)
 
     def capture(self, numbers: dict[str, Any]) -> Checkpoint:
-        """All of it as a checkpoint, with more numbers of the caller's. Every rank must call it."""
-        moments = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE)["state"]
+        """All of it as a checkpoint, with more numbers of the caller's. Every rank must call it; the first gets it."""
+        moments = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE).get("state", {})
         tensors = {
             "weights": get_model_state_dict(self.module, options=WHOLE),
             "average": get_model_state_dict(self.ema, options=WHOLE),
@@ -120,15 +120,16 @@ class Fitting:
             "num_images": self.num_images,
             "num_bad": self.num_bad,
             "bad_in_row": self.bad_in_row,
-            "faults": dict(self.faults),
+            "faults": dict(self.world.union(self.faults)),
         }
         return Checkpoint(tensors=tensors, numbers=own | numbers)  # type: ignore[arg-type]
 
     def whole_average(self) -> Vae:
-        """The averaged model, whole on this rank. Every rank must call it."""
+        """The averaged model, whole, on the CPU. Every rank must call it; the first gets it, the others an empty one."""
         weights = get_model_state_dict(self.ema, options=WHOLE)
         vae = Vae(self.ema.config)
-        vae.load_state_dict(weights)
+        if self.world.is_first:
+            vae.load_state_dict(weights)
         return vae.eval()
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -141,9 +142,10 @@ class Fitting:
             name, _, key = path.rpartition("/")
             state.setdefault(name, {})[key] = value
         if state:
-            whole = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE)
+            groups = get_optimizer_state_dict(self.module, self.optimiser)["param_groups"]
             set_optimizer_state_dict(
-                self.module, self.optimiser, {"state": state, "param_groups": whole["param_groups"]}, options=WHOLE
+                self.module, self.optimiser, {"state": state, "param_groups": groups}, options=WHOLE
             )
         self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
-        self.bad_in_row, self.faults = numbers["bad_in_row"], Counter(numbers["faults"])
+        self.bad_in_row = numbers["bad_in_row"]
+        self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()

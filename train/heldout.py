@@ -50,6 +50,7 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     least = int(known[known > 0].min()) if (known > 0).any() else side_px
     side = max(step, min(side_px, least) // step * step)
     images, components, names = [], [], []
+    rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
     for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
         component = COMPONENTS[corpus.codes[row]]
         cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)

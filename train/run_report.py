@@ -36,7 +36,8 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
 
     figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
     axes = figure.subplots(1, 3)
-    for name in TERMS:
+    terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
+    for name in terms:
         points = smoothed([(line["images"], line[name]) for line in steps if name in line])
         axes[0].plot(*zip(*points, strict=True), label=name) if points else None
     axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")

@@ -28,8 +28,8 @@ def train(run: Run) -> bool:
             for name, what in ready.objective.terms().items():
                 print(f"loss term   {name}: {what}", flush=True)
         finished = training.fit()
+        faults = dict(world.union(training.fitting.faults).most_common())
         if world.is_first:
-            faults = dict(training.fitting.faults.most_common())
             (training.out / FAULTS_FILE).write_text(json.dumps(faults, indent=1, ensure_ascii=False), encoding="utf-8")
         if finished:
             vae = training.fitting.whole_average()

@@ -1,9 +1,11 @@
 """The ranks of a run: one process alone, or those that torchrun or Ray Train started."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -29,6 +31,14 @@ class World:
             dist.all_reduce(values)
             values /= self.size
         return values
+
+    def union(self, counts: Counter[str]) -> Counter[str]:
+        """The counts of all ranks together, the same on each."""
+        if self.size == 1:
+            return counts
+        gathered: list[Any] = [None] * self.size
+        dist.all_gather_object(gathered, dict(counts))
+        return sum(map(Counter, gathered), Counter())
 
     def wait(self) -> None:
         """Until all ranks are here."""

@@ -1,0 +1,46 @@
+"""Small real runs for tests: settings, and what a run's log says."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from train.curriculum import Stage
+from train.monitor import read_log
+from train.settings import Execution, Model, Optimiser, Run, Terms
+
+STAGES = (
+    Stage(name="square", num_images=24, batch_size=4, resolution_px=32, mix={"general": 0.5, "synthetic": 0.5},
+          lr=1e-3, lpips_weight=0.0),
+    Stage(name="aspects", num_images=16, batch_size=4, resolution_px=64, aspects=("1:1", "2:1", "1:2"),
+          mix={"synthetic": 1.0}, lr=5e-4, lpips_weight=0.0, blend_images=8),
+)  # fmt: skip
+
+
+def small_run(data: list[str], out: Path, *, stages: tuple[Stage, ...] = STAGES, **changes: Any) -> Run:
+    """Ten steps of four images in two stages, a model of a few thousand weights; a checkpoint every step."""
+    parts: dict[str, Any] = {
+        "model": Model(model="f8c12", encoder_width=4, decoder_width=4),
+        "terms": Terms(),
+        "optimiser": Optimiser(ema_halflife_images=16, seed=7),
+        "execution": Execution(
+            data=tuple(data),
+            out=str(out),
+            device="cpu",
+            log_steps=1,
+            eval_images=1000,
+            num_eval=1,
+            checkpoint_images=4,
+            keep_checkpoints=99,
+            num_workers=0,
+        ),
+    }
+    for name, value in changes.items():
+        owner = next(part for part, values in parts.items() if hasattr(values, name))
+        parts[owner] = replace(parts[owner], **{name: value})
+    return Run(recipe="small", stages=stages, **parts)
+
+
+def losses(out: Path) -> list[tuple[int, float, float]]:
+    """Images seen, loss and gradient norm of each step, every digit of them."""
+    return [(line["images"], line["total"], line["gradient_norm"]) for line in read_log(out / "log.jsonl")
+            if line["kind"] == "step"]  # fmt: skip
