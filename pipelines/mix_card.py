@@ -13,6 +13,7 @@ from pipelines.mix_sides import TEST
 from pipelines.mix_statistics import Part
 from pipelines.packed_card import _table as table
 
+NO_SOURCE = "none: a drawn ground, no photo"
 Place = tuple[str, str]  # split, configuration
 COLUMNS = {
     "id": "of the row in the dataset that it comes from",
@@ -134,7 +135,7 @@ def _licences(parts: Sequence[Part]) -> str:
     total: dict[str, Counter[str]] = {}
     for part in parts:
         for licence, count in part.under("licence").items():
-            total.setdefault(licence or "unknown", Counter())[part.config] += count
+            total.setdefault(licence or NO_SOURCE, Counter())[part.config] += count
     rows = [
         (licence, f"{counts.total():,}", ", ".join(f"{name} {counts[name]:,}" for name in names if counts[name]))
         for licence, counts in sorted(total.items(), key=lambda item: (-item[1].total(), item[0]))

@@ -14,6 +14,7 @@ from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.record import RECORD_SCHEMA, with_features
 
+CONFIG_KINDS = ("general", "text", "synthetic")
 SHARDS_TOGETHER = 16  # of an input, indexed as one
 ADDED_FIELDS = (
     pa.field("weight", pa.float32(), metadata={"about": "how often to draw the image; 1 is average in its part"}),
@@ -130,6 +131,20 @@ def source_sha256(row: Mapping[str, Any]) -> str:
 def config_of(kind: str, band: str) -> str:
     """The configuration that a row belongs to."""
     return f"{kind}-{band}" if kind == "synthetic" and band else kind
+
+
+def config_order(config: str) -> tuple[int, float, str]:
+    """What configurations are sorted by: photographs, pages, rendered text by size."""
+    kind, _, band = config.partition("-")
+    first = band.partition("-")[0]
+    return CONFIG_KINDS.index(kind) if kind in CONFIG_KINDS else len(CONFIG_KINDS), _number(first), config
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def row_groups(one: Input, shard: int, columns: Sequence[str]) -> Iterator[pa.Table]:

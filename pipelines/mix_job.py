@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.mix_inputs import Input, mixed_schema, row_groups, schema_of, source_sha256
-from pipelines.mix_plan import Cell
+from pipelines.mix_orders import Cell
 from pipelines.packorder import read_order
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import LINE, LineTable
@@ -22,7 +22,7 @@ class MixJob:
 
     def __init__(self, inputs: Sequence[Input], plan: str, cell: Cell, images_per_shard: int) -> None:
         self._inputs, self._cell, self._images_per_shard = inputs, cell, images_per_shard
-        self._order = Folder(f"{plan}/orders/{cell.place}")
+        self._order = Folder(f"{plan}/choice/orders/{cell.place}")
         self.schema = mixed_schema(inputs)
         self._columns = [schema_of(one).names for one in inputs]
 

@@ -1,58 +1,32 @@
 """The plan of a mix: facts of all rows -> sides -> how many of each part -> the rows themselves, in their order.
 
-A plan is a folder: facts/ and sides/ (a row for each input row, in its order), held.parquet, orders/SPLIT/CONFIG,
-and plan.json, written last. Nothing is read but a few columns of numbers, a shard at a time.
+A plan is a folder. facts/ depends on the inputs alone, so that other ratios take seconds. choice/ holds
+held.parquet, sides/ (as facts/ a row for each input row, in its order), orders/SPLIT/CONFIG, and plan.json, written
+last. Nothing is read but a few columns of numbers, a shard at a time.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
 from pipelines.mix_facts import FactsJob
-from pipelines.mix_inputs import Input, stretches
+from pipelines.mix_inputs import Input, config_order, stretches
+from pipelines.mix_orders import Cell, Taking
 from pipelines.mix_prints import ABSENT
 from pipelines.mix_ratios import check_ratios, targets
 from pipelines.mix_settings import Mixture
-from pipelines.mix_sides import NEAR, SIDES, TEST, TRAIN, SidesJob, hold_out, read_held, read_shard
-from pipelines.mix_smallest import Threshold, smallest
-from pipelines.packorder import ORDER_FILE
+from pipelines.mix_sides import HELD_FILE, NEAR, TEST, TRAIN, SidesJob, hold_out, read_held
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
-from pipelines.shards.seeds import rng_for
 
 PLAN_FILE = "plan.json"
-ORDER = pa.schema([("input", pa.int16()), ("shard", pa.int32()), ("row", pa.int32()), ("weight", pa.float32())])
 SPLITS = (TRAIN, TEST)
-GROUP_ROWS = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """A configuration in a split: what there is, what is taken, and the mean of the weights taken."""
-
-    split: str
-    config: str
-    available: int
-    images: int
-    pixels: int = 0
-    bytes: int = 0
-    mean_weight: float = 1.0
-
-    @property
-    def place(self) -> str:
-        """Its folder, in the plan's orders and in the dataset."""
-        return f"{self.split}/{self.config}"
+SIDES_A_WORKER = 64  # shards that make up for the start of a process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,59 +44,82 @@ def make_plan(
     inputs: Sequence[Input], mixture: Mixture, url: str, *, num_workers: int = 0, backend: str = "inline"
 ) -> Plan:
     """Plan a mix, or what is missing of it."""
-    claim_folder(Folder(f"{url}/facts"), {"inputs": [one.digest for one in inputs]} | mixture.identity())
-    if Folder(url).exists(PLAN_FILE):
+    facts = {"inputs": [one.digest for one in inputs], "seed": mixture.seed, "document": mixture.document}
+    claim_anew(Folder(f"{url}/facts"), facts)
+    claim_anew(Folder(f"{url}/choice"), facts | mixture.identity())
+    if has_plan(url):
         return read_plan(url)
     make_facts = partial(FactsJob, inputs, mixture)
     run(
         make_facts,
         len(stretches(inputs)),
         f"{url}/facts",
-        num_workers=num_workers,
+        num_workers=workers_for(len(stretches(inputs)), num_workers, 1),
         backend=backend,
         unit="rows fingerprinted",
     )
     return plan_from_facts(inputs, mixture, url, num_workers=num_workers, backend=backend)
 
 
+def workers_for(num_shards: int, num_workers: int, shards_a_worker: int) -> int:
+    """Workers worth starting for so many shards; fewer than two are none, and this process does the work."""
+    worth = min(num_workers, num_shards // shards_a_worker)
+    return worth if worth > 1 else 0
+
+
+def claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
+    """Make the folder this plan's; what another left is removed, for all of it can be made again."""
+    try:
+        claim_folder(folder, identity)
+    except ValueError:
+        folder.clear()
+        claim_folder(folder, identity)
+
+
+def has_plan(url: str) -> bool:
+    """Whether a plan was made whole."""
+    return Folder(f"{url}/choice").exists(PLAN_FILE)
+
+
 def plan_from_facts(
     inputs: Sequence[Input], mixture: Mixture, url: str, *, num_workers: int = 0, backend: str = "inline"
 ) -> Plan:
     """The plan from facts that are there."""
-    folder, facts = Folder(url), Folder(f"{url}/facts")
-    if not folder.exists("held.parquet"):
-        hold_out(facts, folder, mixture.test_share)
+    choice, facts = Folder(f"{url}/choice"), Folder(f"{url}/facts")
+    if not choice.exists(HELD_FILE):
+        hold_out(facts, choice, mixture.test_share)
+    num_shards = len(read_manifest(facts))
     run(
         partial(SidesJob, url),
-        len(read_manifest(facts)),
-        f"{url}/sides",
-        num_workers=num_workers,
+        num_shards,
+        f"{url}/choice/sides",
+        num_workers=workers_for(num_shards, num_workers, SIDES_A_WORKER),
         backend=backend,
         unit="rows compared",
     )
-    cells = _cells(mixture, sum_counts(Folder(f"{url}/sides")))
+    cells = _cells(mixture, sum_counts(Folder(f"{url}/choice/sides")))
     taken = Taking(url, cells).write_orders(inputs, mixture.seed)
-    counts = sum_counts(Folder(f"{url}/sides"))
+    counts = sum_counts(Folder(f"{url}/choice/sides"))
     plan = Plan(
         cells=tuple(taken),
         near=sum(n for key, n in counts.items() if key.startswith(f"{NEAR}/") and key.endswith("/images")),
-        num_held=len(read_held(folder).hashes),
+        num_held=len(read_held(choice).hashes),
         unprinted={key.partition("/")[2]: n for key, n in sum_counts(facts).items() if key.startswith(ABSENT) and n},
     )
-    folder.put(PLAN_FILE, json.dumps(asdict(plan), indent=1, ensure_ascii=False).encode())
+    choice.put(PLAN_FILE, json.dumps(asdict(plan), indent=1, ensure_ascii=False).encode())
     return plan
 
 
 def read_plan(url: str) -> Plan:
     """A plan that was made."""
-    values = json.loads(Folder(url).read(PLAN_FILE))
+    values = json.loads(Folder(f"{url}/choice").read(PLAN_FILE))
     return Plan(**values | {"cells": tuple(Cell(**cell) for cell in values["cells"])})
 
 
 def _cells(mixture: Mixture, counts: Counter[str]) -> list[Cell]:
     """What each split takes of each configuration."""
     there = {split: _available(counts, split) for split in SPLITS}
-    configs = sorted({config for known in there.values() for config in known})
+    configs = sorted({config for known in there.values() for config in known}, key=config_order)
     check_ratios(mixture.ratios, configs)
     cells = []
     for split in SPLITS if mixture.test_share else (TRAIN,):
@@ -139,120 +136,3 @@ def _cells(mixture: Mixture, counts: Counter[str]) -> list[Cell]:
 def _available(counts: Mapping[str, int], split: str) -> dict[str, int]:
     parts = ((key.split("/"), n) for key, n in counts.items())
     return {path[1]: n for path, n in parts if path[0] == split and path[2] == "images"}
-
-
-class Taking:
-    """Takes the rows of each cell: those of the lowest keys."""
-
-    def __init__(self, url: str, cells: Sequence[Cell]) -> None:
-        self._url, self._cells = url, list(cells)
-        self._facts, self._sides = Folder(f"{url}/facts"), Folder(f"{url}/sides")
-        self._number = {(SIDES.index(cell.split), cell.config): i for i, cell in enumerate(cells)}
-
-    def write_orders(self, inputs: Sequence[Input], seed: int) -> list[Cell]:
-        """Write the order of each cell; the cells with what they came to."""
-        wanted = np.array([cell.images for cell in self._cells], np.int64)
-        limits = smallest(self._streams, wanted)
-        left = np.array([limit.num_equal for limit in limits])
-        order = rng_for(seed, "mix/order", 0).permutation(len(read_manifest(self._facts)))
-        parts = stretches(inputs)
-        with ExitStack() as stack:
-            writers = {
-                i: stack.enter_context(_OrderWriter(self._url, cell))
-                for i, cell in enumerate(self._cells)
-                if cell.images
-            }
-            for shard in order.tolist():
-                batch, streams = self._read(shard, ["key", "weight", "pixels", "bytes", "config"])
-                places = _places(parts[shard].number, parts[shard].shards, parts[shard].num_rows)
-                for i, writer in writers.items():
-                    rows = _taken(np.flatnonzero(streams == i), batch, limits[i], left[i : i + 1])
-                    writer.add(batch, rows, places, _odds(limits[i], self._cells[i]))
-        return [writers[i].cell() if i in writers else cell for i, cell in enumerate(self._cells)]
-
-    def _streams(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        for shard in read_manifest(self._facts):
-            batch, streams = self._read(shard, ["key", "config"])
-            yield streams, batch.column("key").to_numpy()
-
-    def _read(self, shard: int, columns: list[str]) -> tuple[pa.RecordBatch, NDArray[np.int64]]:
-        """Facts of a shard, and the number of each row's cell, -1 for none."""
-        batch = read_shard(self._facts, shard, columns)
-        sides = read_shard(self._sides, shard, ["side"]).column("side").to_numpy().astype(np.int64)
-        configs = batch.column("config").dictionary_encode()
-        table = np.array(
-            [[self._number.get((side, name), -1) for name in configs.dictionary.to_pylist()] for side in range(3)]
-        ).reshape(3, -1)
-        return batch, table[sides, configs.indices.to_numpy()]
-
-
-def _odds(limit: Threshold, cell: Cell) -> float:
-    """What a weight is multiplied by to give the odds that its row is taken; 0 where all are."""
-    return limit.value if cell.images < cell.available else 0.0
-
-
-def _taken(rows: NDArray[np.int64], batch: pa.RecordBatch, limit: Threshold, left: NDArray[np.int64]) -> Any:
-    """Those of the rows that are taken; `left` counts down the equal ones."""
-    keys = batch.column("key").to_numpy()[rows]
-    equal = np.flatnonzero(keys == limit.value)[: left[0]]
-    left -= len(equal)
-    below = keys < limit.value
-    below[equal] = True
-    return rows[below]
-
-
-def _places(number: int, shards: Sequence[int], num_rows: Sequence[int]) -> pa.RecordBatch:
-    """Input, shard and row of each row of a stretch."""
-    shard = np.repeat(np.array(shards, np.int32), num_rows)
-    row = np.concatenate([np.arange(count, dtype=np.int32) for count in num_rows])
-    return pa.RecordBatch.from_arrays(
-        [pa.array(np.full(len(row), number, np.int16)), pa.array(shard), pa.array(row)], names=ORDER.names[:3]
-    )
-
-
-class _OrderWriter:
-    """Writes the rows of a cell; it appears whole. Adds up what they come to."""
-
-    def __init__(self, url: str, cell: Cell) -> None:
-        self._cell = cell
-        self._stack = ExitStack()
-        self._folder = Folder(f"{url}/orders/{cell.place}")
-        self._waiting: list[pa.RecordBatch] = []
-        self._sums = np.zeros(3, np.float64)  # pixels, bytes, weights
-
-    def __enter__(self) -> "_OrderWriter":
-        file = self._stack.enter_context(self._folder.writing(ORDER_FILE))
-        self._writer = self._stack.enter_context(pq.ParquetWriter(file, ORDER, compression="zstd"))
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
-            self._flush()
-        self._stack.__exit__(*error)
-
-    def add(self, batch: pa.RecordBatch, rows: NDArray[np.int64], places: pa.RecordBatch, odds: float) -> None:
-        """Add rows of a batch. What taking the heavier ones rather has done of a weight is taken off it."""
-        weights = batch.column("weight").to_numpy()[rows].astype(np.float64)
-        weights = np.maximum(weights * odds, 1.0) if odds else weights
-        taken = places.take(pa.array(rows))
-        self._waiting.append(
-            pa.RecordBatch.from_arrays([*taken.columns, pa.array(weights.astype(np.float32))], schema=ORDER)
-        )
-        self._sums += [
-            batch.column("pixels").to_numpy()[rows].sum(),
-            batch.column("bytes").to_numpy()[rows].sum(),
-            weights.sum(),
-        ]
-        if sum(map(len, self._waiting)) >= GROUP_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=GROUP_ROWS)
-        self._waiting = []
-
-    def cell(self) -> Cell:
-        """The cell with its sums."""
-        pixels, num_bytes, weight = self._sums.tolist()
-        known = asdict(self._cell) | {"pixels": int(pixels), "bytes": int(num_bytes)}
-        return Cell(**known | {"mean_weight": weight / self._cell.images})

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from curate.picture import BadImage, decode
 from pipelines.mix_statistics import Part, part_folder
-from pipelines.shards.codec import encode
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import spread
 
 Image = NDArray[np.uint8]
-CELL_PX, GAP_PX, CAPTION_PX = 224, 6, 18
-NUM_CELLS, PAPER = 4, 255
+CELL_PX, GAP_PX, CAPTION_PX = 176, 6, 18
+NUM_CELLS, PAPER = 4, 225
 
 
 def write_previews(url: str, parts: list[Part]) -> list[str]:
@@ -43,11 +42,13 @@ def preview(folder: Folder) -> bytes:
         x = place * (CELL_PX + GAP_PX)
         _paste(sheet, _smaller(rgb), x, 0)
         _paste(sheet, _detail(rgb), x, CELL_PX + GAP_PX)
-        caption = f"{row['width_px']} x {row['height_px']} px  {row['language']} {row['layout']}"
+        caption = f"{row['width_px']}x{row['height_px']} {row['language']} {row['layout']}"
         at = (x + 2, sheet.shape[0] - 6)
-        cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
+        cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (40, 40, 40), 1, cv2.LINE_AA)
         place += 1
-    return encode(sheet)
+    written, data = cv2.imencode(".png", sheet[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    assert written, "OpenCV writes every small picture as PNG"
+    return data.tobytes()
 
 
 def _rows(folder: Folder) -> list[dict[str, Any]]:

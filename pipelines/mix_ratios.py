@@ -47,7 +47,7 @@ def check_ratios(ratios: Mix, configs: Iterable[str]) -> None:
 def _most(ratios: Mix, there: Mapping[str, int]) -> int:
     """The largest number of images whose counts by the ratios are all there."""
     total = sum(share for _, share in ratios.shares)
-    most = min(int(there[name] * total / share) for name, share in ratios.shares if share > 0) + len(there)
+    most = min(int(there[name] * total / share + 1e-9) for name, share in ratios.shares if share > 0)
     while most and any(count > there.get(name, 0) for name, count in ratios.counts(most).items()):
         most -= 1
     return most

@@ -104,7 +104,7 @@ class SidesJob:
 
     def __init__(self, plan: str) -> None:
         self._facts = Folder(f"{plan}/facts")
-        self._held = read_held(Folder(plan))
+        self._held = read_held(Folder(f"{plan}/choice"))
         self._known = KnownHashes(self._held.hashes, self._held.fine)
         self._num_rows = {index: info.num_rows for index, info in read_manifest(self._facts).items()}
 

@@ -35,7 +35,8 @@ def smallest(parts: Parts, wanted: NDArray[np.int64]) -> list[Threshold]:
             if step:
                 inside &= (bits >> np.uint64(DIGIT_BITS)) == prefixes[streams]
             digits = (bits & np.uint64(NUM_DIGITS - 1))[inside].astype(np.int64)
-            np.add.at(counts.reshape(-1), streams[inside] * NUM_DIGITS + digits, 1)
+            flat = np.bincount(streams[inside] * NUM_DIGITS + digits, minlength=counts.size)
+            counts += flat.reshape(counts.shape)
         ends = np.cumsum(counts, axis=1)
         for stream in range(len(wanted)):
             digit = min(int(np.searchsorted(ends[stream], max(1, left[stream]))), NUM_DIGITS - 1)

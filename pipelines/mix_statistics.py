@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.picture import BadImage
+from pipelines.mix_inputs import config_order
 from pipelines.mix_plan import SPLITS
 from pipelines.shards.codec import decode
 from pipelines.shards.files import read_manifest, shard_name, sum_counts
@@ -51,7 +52,7 @@ def parts_of(url: str) -> list[Part]:
     places = sorted({tuple(name.split("/")[:2]) for split in SPLITS for name in root.list(f"{split}")})
     found = [
         Part(split=split, config=config, counts=sum_counts(part_folder(url, split, config)))
-        for split, config in sorted(places, key=lambda place: (SPLITS.index(place[0]), place[1]))
+        for split, config in sorted(places, key=lambda place: (SPLITS.index(place[0]), config_order(place[1])))
     ]
     return [part for part in found if part.images]
 

@@ -17,7 +17,7 @@ from pipelines.measurement import num_workers
 from pipelines.mix_card import card_text
 from pipelines.mix_inputs import lineage_of, mixed_schema, open_inputs
 from pipelines.mix_job import MixJob
-from pipelines.mix_plan import PLAN_FILE, Plan, make_plan, read_plan
+from pipelines.mix_plan import Plan, has_plan, make_plan, read_plan, workers_for
 from pipelines.mix_previews import write_previews
 from pipelines.mix_settings import MIX_RECIPES, Mixture, Running, typed
 from pipelines.mix_statistics import STATISTICS_FILE, parts_of, statistics_of
@@ -33,6 +33,7 @@ from pipelines.shards.identity import JOB_FILE, claim_folder
 PROG = "mix.py"
 RECIPE_FILE = "recipe.yaml"
 MAX_SHOWN = 20
+SHARDS_A_WORKER = 4  # that make up for the start of a process
 DESCRIPTION = """Mix rendered datasets and packed selections into one Hugging Face dataset of exact ratios, with \
 splits that share no source.
 
@@ -92,11 +93,12 @@ def make(settings: Settings) -> str:
     inputs = open_inputs(mixture.inputs)
     out, schema = Folder(running.out), mixed_schema(inputs)
     remedy = "Name another --out, or go back to what it was begun with."
-    claim_folder(
-        out, {"inputs": {one.name: one.digest for one in inputs}} | mixture.identity() | {"without": []}, remedy
-    )
+    identity = {"inputs": {one.name: one.digest for one in inputs}, "without": []} | mixture.identity()
+    if out.exists(JOB_FILE):
+        claim_folder(out, identity, remedy)
     workers = num_workers(running.workers, running.backend)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
+    claim_folder(out, identity, remedy)  # only now, so that ratios that cannot be had may be mended
     out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
     for one in inputs:
         out.put(f"lineage/{one.name}.json", json.dumps(lineage_of(one), indent=1, ensure_ascii=False).encode())
@@ -110,7 +112,7 @@ def make(settings: Settings) -> str:
                 make_job,
                 num_shards,
                 f"{running.out}/{cell.place}",
-                num_workers=min(workers, num_shards) if num_shards > 1 else 0,
+                num_workers=workers_for(num_shards, workers, SHARDS_A_WORKER),
                 backend=running.backend,
                 unit=f"images of {cell.place}",
             )
@@ -157,8 +159,7 @@ def _take_out(settings: Settings) -> str:
         raise ValueError(f"{running.out} has no row left: remove it")
     with Folder(f"{running.out}/{parts[0].split}/{parts[0].config}").open(shard_name(0)) as file:
         schema = pq.read_schema(file)
-    planned = Folder(running.plan).exists(PLAN_FILE)
-    finish(running.out, schema, read_plan(running.plan) if planned else None)
+    finish(running.out, schema, read_plan(running.plan) if has_plan(running.plan) else None)
     shown = [f"  {row['split']}/{row['config']}  {row['id']}  {row['source']}" for row in rows[:MAX_SHOWN]]
     more = [f"  and {len(rows) - MAX_SHOWN:,} more"] if len(rows) > MAX_SHOWN else []
     return "\n".join(
@@ -177,7 +178,7 @@ def _estimate(settings: Settings) -> str:
     inputs = open_inputs(mixture.inputs)
     mixed_schema(inputs)
     with tempfile.TemporaryDirectory() as scratch:
-        there = Folder(running.plan).exists(f"facts/{JOB_FILE}")
+        there = has_plan(running.plan)
         workers = num_workers(running.workers, running.backend) if running.backend != "ray" else 0
         plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
     return f"would mix into {running.out}\n{describe(plan)}"

@@ -1,0 +1,31 @@
+"""Publish a dataset: upload it to the Hugging Face Hub, or export it as WebDataset tars.
+
+python pipelines/publish.py upload OUT --repo USER/NAME
+python pipelines/publish.py export OUT --to DIR
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import pipelines` and its siblings find the packages and not this script's neighbours.
+
+    The checkout goes first where there is one; else what is installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from pipelines import publishing
+
+    return publishing.main(args)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))

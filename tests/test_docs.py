@@ -1,0 +1,112 @@
+"""What the documentation shows runs as it is written, and what it names exists."""
+
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipelines import curating, mixing
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# file: (?P<name>[\w.]+)\n")
+LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(#[^)]*)?\)")
+
+
+def run_command(line: str) -> None:
+    """Run a command line of the documentation in this process."""
+    python, script, *args = shlex.split(line)
+    assert python == "python"
+    if script == "pipelines/curate.py":
+        assert curating.execute(curating.parse_command(args)) == 0, line
+    else:
+        assert script == "pipelines/mix.py"
+        assert mixing.execute(mixing.parse_settings(args)) == 0, line
+
+
+def test_the_code_of_extending_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    known = set(sys.modules)
+    page = (ROOT / "docs/extending.md").read_text()
+    blocks = [(match["kind"], match["code"]) for match in BLOCK.finditer(page)]
+    names: dict[str, object] = {}
+    from render.layouts.kinds import LAYOUTS
+
+    before = dict(LAYOUTS)
+    try:
+        for kind, code in blocks:
+            if match := FILE.match(code):
+                Path(match["name"]).write_text(code)
+            elif kind == "python":
+                exec(compile(code, "docs/extending.md", "exec"), names)
+            else:
+                assert kind == "sh"
+                for line in code.splitlines():
+                    run_command(line)
+    finally:
+        LAYOUTS.clear()
+        LAYOUTS.update(before)
+        for name in set(sys.modules) - known:
+            if name == "postcard":
+                del sys.modules[name]
+
+    assert len(blocks) >= 12
+    assert Path("set/README.md").exists()
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_links_of_the_documentation_lead_somewhere(page):
+    text = (ROOT / "docs" / page).read_text()
+    targets = [match["target"] for match in LINK.finditer(text) if "://" not in match["target"]]
+
+    assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["scaling.md", "extending.md"])
+def test_files_that_the_documentation_names_exist(page):
+    text = (ROOT / "docs" / page).read_text()
+    named = set(re.findall(r"`((?:pipelines|curate|render|fonts|train|tests|docs)/[\w/.]+\.\w+)`", text))
+
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile as (instruction, arguments), continued lines joined, comments left out."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in lines]
+
+
+def test_the_dockerfile_copies_what_there_is_and_all_that_is_installed():
+    copied = [
+        part
+        for name, rest in instructions()
+        if name == "COPY"
+        for part in shlex.split(rest)[:-1]
+        if not part.startswith("--")
+    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = [name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]]
+
+    assert [path for path in copied if not (ROOT / path).exists()] == []
+    assert {*packages, "pyproject.toml", "constraints.txt", project["project"]["readme"], "LICENSE"} <= set(copied)
+
+
+def test_the_dockerfile_installs_known_extras_by_the_constraints_on_a_supported_python():
+    known = instructions()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    arguments = dict(rest.split("=", 1) for name, rest in known if name == "ARG")
+    installs = [rest for name, rest in known if name == "RUN" and "pip install" in rest]
+
+    assert set(arguments["EXTRAS"].split(",")) <= project["optional-dependencies"].keys()
+    assert 11 <= int(arguments["PYTHON"].split(".")[1]) < 15
+    assert len(installs) == 1
+    assert "--constraint constraints.txt" in installs[0]
+    assert '".[${EXTRAS}]"' in installs[0]
+    assert [rest for name, rest in known if name == "USER"] == ["1000"]
