@@ -4,11 +4,12 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from train.autoencoders import Halves, Running
 from train.peers import taef2
@@ -70,25 +71,42 @@ def _import_file(file: Path) -> Any:
 
 
 def of_diffusers(folder: Path, running: Running) -> Halves:
-    """A folder of a diffusers autoencoder, or of a pipeline with one in vae/: images or one frame of a video, RGB or
-    RGBA with full alpha."""
+    """A folder of a diffusers autoencoder, or of a pipeline with one in vae/: of images or, as one frame, of videos;
+    RGB, or RGBA with full alpha."""
     folder = folder / "vae" if (folder / "vae" / "config.json").is_file() else folder
     model = _load_diffusers(folder).to(running.place).eval()
-    wants_frames = any(isinstance(module, nn.Conv3d) for module in model.modules())
     has_alpha = _config(folder).get("in_channels", 3) == 4
+    faults = []
+    for has_frames in (False, True):
+        halves = _halves_of(model, has_frames, has_alpha)
+        try:
+            return replace(halves, factor=_probe(halves, running.place))
+        except (ValueError, RuntimeError, IndexError, TypeError) as error:  # what its layers raise on other dimensions
+            faults.append(str(error).splitlines()[0])
+    raise ValueError(f"{folder} takes neither images nor one frame of a video: {' / '.join(faults)}")
 
+
+def _halves_of(model: Any, has_frames: bool, has_alpha: bool) -> Halves:
     def encode(x: Tensor) -> Tensor:
         x = torch.cat([x, torch.ones_like(x[:, :1])], 1) if has_alpha else x
-        return _latents(model.encode(x[:, :, None] if wants_frames else x))
+        return _latents(model.encode(x[:, :, None] if has_frames else x))
 
     def decode(z: Tensor) -> Tensor:
         y: Tensor = model.decode(z).sample
-        return (y[:, :, 0] if wants_frames else y)[:, :3]
+        return (y[:, :, 0] if has_frames else y)[:, :3]
 
-    with torch.inference_mode():
-        z = encode(torch.zeros(1, 3, PROBE_PX, PROBE_PX, device=running.place))
-        factor = decode(z).shape[-1] // z.shape[-1]
-    return Halves(encode=encode, decode=decode, factor=factor)
+    return Halves(encode=encode, decode=decode, factor=1)
+
+
+@torch.inference_mode()
+def _probe(halves: Halves, device: torch.device) -> int:
+    """By what the sides of an image shrink. Raises ValueError where no image comes back."""
+    x = torch.zeros(1, 3, PROBE_PX, PROBE_PX, device=device)
+    z = halves.encode(x)
+    y = halves.decode(z)
+    if y.shape != x.shape:
+        raise ValueError(f"images {tuple(x.shape)} come back as {tuple(y.shape)}")
+    return PROBE_PX // z.shape[-1]
 
 
 def _latents(encoded: Any) -> Tensor:
