@@ -57,6 +57,16 @@ class Lpips:
         self._linear = {name: _constant(linear[name]) for name in _LINEAR_SHAPES}
         self._shift, self._scale = (torch.tensor(value).view(1, 3, 1, 1) for value in (SHIFT, SCALE))
 
+    @classmethod
+    def load(cls, trunk: str = "", linear: str = "") -> Self:
+        """LPIPS of local files, nothing downloaded.
+
+        `trunk`: VGG16 as torchvision publishes it; "": vgg16-397923af.pth in torch hub's cache ($TORCH_HOME).
+        `linear`: the weights of the stages; "": those in the installed `lpips` package, which is not imported.
+        Raises MissingWeights where a file is not there, ValueError where it is damaged or another.
+        """
+        return cls(read_tensors(find_trunk(trunk)), read_tensors(find_linear(linear)))
+
     def to(self, device: torch.device | str) -> Self:
         """The same object with its weights on a device."""
         self._trunk = {name: value.to(device) for name, value in self._trunk.items()}
@@ -76,8 +86,7 @@ class Lpips:
             raise ValueError(f"images are {tuple(images.shape[2:])} px: LPIPS needs sides of at least {MIN_SIDE_PX} px")
         pairs = zip(self._stages(images), self._stages(targets), self._linear.values(), strict=True)
         with torch.autocast(images.device.type, enabled=False):
-            distances = [_distance(mine, other, weight) for mine, other, weight in pairs]
-            return torch.stack(distances).sum(0)
+            return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
 
     def _stages(self, images: Tensor) -> list[Tensor]:
         """The features (n, c, h / 2**i, w / 2**i) of the five stages."""
@@ -100,21 +109,12 @@ def _distance(features: Tensor, others: Tensor, weight: Tensor) -> Tensor:
 def _unit(features: Tensor) -> Tensor:
     """Features of unit length over channels. Where all are 0 the gradient is 0; sqrt of a sum would make it nan."""
     features = features.float()
-    return features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + EPS)
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / (length + EPS)
 
 
 def _constant(tensor: Tensor) -> Tensor:
     return tensor.detach().to(torch.float32, copy=True)
-
-
-def load_lpips(trunk: str = "", linear: str = "") -> Lpips:
-    """LPIPS of local files, nothing downloaded.
-
-    `trunk`: VGG16 as torchvision publishes it; "": vgg16-397923af.pth in torch hub's cache ($TORCH_HOME).
-    `linear`: the weights of the stages; "": those in the installed `lpips` package, which is not imported.
-    Raises MissingWeights where a file is not there, ValueError where it is damaged or another.
-    """
-    return Lpips(read_tensors(find_trunk(trunk)), read_tensors(find_linear(linear)))
 
 
 def find_trunk(trunk: str = "") -> Path:
@@ -144,6 +144,9 @@ def _packaged_linear() -> Path | None:
     spec = importlib.util.find_spec("lpips")
     folders = spec.submodule_search_locations if spec else None
     return Path(folders[0], "weights", "v0.1", "vgg.pth") if folders else None
+
+
+load_lpips = Lpips.load
 
 
 def random_lpips(seed: int = 0) -> Lpips:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.dinov2 import Dinov2Config, random_network
+from train.dinov2 import random_network
+from train.dinov2_config import Dinov2Config
 from train.weights import MissingWeights, read_tensors
 
 READERS = {"dinov2": "train.dinov2"}  # model_type of config.json: the module that reads it
@@ -123,7 +124,7 @@ def load_teacher(folder: str = DEFAULT_TEACHER, block: int | None = None) -> Blo
     Raises MissingWeights where it is not there or the hub cannot be reached, ValueError where it is none we read.
     """
     network = load_network(folder)
-    return BlockTeacher(network, network.depth // 2 if block is None else block, _short(folder))
+    return BlockTeacher(network, network.depth // 2 if block is None else block, short_name(folder))
 
 
 def load_network(folder: str = DEFAULT_TEACHER) -> Network:
@@ -182,11 +183,12 @@ def _from_hub(name: str) -> Path:
 
 
 def _missing(cause: str, name: str = DEFAULT_TEACHER) -> MissingWeights:
-    get = f"hf download {name} config.json model.safetensors --local-dir DIR, then name DIR"
+    get = f"hf download {name} config.json model.safetensors --local-dir DIR, then --teacher DIR"
     return MissingWeights(f"The teacher of the alignment loss: {cause}", get=get, without=WITHOUT)
 
 
-def _short(folder: str) -> str:
+def short_name(folder: str) -> str:
+    """A teacher's name for logs: the last part of a local folder, or its name on the hub."""
     return Path(folder).expanduser().resolve().name if Path(folder).expanduser().is_dir() else folder
 
 

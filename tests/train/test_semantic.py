@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import tests.train.torchvision_ops  # noqa: F401 - before transformers
-from train.dinov2 import Dinov2, Dinov2Config
+from train.dinov2 import Dinov2
+from train.dinov2_config import Dinov2Config
 from train.semantic import (
     BlockTeacher,
     features_at,

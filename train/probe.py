@@ -1,0 +1,31 @@
+"""What latents hold: linear probes of frozen latents, and how well each block of a teacher suits them.
+
+python train/probe.py latents --model DIR --data DIR [--against DIR]
+python train/probe.py layers --model DIR --teacher DIR --data DIR
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import train` find the package: a script's folder comes first on the path, and would hide others' modules.
+
+    The checkout goes first where there is one; else what is installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from train import probing
+
+    return probing.main(args)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))
