@@ -94,7 +94,8 @@ def read_part(shard: Shard, kind: str = "") -> Part:
             there = [name for name in (*SMALL_COLUMNS, *TEXT_COLUMNS) if name in parquet.schema_arrow.names]
             table = parquet.read(columns=there)
             metadata = parquet.metadata
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
+        _raise_store_errors(error)
         raise ValueError(f"{shard.path} is damaged or cut short ({error}): {REMEDY}") from error
     if shard.num_rows not in (-1, metadata.num_rows):
         raise ValueError(f"{shard.path} has {metadata.num_rows} rows, its sidecar says {shard.num_rows}: {REMEDY}")
@@ -112,6 +113,12 @@ def read_part(shard: Shard, kind: str = "") -> Part:
         mark=kind,
         **_columns(table, metadata.num_rows, kind, shard),
     )
+
+
+def _raise_store_errors(error: Exception) -> None:
+    """Give on an error of the file system; Arrow's own, of a damaged file, have no number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
 
 
 def _columns(table: pa.Table, num_rows: int, kind: str, shard: Shard) -> dict[str, Any]:
@@ -161,7 +168,8 @@ def open_images(shard: Shard, group: int) -> pa.Array:
             parquet = pq.ParquetFile(file)
             leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
             column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
-    except (pa.ArrowException, IndexError) as error:
+    except (pa.ArrowException, IndexError, OSError) as error:
+        _raise_store_errors(error)
         raise ValueError(f"{shard.path}: row group {group} cannot be read ({error}); {REMEDY}") from error
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     return column.field("bytes") if pa.types.is_struct(column.type) else column

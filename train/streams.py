@@ -36,12 +36,13 @@ class _Epoch:
 
 
 class Stream:
-    """Some rows of a corpus. `address`, two numbers, tells its chance from that of other streams of the seed."""
+    """Some rows of a corpus, rising. `address`, two numbers, parts its chance from that of the seed's other streams."""
 
     def __init__(self, corpus: Corpus, rows: NDArray[np.integer[Any]], seed: int, address: tuple[int, int]) -> None:
         self._rows, self._seed, self._address = rows.astype(np.uint32), seed, address
-        groups, firsts = np.unique(corpus.groups_of(rows), return_index=True)
-        self._firsts = np.append(firsts, len(rows)).astype(np.int64)
+        firsts = np.searchsorted(self._rows, corpus.group_starts)
+        groups = np.flatnonzero(np.diff(firsts))
+        self._firsts = np.append(firsts[groups], len(rows)).astype(np.int64)
         mean_bytes = max(1, int(corpus.group_bytes[groups].mean()))
         self.window_groups = int(np.clip(WINDOW_BYTES // mean_bytes, 1, min(WINDOW_GROUPS, len(groups))))
         self._weight = _relative(corpus.weight[rows])

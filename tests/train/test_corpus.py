@@ -164,6 +164,16 @@ def test_a_truncated_shard_without_sidecars_is_named(copy):
         Corpus.of([str(copy)])
 
 
+def test_a_shard_with_a_garbled_footer_is_named(copy):
+    shard = copy / "data/000001.parquet"
+    data = bytearray(shard.read_bytes())
+    data[-400:-200] = bytes(200)
+    shard.write_bytes(data)
+
+    with pytest.raises(ValueError, match=r"data/000001\.parquet is damaged or cut short"):
+        Corpus.of([str(copy)])
+
+
 @pytest.mark.parametrize("gone", ["data/000002.parquet", "manifest/000002.json"])
 def test_a_shard_and_its_sidecar_go_together(copy, gone):
     (copy / gone).unlink()
