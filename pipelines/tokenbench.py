@@ -1,0 +1,40 @@
+"""Build a benchmark of small text, 256x256 px, from document pages with or without annotations.
+
+python pipelines/tokenbench.py --annotations FILE.json --images DIR --out OUT
+python pipelines/tokenbench.py --pages DIR PAPERS.pdf --out OUT
+Also by `ray job submit --working-dir . -- python pipelines/tokenbench.py ...` and
+`ray submit cluster.yaml pipelines/tokenbench.py ...`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import curate` find the package and not a script.
+
+    Python puts a script's folder first on the path, and Ray hands the driver's working directory to its
+    workers; both may hold a curate.py. The checkout goes first where there is one; else what is installed.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = "1"  # read by numpy at its import: more would change the last digits of sums
+    from pipelines import benchmaking
+    from pipelines.bench_settings import parse_build
+
+    build = parse_build(args)
+    os.chdir(sys.prefix)  # a folder without a curate.py: Ray adds the driver's to its workers' paths
+    return benchmaking.make(build)
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))

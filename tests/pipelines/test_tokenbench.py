@@ -1,0 +1,394 @@
+"""The benchmark builder as a user runs it: same bytes from every backend, resumed, struck, free of training data."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+
+from curate.benchchoice import STRUCK
+from curate.ngrams import grams
+from pipelines import benchmaking
+from pipelines.bench_pages import category_in, document_of
+from pipelines.bench_review import read_strikes
+from pipelines.bench_settings import parse_build
+from pipelines.leakage import SAME_DOCUMENT, SAME_TEXT, Documents
+from pipelines.shards.codec import decode
+from pipelines.shards.files import write_shard
+from pipelines.shards.folder import Folder
+from pipelines.shards.record import RECORD_SCHEMA, Record
+from tests.pipelines.test_pdfs import pdf
+
+pytest.importorskip("rapidocr")
+
+SCRIPT = Path(__file__).parents[2] / "pipelines/tokenbench.py"
+NEWS = "newspaper_5e266dfd9c498cab274e12a7b4a75755_4.jpg"
+TEXTBOOK = "jiaocaineedrop_jiaocai_needrop_en_3361.jpg"
+BOOK = "docstructbench_dianzishu_zhongwenzaixian-o.O-60599898.pdf_30.jpg"
+NUM_PARTS = {NEWS: 8, TEXTBOOK: 6, BOOK: 3}
+PAGE = "book/en_small.pdf"
+
+
+@pytest.fixture(scope="module")
+def corpus(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three annotated pages of the demo, each with a few of its blocks, seven that are at fault in some way, one
+    that nobody annotated, and a PDF; not to be changed."""
+    demo, folder = data / "omnidocbench-demo", tmp_path_factory.mktemp("corpus")
+    images = folder / "images"
+    images.mkdir()
+    pages = {
+        page["page_info"]["image_path"]: page for page in json.loads((demo / "OmniDocBench_demo.json").read_text())
+    }
+    listed: list[Any] = []
+    for name, count in NUM_PARTS.items():
+        shutil.copyfile(demo / "images" / name, images / name)
+        blocks = [part for part in pages[name]["layout_dets"] if part["category_type"] == "text_block"]
+        listed.append(pages[name] | {"layout_dets": blocks[:count]})
+    listed += _faulty(listed[0], demo, images)
+    shutil.copyfile(demo / "images" / NEWS, images / "unlisted.jpg")
+    (folder / "annotations.json").write_text(json.dumps(listed))
+    (folder / "book").mkdir()
+    (folder / PAGE).write_bytes(pdf("a few words", "more words"))
+    return folder
+
+
+def _faulty(whole: dict[str, Any], demo: Path, images: Path) -> Iterator[Any]:
+    """Pages that give nothing: annotated outside, with fields of other types, without an image, cut short."""
+    beyond = [part | {"poly": [value + 5000 for value in part["poly"]]} for part in whole["layout_dets"]]
+    (images / "outside.jpg").write_bytes((demo / "images" / NEWS).read_bytes())
+    yield whole | {"layout_dets": beyond, "page_info": whole["page_info"] | {"image_path": "outside.jpg"}}
+    odd = [{"category_type": "text_block", "poly": "none", "text": "words"}, 5]
+    (images / "odd.jpg").write_bytes((demo / "images" / NEWS).read_bytes())
+    yield whole | {"layout_dets": odd, "page_info": whole["page_info"] | {"image_path": "odd.jpg"}}
+    data = (demo / "images" / NEWS).read_bytes()
+    (images / "cut.jpg").write_bytes(data[: len(data) // 2])
+    yield whole | {"page_info": whole["page_info"] | {"image_path": "cut.jpg"}}
+    (images / "text.jpg").write_text("<html>404</html>")
+    yield whole | {"page_info": whole["page_info"] | {"image_path": "text.jpg"}}
+    yield whole | {"page_info": whole["page_info"] | {"image_path": "gone.jpg"}}
+    yield whole | {"page_info": whole["page_info"] | {"image_path": "../annotations.json"}}
+    yield {"layout_dets": "none"}
+
+
+def flags(corpus: Path, out: Path, *more: str) -> list[str]:
+    places = ["--annotations", str(corpus / "annotations.json"), "--images", str(corpus / "images")]
+    return [*places, "--pages", str(corpus / "book"), "--least-share", "0", "--out", str(out), *more]
+
+
+def build(corpus: Path, out: Path, *more: str) -> int:
+    """Build in this process; its exit code."""
+    return benchmaking.make(parse_build(flags(corpus, out, "--workers", "0", "--backend", "inline", *more)))
+
+
+@pytest.fixture(scope="module")
+def built(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The benchmark of the corpus; not to be changed."""
+    out = tmp_path_factory.mktemp("built") / "out"
+    assert build(corpus, out) == 0
+    return out
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(built, tmp_path / "out")
+
+
+def samples(out: Path) -> list[dict[str, Any]]:
+    return [row for path in sorted(out.glob("data/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def candidates(out: Path) -> list[dict[str, Any]]:
+    return pq.read_table(out / "candidates.parquet").to_pylist()  # type: ignore[no-any-return]
+
+
+def summary(out: Path) -> dict[str, Any]:
+    return json.loads((out / "summary.json").read_text())  # type: ignore[no-any-return]
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file but job.json, which names the folder's place in no way."""
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def test_samples_are_what_the_benchmark_asks(built: Path):
+    found = samples(built)
+
+    assert {(row["category"], row["language"]) for row in found} >= {("newspaper", "en"), ("book", "zh")}
+    for row in found:
+        low = 300 if row["language"] == "en" else 200
+        assert decode(row["image"]["bytes"]).shape == (256, 256, 3)
+        assert low <= row["num_chars"] == len("".join(row["text"].split())) <= 600
+        assert row["ocr_text"].replace(" ", "") == "".join(row["text"].split()) or len(row["lines"]) > 1
+        assert row["char_px"] * 256 / row["side_px"] == pytest.approx(10 if row["language"] == "en" else 16, rel=0.01)
+        assert row["document"] in row["source"]
+
+
+def test_it_is_a_dataset_and_a_folder_of_the_same_images(built: Path):
+    loaded = load_dataset(str(built), split="test")
+
+    assert [row["id"] for row in loaded] == [row["id"] for row in samples(built)]
+    assert loaded[0]["image"].size == (256, 256)
+    assert {path.name: path.read_bytes() for path in (built / "bench").iterdir()} == {
+        f"{row['id']}.png": row["image"]["bytes"] for row in samples(built)
+    }
+
+
+def test_faults_are_named_and_counted_beside_the_good_pages(built: Path, corpus: Path):
+    told = summary(built)
+    odd = {row["page"]: row for row in candidates(built)}
+
+    assert told["pages"] == 12
+    assert {name.partition("/")[2]: reason for name, reason in told["page faults"].items()} == {
+        "cut.jpg": "truncated",
+        "text.jpg": "not an image",
+        "gone.jpg": "its image is not there",
+        "page 8": "annotation: image_path is '../annotations.json': need a name inside the folder of images",
+        "page 9": "annotation: page_info is None: need a dict",
+    }
+    assert told["blocks left out"] == {
+        "block lies outside the page": NUM_PARTS[NEWS],
+        "part is no object": 1,
+        "poly is not eight finite numbers": 1,
+    }
+    assert "0/outside.jpg" not in odd
+    assert json.loads((built / "measured/listing.json").read_text())["skipped/images without annotations"] == 1
+
+
+def test_every_crop_has_a_reason_or_is_a_sample(built: Path):
+    found, told = candidates(built), summary(built)
+
+    assert Counter(row["reason"] for row in found if row["reason"]) == told["rejects"]
+    assert [row["id"] for row in found if not row["reason"]] == [row["id"] for row in samples(built)]
+    assert len({row["id"] for row in found}) == len(found) == told["crops"] >= sum(NUM_PARTS.values()) - 2
+    assert sum(told["samples by language"].values()) == told["samples"] == len(samples(built))
+
+
+@pytest.mark.parametrize("backend", ["processes", "ray"])
+def test_any_workers_write_the_same_bytes(backend: str, built: Path, corpus: Path, tmp_path: Path, request):
+    if backend == "ray":
+        request.getfixturevalue("ray_cluster")
+    more = ["--workers", "2", "--backend", backend]
+
+    assert benchmaking.make(parse_build(flags(corpus, tmp_path / "out", *more))) == 0
+    assert contents(tmp_path / "out") == contents(built)
+
+
+def test_the_same_command_resumes(copy: Path, built: Path, corpus: Path):
+    kept = copy / "measured/data/000000.parquet"
+    written = kept.stat().st_mtime_ns
+    for name in ("measured/data/000001.parquet", "measured/manifest/000001.json", "manifest/000000.json"):
+        (copy / name).unlink()
+    next((copy / "bench").iterdir()).unlink()
+    (copy / "summary.json").unlink()
+
+    assert build(corpus, copy) == 0
+    assert contents(copy) == contents(built)
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_strikes_leave_samples_out_and_are_replayed(copy: Path, built: Path, corpus: Path, tmp_path: Path, capsys):
+    names = [row["id"] for row in samples(built)]
+    strikes = tmp_path / "strikes.json"
+    strikes.write_text(json.dumps({"strikes": [names[1], "book_en_nothing"]}))
+    measured = {path: path.stat().st_mtime_ns for path in (copy / "measured/data").iterdir()}
+
+    assert build(corpus, copy, "--strikes", str(strikes)) == 0
+    first = contents(copy)
+    assert [row["id"] for row in samples(copy)] == [names[0], *names[2:]]
+    assert [row["id"] for row in candidates(copy) if row["reason"] == STRUCK] == [names[1]]
+    assert summary(copy)["strikes that name no sample"] == ["book_en_nothing"]
+    assert not (copy / f"bench/{names[1]}.png").exists()
+    assert {path: path.stat().st_mtime_ns for path in measured} == measured  # no page was read again
+    assert build(corpus, copy, "--strikes", str(strikes)) == 0
+    assert contents(copy) == first
+    assert build(corpus, copy) == 0
+    assert contents(copy) == contents(built)
+
+
+def test_the_review_page_shows_every_sample_and_marks_what_was_struck(copy: Path, built: Path, corpus: Path, tmp_path):
+    names = {row["id"] for row in samples(built)}
+    strikes = tmp_path / "strikes.json"
+    strikes.write_text(json.dumps({"strikes": sorted(names)[:1]}))
+
+    assert build(corpus, copy, "--strikes", str(strikes)) == 0
+    page, before = (copy / "review.html").read_text(), (built / "review.html").read_text()
+
+    for text in (page, before):
+        assert all(text.count(f'value="{name}"') == 1 for name in names)
+        assert not re.search(r'(src|href)="(?!data:)', text)
+    assert page.count(" checked>") == 1
+    assert before.count(" checked>") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [("[]", "need {"), ('{"strikes": [1]}', "need {"), ("{", "is no JSON"), (None, "there is no such file")],
+)
+def test_a_file_that_holds_no_strikes_is_refused(text: str | None, cause: str, tmp_path: Path):
+    path = tmp_path / "strikes.json"
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(ValueError, match=cause):
+        read_strikes(str(path))
+
+
+class Training:
+    """A job that packs pages as a training dataset does."""
+
+    schema = RECORD_SCHEMA
+
+    def __init__(self, pages: list[tuple[str, str]]) -> None:
+        self._pages = pages
+
+    def num_rows(self, shard: int) -> int:
+        return len(self._pages)
+
+    def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+        for number, (source, text) in enumerate(self._pages):
+            yield Record(
+                id=str(number),
+                image=b"png",
+                width_px=1,
+                height_px=1,
+                kind="text",
+                source=source,
+                licence="",
+                language="en",
+                layout="",
+                band="",
+                text=text,
+            ).row()
+
+
+def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Path, corpus: Path, tmp_path: Path):
+    whole = samples(built)
+    book = next(row for row in whole if row["category"] == "book")
+    news = [row for row in whole if row["category"] == "newspaper"]
+    long = "无关的文字" * 300 + news[0]["text"].replace("\n", " ")  # most of it is Chinese, and hides English text
+    training = [(f"pages/{book['document']}_31.jpg", ""), ("elsewhere/x.jpg", long), ("", "")]
+    write_shard(Folder(str(tmp_path / "train")), 0, Training(training), {})
+
+    assert build(corpus, copy, "--exclude", str(tmp_path / "train")) == 0
+    left = samples(copy)
+    reasons = {row["id"]: row["reason"] for row in candidates(copy)}
+
+    assert left
+    assert {document_of(row["source"]).rpartition("/")[2] for row in left}.isdisjoint(
+        {document_of(source).rpartition("/")[2] for source, _ in training}
+    )
+    seen = set(grams(news[0]["text"]).tolist())
+    for row in left:
+        found = set(grams(row["text"]).tolist())
+        assert len(found & seen) <= 0.3 * len(found)
+    assert reasons[book["id"]] == SAME_DOCUMENT
+    assert reasons[news[0]["id"]] == SAME_TEXT
+
+
+def test_documents_are_compared_by_the_end_of_their_names():
+    documents = Documents()
+    for name in ("a/b.jpg", "c.jpg", "set/book.pdf", "alone.jpg/alone.jpg"):
+        documents.add(name)
+    alike = ["a/b.jpg", "b.jpg", "x/a/b.jpg", "y/c.jpg", "other/book.pdf", "z/alone.jpg"]
+
+    assert [name for name in [*alike, "x/b.jpg", "jpg", "ook.pdf", ""] if documents.like(name)] == alike
+
+
+def test_names_say_document_and_category():
+    assert document_of("book/x.pdf#page=3") == document_of("book/x.pdf_12.jpg") == "book/x.pdf"
+    assert document_of("book/page_3.jpg") == "book/page_3.jpg"
+    assert category_in("/data/book/note/x.pdf") == "note"
+    assert category_in("/data/slides/x.pdf") == "PPT2PDF"
+    assert category_in("/data/booklet/x.pdf") == ""
+
+
+def test_pages_are_sampled_by_category_language_and_document(tmp_path: Path, capsys):
+    sizes = {"book/en_a.pdf": 6, "book/en_b.pdf": 2, "book/zh_c.pdf": 4, "note/en_d.pdf": 9, "other/e.pdf": 3}
+    for name, count in sizes.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(pdf(*["x"] * count))
+    job = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--sample-pages", "8", "--workers", "0"]
+
+    assert benchmaking.make(parse_build([*job, "--backend", "inline"])) == 0
+    rows = pq.read_table(tmp_path / "out/measured/entries.parquet").to_pylist()
+
+    assert Counter(row["document"] for row in rows) == {
+        "book/en_a.pdf": 1,
+        "book/en_b.pdf": 1,
+        "book/zh_c.pdf": 2,
+        "note/en_d.pdf": 4,
+    }
+    assert summary(tmp_path / "out")["samples"] == 0
+    assert not list((tmp_path / "out").glob("bench/*"))
+
+
+def test_a_dry_run_writes_nothing(corpus: Path, tmp_path: Path, capsys):
+    assert build(corpus, tmp_path / "out", "--dry-run") == 0
+    assert "would read 12 pages" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "cause"),
+    [
+        (["--pages", "{}/nothing"], "no such folder or file"),
+        (["--annotations", "{}/none.json", "--images", "{}"], "there is no such file"),
+        (["--pages", "{}"], "give --category NAME"),
+    ],
+)
+def test_pages_that_are_not_there_are_named(more: list[str], cause: str, tmp_path: Path, capsys):
+    (tmp_path / "x.pdf").write_bytes(pdf("words"))
+    args = [one.format(tmp_path) for one in more]
+
+    code = benchmaking.make(parse_build([*args, "--out", str(tmp_path / "out"), "--workers", "0"]))
+
+    assert code == 1
+    assert cause in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "cause"),
+    [
+        ([], "there are no pages"),
+        (["--annotations", "x.json"], "annotations and images belong together"),
+        (["--pages", "x", "--category", "books"], "category is 'books'"),
+        (["--pages", "x", "--ocr", "paddleocr"], "without ocr_models"),
+        (["--pages", "x", "--chars-zh", "300", "200"], "chars_zh is 300 200"),
+        (["--pages", "x", "--max-blank", "2"], "max_blank is 2"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(args: list[str], cause: str, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parse_build(args)
+
+    assert cause in str(stopped.value) + capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_left_alone(corpus: Path, tmp_path: Path, capsys):
+    (tmp_path / "job.json").write_text('{"identity": {"recipe": "f16"}, "versions": {}}')
+
+    assert build(corpus, tmp_path) == 1
+    assert "another kind of dataset" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
+
+
+def test_other_pages_or_another_filter_need_another_folder(copy: Path, corpus: Path, capsys):
+    assert build(corpus, copy, "--chars-en", "250", "600") == 1
+    assert "chars_en" in capsys.readouterr().err
+
+
+def test_help_says_units(capsys):
+    done = subprocess.run([sys.executable, str(SCRIPT), "--help"], capture_output=True, text=True, check=True)
+
+    for flag in ("--annotations", "--pages", "--sample-pages", "--dpi", "--exclude", "--strikes", "--target", "--out"):
+        assert flag in done.stdout
+    assert "pixels an inch" in " ".join(done.stdout.replace("│", " ").split())
