@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from train.corpus import Corpus
 from train.crops import BadImage, crop
 from train.curriculum import Curriculum
-from train.plan import Plan, Planner
+from train.plan import Plan, Planner, check_fits
 
 STEPS_AHEAD = 3
 READERS = 2  # threads that fetch row groups
@@ -43,7 +43,8 @@ class Loader:
     under its name and cause, and the next row of its stream that can be stands in for it. After each batch, `state` is
     what resumes behind it: with any number of ranks and workers.
 
-    Raises ValueError for a component without images that fit, and for the state of another corpus, stage or seed.
+    Raises ValueError for a component without images that fit, now or in a later stage, and for the state of another
+    corpus, stage or seed.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Loader:
             )
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}: give at least 0")
+        check_fits(corpus, curriculum.stages[stage_index:])
         self._planner = Planner(corpus, self.stage, stage_index, seed, state)
         self.left_out = self._planner.left_out  # optional components that the corpus lacks
         self.state = self._planner.state()

@@ -1,6 +1,6 @@
 """Which images the steps of a stage see: chosen ahead of reading, from corpus, stage, seed and positions alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,43 @@ from train.corpus import Corpus
 from train.crops import Cut
 from train.curriculum import Size, Stage
 from train.streams import Stream
+
+
+def lacking(corpus: Corpus, stage: Stage) -> tuple[str, ...]:
+    """The optional components of a stage of which the corpus has no row."""
+    return tuple(name for name in stage.optional if not corpus.matches(name).any())
+
+
+def check_fits(corpus: Corpus, stages: Sequence[Stage]) -> None:
+    """Raise ValueError for the first stage with a component of which no image holds one of its crops: known before
+    the first step, not after days."""
+    known = set()
+    for stage in stages:
+        for component in sorted(set(stage.components) - set(lacking(corpus, stage))):
+            for size in stage.sizes:
+                if (component, size) not in known:
+                    fitting_rows(corpus, stage, component, size)
+                    known.add((component, size))
+
+
+def fitting_rows(corpus: Corpus, stage: Stage, component: str, size: Size) -> NDArray[np.bool_]:
+    """(n,) The rows of a component that hold a crop. Raises ValueError where there are none."""
+    drawn = corpus.matches(component) & (corpus.weight > 0)
+    fitting = drawn & corpus.fits(size)
+    if fitting.any():
+        return fitting
+    wanted = f"stage {stage.name!r}: {component!r} has a share in mix, but no image"
+    if not drawn.any():
+        there = ", ".join(f"{name} ({count:,})" for name, count in corpus.counts().items())
+        raise ValueError(
+            f"{wanted} in the data, which holds {there or 'none'}: name a folder of such images, or take it out of mix"
+        )
+    widths, heights = corpus.width_px[drawn], corpus.height_px[drawn]
+    largest = int(np.argmax(np.minimum(widths, heights)))
+    raise ValueError(
+        f"{wanted} of its {drawn.sum():,} holds a crop of {size[1]}x{size[0]} px (the largest is {widths[largest]}x"
+        f"{heights[largest]}): add larger images, lower resolution_px, leave out that aspect, or take it out of mix"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +87,7 @@ class Planner:
         self, corpus: Corpus, stage: Stage, stage_index: int, seed: int, state: dict[str, Any] | None = None
     ) -> None:
         self.corpus, self.stage, self.stage_index, self.seed = corpus, stage, stage_index, seed
-        self.left_out = tuple(name for name in stage.optional if not corpus.matches(name).any())
+        self.left_out = lacking(corpus, stage)
         self._components = tuple(name for name in stage.components if name not in self.left_out)
         shares = np.array([stage.mix[name] for name in self._components])
         self._shares = np.cumsum(shares) / shares.sum()
@@ -69,13 +106,10 @@ class Planner:
     def _open_streams(self, component: str) -> list[int]:
         """The number of the stream of each size. Sizes that the same rows fit share one, so that an image comes once
         an epoch over all of them."""
-        drawn = self.corpus.matches(component) & (self.corpus.weight > 0)
         numbers: list[int] = []
         before: list[NDArray[np.bool_]] = []
         for size in self.stage.sizes:
-            fitting = drawn & self.corpus.fits(size)
-            if not fitting.any():
-                raise ValueError(self._lacking(component, size, drawn))
+            fitting = fitting_rows(self.corpus, self.stage, component, size)
             same = next((number for number, mask in zip(numbers, before, strict=True) if (mask == fitting).all()), None)
             if same is None:
                 same = len(self.streams)
@@ -85,18 +119,6 @@ class Planner:
             numbers.append(same)
             before.append(fitting)
         return numbers
-
-    def _lacking(self, component: str, size: Size, drawn: NDArray[np.bool_]) -> str:
-        wanted = f"stage {self.stage.name!r}: {component!r} has a share in mix, but no image"
-        if not drawn.any():
-            there = ", ".join(f"{name} ({count:,})" for name, count in self.corpus.counts().items())
-            return f"{wanted} in the data, which holds {there}: name a folder of such images, or take it out of mix"
-        widths, heights = self.corpus.width_px[drawn], self.corpus.height_px[drawn]
-        largest = int(np.argmax(np.minimum(widths, heights)))
-        return (
-            f"{wanted} of its {drawn.sum():,} holds a crop of {size[1]}x{size[0]} px (the largest is {widths[largest]}x"
-            f"{heights[largest]}): add larger images, lower resolution_px, leave out that aspect, or take it out of mix"
-        )
 
     def next(self) -> Plan | None:
         """The plan of the next step; None behind the last."""

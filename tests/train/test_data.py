@@ -265,6 +265,17 @@ def test_a_crop_that_no_image_holds_is_refused(corpus, only_pages):
         Loader(only_pages, curriculum(**MIXED), 0, seed=3)
 
 
+def test_a_later_stage_that_lacks_images_is_refused_at_the_start(only_pages):
+    stage = {"num_images": 8, "batch_size": 8, "mix": "synthetic"}
+    sides = {"small": 32, "same": 64, "large": 96}
+    stages = Curriculum(
+        stages=read_stages([stage | {"name": name, "resolution_px": side_px} for name, side_px in sides.items()])
+    )
+
+    with pytest.raises(ValueError, match=r"stage 'large': 'synthetic' has .* holds a crop of 96x96 px"):
+        Loader(only_pages, stages, 0, seed=3)
+
+
 def test_optional_components_may_be_lacking(only_pages):
     stages = curriculum(mix="general=0.75,synthetic=0.25", optional=["general"], **MIXED)
     with Loader(only_pages, stages, 0, seed=3, num_workers=0) as loader:
