@@ -43,7 +43,7 @@ def main(args: Sequence[str]) -> int:
     settings = parse_settings(args)
     try:
         print(measure(settings))
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:  # RuntimeError: a reader that died
         print(f"acuity.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -120,21 +120,23 @@ class _Measurement:
         """Add a block of charts to the records that lack it."""
         block = self._charts.part(start, start + BLOCK_CHARTS)
         images = np.stack([chart.image for chart in block])
-        choices = [Choice(chart) for chart in block]
         originals = self._reader.read(block, list(images))
+        seen, read = [], []
         for record in behind:
             model = models[record.name]
-            seen = images if model is None else model(images)
-            read = originals if model is None else self._reader.read(block, list(seen))
-            for i, chart in enumerate(block):
+            seen.append(images if model is None else model(images))
+            read.append(originals if model is None else self._reader.read(block, list(seen[-1])))
+        for i, chart in enumerate(block):
+            choice = Choice(chart)  # up to 65 MB: one at a time
+            for record, pictures, texts in zip(behind, seen, read, strict=True):
                 if title := self._shown.get(start + i):
-                    keep_example(self._out, record.name, title, seen[i])
+                    keep_example(self._out, record.name, title, pictures[i])
                 measured = Measured(
                     kind=chart.kind,
-                    right=float(choices[i].credits(seen[i]).sum(dtype=np.float64)),
+                    right=float(choice.credits(pictures[i]).sum(dtype=np.float64)),
                     num_targets=len(chart),
-                    ned=to_original(originals[i], read[i]),
-                    ned_truth=to_truth(self._reader.truths(chart), read[i]),
+                    ned=to_original(originals[i], texts[i]),
+                    ned_truth=to_truth(self._reader.truths(chart), texts[i]),
                 )
                 record.charts.append(measured)
 

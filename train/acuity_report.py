@@ -73,42 +73,52 @@ def _summary(results: Results) -> tuple[list[str], list[list[str]]]:
 
 def _panels(results: Results) -> list[Chart]:
     """Forced choice and NED over the size, a panel a language, a curve a model."""
-    panels = []
-    for language in results.languages:
-        title = f"{NAMES.get(language, language)}: forced choice over em, px"
-        series = {
-            CEILING if name == "identity" else name: [
-                _point(size, results.choice(name, language, size)) for size in results.sizes(language)
-            ]
-            for name in results.models
-        }
-        panels.append(_marked(curves(title, series, y_range=CHOICE_RANGE, caption=_CHOICE_CAPTION), CHOICE_RANGE))
-    for language in results.languages if results.reads else ():
-        title = f"{NAMES.get(language, language)}: NED to the true text over em, px"
-        series = {CEILING: [_point(size, results.ceiling(language, size)) for size in results.sizes(language)]}
-        for name in results.models:
-            if name != "identity":
-                sizes = results.sizes(language)
-                series[name] = [_point(size, results.ned_truth(name, language, size)) for size in sizes]
-        panels.append(_marked(curves(title, series, y_range=NED_RANGE, caption=_NED_CAPTION), NED_RANGE))
-    return panels
+    choices = [_choice_panel(results, language) for language in results.languages]
+    return choices + [_ned_panel(results, language) for language in results.languages if results.reads]
+
+
+def _choice_panel(results: Results, language: str) -> Chart:
+    sizes = results.sizes(language)
+    series = {
+        CEILING if name == "identity" else name: [_point(size, results.choice(name, language, size)) for size in sizes]
+        for name in results.models
+    }
+    title = f"{NAMES.get(language, language)}: forced choice over em, px"
+    return _marked(curves(title, series, y_range=CHOICE_RANGE, caption=_CHOICE_CAPTION), CHOICE_RANGE)
+
+
+def _ned_panel(results: Results, language: str) -> Chart:
+    sizes = results.sizes(language)
+    series = {CEILING: [_point(size, results.ceiling(language, size)) for size in sizes]}
+    for name in results.models:
+        if name != "identity":
+            series[name] = [_point(size, results.ned_truth(name, language, size)) for size in sizes]
+    title = f"{NAMES.get(language, language)}: NED to the true text over em, px"
+    step = (WIDTH - RIGHT - LEFT) / len(sizes)
+    dull = [LEFT + i * step for i, size in enumerate(sizes) if not results.readable(language, size)]
+    chart = curves(title, series, y_range=NED_RANGE, caption=_NED_CAPTION)
+    return _marked(chart, NED_RANGE, [(x, step) for x in dull])
 
 
 _CHOICE_CAPTION = "Share of characters told apart from nine look-alikes, chance-corrected; dashed: 0.9"
-_NED_CAPTION = "1 - normalised edit distance of what is read to the true text; dashed: 0.9"
+_NED_CAPTION = "1 - normalised edit distance to the true text; dashed: 0.9; grey: the original itself reads below 0.9"
 
 
 def _point(size: int, mean: Mean) -> Point:
     return float(size), mean.mean, mean.stderr
 
 
-def _marked(chart: Chart, y_range: tuple[float, float]) -> Chart:
-    """The chart with a dashed line at the threshold."""
+def _marked(chart: Chart, y_range: tuple[float, float], dull: Sequence[tuple[float, float]] = ()) -> Chart:
+    """The chart with a dashed line at the threshold, over grey where it tells nothing (x and width of each part)."""
     low, high = y_range
     bottom = HEIGHT - BOTTOM
     y = bottom - (THRESHOLD - low) / (high - low) * (bottom - TOP)
     line = f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#8a97a5" stroke-dasharray="4 3"/>'
-    return Chart(svg=Markup(str(chart.svg).replace("</svg>", line + "</svg>")), caption=chart.caption)
+    grey = "".join(
+        f'<rect x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{bottom - TOP}" fill="#e9ecef"/>' for x, width in dull
+    )
+    head, mark, rest = str(chart.svg).partition("<text")  # behind everything that is drawn
+    return Chart(svg=Markup(head + grey + mark + rest.replace("</svg>", line + "</svg>")), caption=chart.caption)
 
 
 def joined(panels: Sequence[Chart], columns: int = 2) -> str:
@@ -129,12 +139,13 @@ def joined(panels: Sequence[Chart], columns: int = 2) -> str:
 def _page(results: Results, panels: Sequence[Chart], out: Folder, about: Mapping[str, Mapping[str, Any]]) -> str:
     engine = next((str(identity["reader"]) for identity in about.values()), "")
     report = Report("Acuity", f"{len(results.original):,} charts of 256 px; reader: {engine or 'none'}")
-    report.section("The smallest character that gets through")
-    report.table(*_summary(results), caption="em, px; 95% bootstrap interval over charts")
+    report.table(*_summary(results), caption="The smallest character that gets through: em, px")
     for text in ("forced_choice", "acuity", "ned"):
-        report.text(f"{text.replace('_', ' ').capitalize()}: {ABOUT[text]}.")
+        name = "NED" if text == "ned" else text.replace("_", " ").capitalize()
+        report.text(f"{name}: {ABOUT[text]}.")
     report.section("Curves")
-    report.charts(panels)
+    for start in range(0, len(panels), len(results.languages)):
+        report.charts(panels[start : start + len(results.languages)])
     if len(results.grounds) > 1:
         _add_grounds(report, results)
     _add_sizes(report, results)
@@ -184,7 +195,7 @@ def _shown(mean: Mean) -> str:
 
 def _add_examples(report: Report, results: Results, out: Folder) -> None:
     """The same part of a chart from every model, by language and size."""
-    found = read_examples(out, [ORIGINAL, *results.models])
+    found = read_examples(out, [ORIGINAL, *(name for name in results.models if name != "identity")])
     if not found:
         return
     report.section("What it looks like")
@@ -193,7 +204,8 @@ def _add_examples(report: Report, results: Results, out: Folder) -> None:
         groups: list[list[Picture]] = []
         for title, pictures in found.items():
             if title.startswith(f"{language} "):
-                groups.append([_picture(f"{title.partition(' ')[2]}: {name}", *p) for name, p in pictures.items()])
+                size = title.partition(" ")[2].lstrip("0")
+                groups.append([_picture(f"{size}: {name}", *picture) for name, picture in pictures.items()])
         report.pictures(groups)
 
 

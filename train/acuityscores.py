@@ -116,7 +116,7 @@ def shown_px(px: float, smallest_px: int, largest_px: int) -> str:
 
 
 def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", seed: int = 0) -> Acuity:
-    """The acuity for a language, with a bootstrap interval: charts drawn anew within each kind."""
+    """The acuity for a language, with a bootstrap interval: each size's charts drawn anew."""
     sizes = by_size(charts, language, ground)
     found = smallest_from({size: choice_of(of_size).mean for size, of_size in sizes.items()})
     rng = rng_for(seed, f"bootstrap/{language}/{ground}", 0)
@@ -127,15 +127,10 @@ def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", se
 
 
 def _drawn_shares(charts: Sequence[Measured], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, drawn with replacement within each kind."""
-    kinds: dict[Kind, list[Measured]] = defaultdict(list)
-    for chart in charts:
-        kinds[chart.kind].append(chart)
-    right, num = np.zeros(NUM_DRAWS), np.zeros(NUM_DRAWS)
-    for of_kind in kinds.values():
-        chosen = rng.integers(len(of_kind), size=(NUM_DRAWS, len(of_kind)))
-        right += np.array([chart.right for chart in of_kind])[chosen].sum(axis=1)
-        num += np.array([chart.num_targets for chart in of_kind])[chosen].sum(axis=1)
+    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many drawn with replacement."""
+    chosen = rng.integers(len(charts), size=(NUM_DRAWS, len(charts)))
+    right = np.array([chart.right for chart in charts])[chosen].sum(axis=1)
+    num = np.array([chart.num_targets for chart in charts])[chosen].sum(axis=1)
     return np.asarray((right / num - CHANCE) / (1 - CHANCE))
 
 
