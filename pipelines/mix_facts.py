@@ -25,6 +25,7 @@ FACTS = pa.schema(
     [
         ("config", pa.string()),
         ("unit", pa.uint64()),  # the source, a photo or a document, by the first digits of a hash
+        ("file", pa.uint64()),  # the same digits of the source's SHA-256, null where there is no file
         ("phash", pa.uint64()),
         ("phash_fine", pa.binary(FINE_BYTES)),
         ("weight", pa.float32()),
@@ -71,6 +72,7 @@ class FactsJob:
         return {
             "config": config_of(row["kind"], row["band"]),
             "unit": unit_of(row, self._document),
+            "file": _digits(row["source_sha256"]) if row["source_sha256"] else None,
             "phash": hashes.get("phash"),
             "phash_fine": hashes.get("phash_fine"),
             "weight": weight,

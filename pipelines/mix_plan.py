@@ -22,7 +22,7 @@ from pipelines.mix_sides import HELD_FILE, NEAR, TEST, TRAIN, SidesJob, hold_out
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import claim_folder
+from pipelines.shards.identity import JOB_FILE, claim_folder
 
 PLAN_FILE = "plan.json"
 SPLITS = (TRAIN, TEST)
@@ -44,7 +44,7 @@ def make_plan(
     inputs: Sequence[Input], mixture: Mixture, url: str, *, num_workers: int = 0, backend: str = "inline"
 ) -> Plan:
     """Plan a mix, or what is missing of it."""
-    facts = {"inputs": [one.digest for one in inputs], "seed": mixture.seed, "document": mixture.document}
+    facts = identity_of(inputs, mixture)
     claim_anew(Folder(f"{url}/facts"), facts)
     claim_anew(Folder(f"{url}/choice"), facts | mixture.identity())
     if has_plan(url):
@@ -76,9 +76,21 @@ def claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
         claim_folder(folder, identity)
 
 
+def identity_of(inputs: Sequence[Input], mixture: Mixture) -> dict[str, Any]:
+    """What the facts depend on."""
+    return {"inputs": [one.digest for one in inputs], "seed": mixture.seed, "document": mixture.document}
+
+
 def has_plan(url: str) -> bool:
     """Whether a plan was made whole."""
     return Folder(f"{url}/choice").exists(PLAN_FILE)
+
+
+def has_this_plan(url: str, inputs: Sequence[Input], mixture: Mixture) -> bool:
+    """Whether it is the plan of this mix."""
+    choice = Folder(f"{url}/choice")
+    there = json.loads(choice.read(JOB_FILE))["identity"] if has_plan(url) else None
+    return bool(there == identity_of(inputs, mixture) | mixture.identity())
 
 
 def plan_from_facts(

@@ -1,5 +1,6 @@
 """Small pictures of each configuration for the card: whole images, and a part of each at its own pixels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from pipelines.shards.folder import Folder
 from pipelines.shards.rows import spread
 
 Image = NDArray[np.uint8]
-CELL_PX, GAP_PX, CAPTION_PX = 176, 6, 18
+CELL_PX, GAP_PX, CAPTION_PX = 160, 6, 18
 NUM_CELLS, PAPER = 4, 225
 
 
@@ -30,7 +31,8 @@ def write_previews(url: str, parts: list[Part]) -> list[str]:
 
 
 def preview(folder: Folder) -> bytes:
-    """A PNG: above whole images made smaller, below each the part of it with most detail, not resized."""
+    """A PNG: above whole images made smaller, below each a part of it with text, or with most detail,
+    not resized."""
     rows = _rows(folder)
     sheet = np.full((2 * (CELL_PX + GAP_PX) + CAPTION_PX, NUM_CELLS * (CELL_PX + GAP_PX) - GAP_PX, 3), PAPER, np.uint8)
     place = 0
@@ -41,7 +43,7 @@ def preview(folder: Folder) -> bytes:
             continue
         x = place * (CELL_PX + GAP_PX)
         _paste(sheet, _smaller(rgb), x, 0)
-        _paste(sheet, _detail(rgb), x, CELL_PX + GAP_PX)
+        _paste(sheet, _text(rgb, row["lines"]) if row["lines"] else _detail(rgb), x, CELL_PX + GAP_PX)
         caption = f"{row['width_px']}x{row['height_px']} {row['language']} {row['layout']}"
         at = (x + 2, sheet.shape[0] - 6)
         cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (40, 40, 40), 1, cv2.LINE_AA)
@@ -52,7 +54,7 @@ def preview(folder: Folder) -> bytes:
 
 
 def _rows(folder: Folder) -> list[dict[str, Any]]:
-    columns = ["image", "width_px", "height_px", "language", "layout"]
+    columns = ["image", "width_px", "height_px", "language", "layout", "lines"]
     with folder.open(shard_name(next(iter(read_manifest(folder))))) as file:
         table = pq.ParquetFile(file).read_row_group(0, columns=columns)
     return [table.slice(number, 1).to_pylist()[0] for number in spread(len(table), NUM_CELLS)]
@@ -68,6 +70,17 @@ def _smaller(rgb: Image) -> Image:
     scale = min(1.0, CELL_PX / max(rgb.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _text(rgb: Image, lines: Sequence[dict[str, Any]]) -> Image:
+    """A square of CELL_PX around the middle one of the lines."""
+    middle = np.array(lines[len(lines) // 2]["quad_px"]).mean(0)
+    height, width = rgb.shape[:2]
+    x, y = (
+        int(np.clip(at - CELL_PX / 2, 0, max(0, side - CELL_PX)))
+        for at, side in zip(middle, (width, height), strict=True)
+    )
+    return rgb[y : y + CELL_PX, x : x + CELL_PX]
 
 
 def _detail(rgb: Image) -> Image:

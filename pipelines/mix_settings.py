@@ -79,8 +79,8 @@ class Running:
     was planned."""
     without: tuple[str, ...] = ()
     """Take these sources out of the finished dataset OUT and say which rows went: names as in the column source
-    (patterns with * too), documents, inputs as in the column origin, or sha256 of files. Copies of the same file
-    go with it. Nothing else is given but --out."""
+    (patterns with * too), documents, inputs as in the column origin, or sha256 of files. Copies of a source's
+    file go with it. Nothing else is given but --out."""
     backend: str = "ray"
     """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
     workers: int = -1

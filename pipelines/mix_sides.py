@@ -24,10 +24,11 @@ UNIT_BITS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """What is held out: sources whose 64 bits lie below `bound`, `extra` ones, and the hashes of all of these."""
+    """What is held out: sources whose 64 bits lie below `bound`, `extra` ones, and files and hashes of all these."""
 
     bound: int
     extra: NDArray[np.uint64]
+    files: NDArray[np.uint64]  # (m,), in order: pages that are alike to the byte occur in several documents
     hashes: NDArray[np.uint64]  # (n,)
     fine: NDArray[np.uint64]  # (n, 4)
 
@@ -54,17 +55,18 @@ def hold_out(facts: Folder, plan: Folder, test_share: float) -> HeldOut:
     """Choose the sources of the test split and write their hashes into the plan; reads the facts twice.
 
     Each kind of image has a source there: where the bound takes none of a kind, the one of the lowest hash. What
-    is held in memory is the held-out sources, 49 bytes each.
+    is held in memory is the held-out images, 57 bytes each.
     """
     bound = round(test_share * 2**32) << (UNIT_BITS - 32)
     extra = np.array(_lowest(facts, bound) if bound else [], np.uint64)
-    held = HeldOut(bound=bound, extra=extra, hashes=np.zeros(0, np.uint64), fine=np.zeros((0, 4), np.uint64))
-    parts = []
-    for batch in facts_batches(facts, ["unit", "phash", "phash_fine"]) if bound else ():
-        rows = held.units(batch.column("unit").to_numpy()) & batch.column("phash").is_valid().to_numpy(False)
-        parts.append(pa.Table.from_batches([batch]).filter(pa.array(rows)).select(["phash", "phash_fine"]))
-    empty = pa.schema([FACTS.field("phash"), FACTS.field("phash_fine")]).empty_table()
-    table = pa.concat_tables([empty, *parts]).group_by(["phash", "phash_fine"]).aggregate([])
+    none = np.zeros(0, np.uint64)
+    held = HeldOut(bound=bound, extra=extra, files=none, hashes=none, fine=none.reshape(0, FINE_BYTES // 8))
+    names = ["file", "phash", "phash_fine"]
+    parts = [pa.schema([FACTS.field(name) for name in names]).empty_table()]
+    for batch in facts_batches(facts, ["unit", *names]) if bound else ():
+        rows = held.units(batch.column("unit").to_numpy())
+        parts.append(pa.Table.from_batches([batch]).filter(pa.array(rows)).select(names))
+    table = pa.concat_tables(parts).group_by(names).aggregate([])
     table = table.replace_schema_metadata({"bound": str(bound), "extra": extra.tobytes()})
     with plan.writing(HELD_FILE) as file:
         pq.write_table(table, file)
@@ -88,8 +90,10 @@ def read_held(plan: Folder) -> HeldOut:
         table = pq.read_table(file)
     meta = table.schema.metadata
     extra = np.frombuffer(meta[b"extra"], np.uint64)
-    hashes = table.column("phash").to_numpy().astype(np.uint64)
-    return HeldOut(bound=int(meta[b"bound"]), extra=extra, hashes=hashes, fine=fine_words(table.column("phash_fine")))
+    files = np.unique(table.column("file").drop_null().to_numpy().astype(np.uint64))
+    seen = table.filter(table.column("phash").is_valid())
+    hashes, fine = seen.column("phash").to_numpy().astype(np.uint64), fine_words(seen.column("phash_fine"))
+    return HeldOut(bound=int(meta[b"bound"]), extra=extra, files=files, hashes=hashes, fine=fine)
 
 
 def fine_words(column: Any) -> NDArray[np.uint64]:
@@ -112,7 +116,7 @@ class SidesJob:
         return self._num_rows[shard]
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
-        batch = read_shard(self._facts, shard, ["config", "unit", "phash", "phash_fine", "pixels", "bytes"])
+        batch = read_shard(self._facts, shard, ["config", "unit", "file", "phash", "phash_fine", "pixels", "bytes"])
         sides = self._sides(batch)
         _count(batch, sides, counts)
         yield from ({"side": side} for side in sides.tolist())
@@ -120,6 +124,9 @@ class SidesJob:
     def _sides(self, batch: pa.RecordBatch) -> NDArray[np.int8]:
         units = batch.column("unit").to_numpy()
         sides = np.where(self._held.units(units), SIDES.index(TEST), SIDES.index(TRAIN)).astype(np.int8)
+        files = batch.column("file").fill_null(0).to_numpy()
+        same = np.isin(files, self._held.files) & batch.column("file").is_valid().to_numpy(False)
+        sides[same & (sides == SIDES.index(TRAIN))] = SIDES.index(NEAR)
         has_hash = batch.column("phash").is_valid().to_numpy(False)
         asked = np.flatnonzero((sides == SIDES.index(TRAIN)) & has_hash)
         rows = batch.take(pa.array(asked))

@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 
 from pipelines.mix_job import count, plain_rows
 from pipelines.mix_plan import SPLITS
+from pipelines.mix_statistics import STATISTICS_FILE
 from pipelines.progress import Progress
 from pipelines.shards.files import shard_name, sidecar_name, write_shard
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, library_versions
 
 REMOVED_FILE = "removed.jsonl"
+Row = tuple[str, str]  # origin and id
 READ = ("id", "source", "source_sha256", "origin")
 
 
@@ -31,6 +33,7 @@ class Found:
     id: str
     source: str
     source_sha256: str
+    origin: str
     asked: str  # what was asked for that it belongs to
 
     @property
@@ -46,6 +49,8 @@ def take_out(url: str, asked: Sequence[str]) -> list[dict[str, Any]]:
     root = Folder(url)
     if not root.exists(JOB_FILE):
         raise ValueError(f"{url} holds no mix: name the folder of a finished one with --out")
+    if not root.exists(STATISTICS_FILE):
+        raise ValueError(f"{url} is not finished: give the command that mixes it again, then take sources out")
     before = read_removed(root)
     found = find_rows(root, asked)
     known = {one.asked for one in found} | {row["asked"] for row in before}
@@ -55,13 +60,13 @@ def take_out(url: str, asked: Sequence[str]) -> list[dict[str, Any]]:
             "an input as in the column origin, or the sha256 of a file; nothing was changed"
         )
     now = [{name: getattr(one, name) for name in Found.__dataclass_fields__} for one in found]
-    rows = {(row["split"], row["config"], row["id"]): row for row in [*before, *now]}
+    rows = {(row["origin"], row["id"]): row for row in [*before, *now]}
     if found:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
         root.put(REMOVED_FILE, lines.encode())
         _mark(root, asked)
     unfinished = _without_sidecar(root)
-    _rewrite(url, {**dict.fromkeys(unfinished, ()), **_by_shard(found)}, {row["id"] for row in rows.values()})
+    _rewrite(url, {**dict.fromkeys(unfinished, ()), **_by_shard(found)}, set(rows))
     return [row for row in rows.values() if row["asked"] in asked]
 
 
@@ -73,11 +78,11 @@ def read_removed(root: Folder) -> list[dict[str, Any]]:
 
 def find_rows(root: Folder, asked: Sequence[str]) -> list[Found]:
     """The rows of what is asked for, and those of the same files under other names; columns are read, no image."""
-    named = [one for one in _all_rows(root) if _first_match(one, asked)]
     files: dict[str, str] = {}
-    for one in named:
-        if one["source_sha256"]:
-            files.setdefault(one["source_sha256"], _first_match(one, asked))
+    for row in _all_rows(root):
+        match = _first_match(row, asked)
+        if match and row["source_sha256"] and match != row["origin"]:  # an input may share files with another
+            files.setdefault(row["source_sha256"], match)
     found = []
     for row in _all_rows(root):
         if match := _first_match(row, asked) or files.get(row["source_sha256"], ""):
@@ -134,7 +139,7 @@ def _by_shard(found: Sequence[Found]) -> dict[tuple[str, str, int], tuple[Found,
     return {place: tuple(one for one in found if one.place == place) for place in places}
 
 
-def _rewrite(url: str, shards: Mapping[tuple[str, str, int], Sequence[Found]], gone: set[str]) -> None:
+def _rewrite(url: str, shards: Mapping[tuple[str, str, int], Sequence[Found]], gone: set[Row]) -> None:
     with Progress(len(shards), 0, "shards rewritten") as progress:
         for split, config, shard in shards:
             folder = Folder(f"{url}/{split}/{config}")
@@ -150,13 +155,13 @@ def _rewrite(url: str, shards: Mapping[tuple[str, str, int], Sequence[Found]], g
 class KeepJob:
     """Makes a shard again without some of its rows."""
 
-    def __init__(self, folder: Folder, shard: int, gone: set[str]) -> None:
+    def __init__(self, folder: Folder, shard: int, gone: set[Row]) -> None:
         self._folder, self._gone = folder, gone
         with folder.open(shard_name(shard)) as file:
             parquet = pq.ParquetFile(file)
             self.schema: pa.Schema = parquet.schema_arrow
-            ids = parquet.read(columns=["id"]).column("id").to_pylist()
-        self._num_rows = sum(name not in gone for name in ids)
+            rows = parquet.read(columns=["origin", "id"]).to_pylist()
+        self._num_rows = sum((row["origin"], row["id"]) not in gone for row in rows)
 
     def num_rows(self, shard: int) -> int:
         return self._num_rows
@@ -166,7 +171,7 @@ class KeepJob:
             parquet = pq.ParquetFile(file)
             for group in range(parquet.num_row_groups):
                 for row in plain_rows(parquet.read_row_group(group, use_threads=False)):
-                    if row["id"] not in self._gone:
+                    if (row["origin"], row["id"]) not in self._gone:
                         kept = row | {"image": row["image"]["bytes"]}
                         count(kept, counts)
                         yield kept

@@ -17,7 +17,7 @@ from pipelines.measurement import num_workers
 from pipelines.mix_card import card_text
 from pipelines.mix_inputs import lineage_of, mixed_schema, open_inputs
 from pipelines.mix_job import MixJob
-from pipelines.mix_plan import Plan, has_plan, make_plan, read_plan, workers_for
+from pipelines.mix_plan import Plan, has_plan, has_this_plan, make_plan, read_plan, workers_for
 from pipelines.mix_previews import write_previews
 from pipelines.mix_settings import MIX_RECIPES, Mixture, Running, typed
 from pipelines.mix_statistics import STATISTICS_FILE, parts_of, statistics_of
@@ -178,7 +178,7 @@ def _estimate(settings: Settings) -> str:
     inputs = open_inputs(mixture.inputs)
     mixed_schema(inputs)
     with tempfile.TemporaryDirectory() as scratch:
-        there = has_plan(running.plan)
+        there = has_this_plan(running.plan, inputs, mixture)
         workers = num_workers(running.workers, running.backend) if running.backend != "ray" else 0
         plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
     return f"would mix into {running.out}\n{describe(plan)}"

@@ -1,9 +1,12 @@
 """What the documentation shows runs as it is written, and what it names exists."""
 
+import hashlib
+import json
 import re
 import shlex
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,22 @@ def test_the_dockerfile_installs_known_extras_by_the_constraints_on_a_supported_
     assert "--constraint constraints.txt" in installs[0]
     assert '".[${EXTRAS}]"' in installs[0]
     assert [rest for name, rest in known if name == "USER"] == ["1000"]
+
+
+def test_the_reference_of_recipes_is_that_of_the_code():
+    from pipelines.reference import JOBS, reference, texts_of
+
+    kinds = [kind for _, kinds in JOBS.values() for kind in kinds]
+
+    assert (ROOT / "docs/recipes.md").read_text() == reference()
+    assert all(texts_of(kind).keys() == {field.name for field in fields(kind)} for kind in kinds)
+    assert all((ROOT / folder).is_dir() for folder, _ in JOBS.values())
+
+
+def test_the_files_that_figures_rest_on_are_named_as_they_are(data):
+    rows = [json.loads(line) for line in (ROOT / "docs/data.jsonl").read_text().splitlines()]
+    there = [row for row in rows if (data / row["file"]).exists()]
+
+    assert len(there) == len(rows) > 200
+    assert all(hashlib.sha256((data / row["file"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
+    assert all(re.fullmatch(r"[0-9a-f]{40}", row["commit"]) and row["licence"] and "/" in row["repo"] for row in rows)

@@ -101,6 +101,7 @@ def facts_step(num_rows: int, folder: str) -> str:
         columns = [
             pa.array(configs[rng.integers(0, 4, count)], pa.string()),
             pa.array(units),
+            pa.array(units),
             pa.array(units ^ np.uint64(0x9E3779B97F4A7C15)),
             pa.array([unit.tobytes() * 4 for unit in units], pa.binary(FINE_BYTES)),
             pa.array(weights),
@@ -125,6 +126,9 @@ def plan_step(num_rows: int, folder: str) -> str:
     return f"train {images['train']:,}, test {images['test']:,}, {plan.num_held:,} sources held out, {plan.near:,} near"
 
 
+STEPS = {"select": select_step, "facts": facts_step, "plan": plan_step}
+
+
 def measured(step: Callable[[int, str], str], num_rows: int, folder: str, answers: Any) -> None:
     one_thread()
     before, start = time.process_time(), time.perf_counter()
@@ -140,7 +144,7 @@ def main(sizes: Sequence[int]) -> None:
     for num_rows in sizes:
         folder = tempfile.mkdtemp(prefix="smallprint-bench-")
         try:
-            for name, step in (("select", select_step), ("facts", facts_step), ("plan", plan_step)):
+            for name, step in STEPS.items():
                 answers = context.Queue()
                 process = context.Process(target=measured, args=(step, num_rows, folder, answers))
                 process.start()

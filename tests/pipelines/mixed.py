@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
@@ -29,12 +30,14 @@ RULES = """
 """
 RATIOS = "general=0.5,text=0.25,synthetic=0.25"
 NUM_BOOKS, NUM_PAGES = 8, 3
+BLANK = "p_9.png"  # of every book, the same file
 DOCUMENT = r"(.+)/p_\d+\.png"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """32 rendered images on four photos; those photos, a smaller copy of each and 24 others; eight books of pages."""
+    """32 rendered images on four photos; those photos, a smaller copy of each and 24 others; eight books of pages,
+    the last page of each blank."""
 
     rendered: Path
     general: Path
@@ -62,6 +65,7 @@ def make_inputs(rendered: Path, photos: Path, folder: Path) -> Inputs:
         pages.mkdir(parents=True)
         for page in range(NUM_PAGES):
             (pages / f"p_{page}.png").write_bytes(encoded(blocks(1000 + 10 * book + page, 90, 120), "PNG"))
+        (pages / BLANK).write_bytes(encoded(np.full((120, 90, 3), 255, np.uint8), "PNG"))
     return Inputs(
         rendered=rendered,
         general=pack(general, "general", folder / "curated-general"),

@@ -23,7 +23,20 @@ from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
 from render.mix import Mix
-from tests.pipelines.mixed import DOCUMENT, Inputs, digests, kinds, make_inputs, mix, pack, rows, sha256, start
+from tests.pipelines.mixed import (
+    DOCUMENT,
+    NUM_BOOKS,
+    NUM_PAGES,
+    Inputs,
+    digests,
+    kinds,
+    make_inputs,
+    mix,
+    pack,
+    rows,
+    sha256,
+    start,
+)
 from tests.pipelines.small_job import SmallJob, wait_until
 
 
@@ -61,6 +74,18 @@ def alike(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return (first[0] ^ second[0]).bit_count() <= MAX_DISTANCE and (first[1] ^ second[1]).bit_count() <= MAX_FINE
 
 
+def near(mixed: Path) -> int:
+    """Rows that were left out of both splits."""
+    return int(json.loads(Path(f"{mixed}.plan/choice/plan.json").read_text())["near"])
+
+
+def num_held_books(mixed: Path) -> int:
+    """Books of the test split, taken or not: those of a hash below the bound, and one at least."""
+    cells = json.loads(Path(f"{mixed}.plan/choice/plan.json").read_text())["cells"]
+    [pages] = [cell["available"] for cell in cells if (cell["split"], cell["config"]) == ("test", "text")]
+    return int(pages) // (NUM_PAGES + 1)
+
+
 def document_of(source: str, pattern: str = DOCUMENT) -> str:
     match = re.fullmatch(pattern, source)
     assert match is not None
@@ -75,7 +100,7 @@ def looks(found: list[dict[str, Any]], photos: Path) -> set[tuple[int, int]]:
         for row in found
         if row["source_sha256"]
     }
-    return {hashes_of(data) for data in files}
+    return {hashes_of(data) for data in files if perceptual_hashes(Picture(data).grey)}
 
 
 def test_ratios_are_exact_in_both_splits(mixed, train, test):
@@ -132,7 +157,7 @@ def test_no_source_is_nearly_on_both_sides(mixed, inputs, train, test):
 
     assert not any(alike(one, other) for one, other in pairs)
     assert alike(copy, hashes_of(inputs.held.read_bytes()))  # the copy would have been in train
-    assert json.loads(Path(f"{mixed}.plan/choice/plan.json").read_text())["near"] == 1
+    assert near(mixed) == 1 + NUM_BOOKS - num_held_books(mixed)
     assert not [row for row in (*train, *test) if row["id"] == f"0/small_{inputs.held.stem}.jpg"]
 
 
@@ -228,7 +253,7 @@ def test_the_card_tells_shares_licences_and_shows_previews(mixed, train):
     pictures = sorted(path.name for path in (mixed / "previews").iterdir())
 
     assert f"| train | general | {kinds(train)['general']} | 50.0% |" in card
-    assert "1 rows were left out of both" in card
+    assert f"{near(mixed)} rows were left out of both" in card
     assert "| unknown | " in card
     assert all(f"(previews/{name})" in card for name in pictures)
     assert {"general.png", "text.png", "synthetic-7-10.png"} <= set(pictures)
@@ -261,9 +286,11 @@ def test_s3_holds_the_same_bytes(inputs, mixed, s3):
     out = Folder(f"{s3}/mix/out")
     code = mix(*inputs.flags(out.url))
     there = {name: sha256(data) for name, data in out.read_each(list(out.list()))}
+    took_out = mix("--out", out.url, "--without", inputs.text.name)
 
-    assert code == 0
+    assert (code, took_out) == (0, 0)
     assert there == digests(mixed)
+    assert not [name for name in out.list() if "/text/" in name]
 
 
 @pytest.mark.timeout(300)
@@ -355,9 +382,13 @@ def test_without_something_unknown_changes_nothing(mixed, inputs, tmp_path, capf
         mix(*inputs.flags(out), "--without", "x"),
         mix("--out", str(tmp_path / "none"), "--without", "x"),
     ]
+    (out / "statistics.json").rename(tmp_path / "statistics.json")
+    codes.append(mix("--out", str(out), "--without", inputs.text.name))
+    (tmp_path / "statistics.json").rename(out / "statistics.json")
     said = capfd.readouterr().err
 
-    assert codes == [1, 1, 1]
+    assert codes == [1, 1, 1, 1]
+    assert "is not finished: " in said
     assert "has no row of no/such.png: " in said
     assert "inputs and without are given together" in said
     assert "holds no mix" in said
@@ -371,7 +402,7 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(inputs, mixed, train, tmp_p
 
     assert code == 0
     assert re.search(rf"train +general +{kinds(train)['general']} +\d+ +50.00% +[\d.]+ +[\d.]+\n", said)
-    assert "near a held-out source: 1 rows" in said
+    assert f"near a held-out source: {near(mixed)} rows" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -502,8 +533,12 @@ def test_two_inputs_of_one_name_are_told_apart(inputs, tmp_path):
         "--test-share",
         "0",
     )
-    origins = {row["origin"] for row in rows(tmp_path / "out", "train")}
+    both = rows(tmp_path / "out", "train")
+    codes = [code, mix("--out", str(tmp_path / "out"), "--without", "general-2")]
+    left = rows(tmp_path / "out", "train")
 
-    assert code == 0
-    assert origins == {"general", "general-2"}
+    assert codes == [0, 0]
+    assert {row["origin"] for row in both} == {"general", "general-2"}
+    assert len({row["id"] for row in both}) < len(both)  # ids are of their own input
+    assert [row["id"] for row in left] == [row["id"] for row in both if row["origin"] == "general"]
     assert not (tmp_path / "out/test").exists()
