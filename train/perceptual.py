@@ -107,7 +107,7 @@ def _distance(features: Tensor, others: Tensor, weight: Tensor) -> Tensor:
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features of unit length over channels. Where all are 0 the gradient is 0; sqrt of a sum would make it nan."""
+    """Features (n, c, h, w) of unit length over channels; those of length 0 stay 0."""
     features = features.float()
     length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / (length + EPS)

@@ -85,6 +85,7 @@ def describe_layers(layers: Sequence[Layer]) -> str:
 def write_latents(out: str, probed: Sequence[Probed], samples: Samples, facts: Mapping[str, Any]) -> str:
     """Write both files; the address of the page."""
     report = Report("What latents tell", ABOUT_PROBES + OVER[probed[0].unit])
+    _add_totals(report, samples, {"labels": len(probed)})
     report.section("Accuracy by label")
     report.table(*latents_table(probed))
     report.charts([_accuracies(one) for one in probed])
@@ -138,6 +139,7 @@ def _last(folder: str) -> str:
 def write_layers(out: str, layers: Sequence[Layer], samples: Samples, facts: Mapping[str, Any]) -> str:
     """Write both files; the address of the page."""
     report = Report("Which block of the teacher", ABOUT_LAYERS)
+    _add_totals(report, samples, {"highest cosine": f"block {max(layers, key=lambda one: one.cosine).block}"})
     report.section("By block")
     report.table(*layers_table(layers))
     cosines = {
@@ -157,10 +159,14 @@ def write_layers(out: str, layers: Sequence[Layer], samples: Samples, facts: Map
     return _write(out, {"layers": [asdict(one) for one in layers]}, report, samples, facts)
 
 
+def _add_totals(report: Report, samples: Samples, more: Mapping[str, Any]) -> None:
+    totals = {"images": len(samples), "left out": samples.faults.total(), "sources": len(set(samples.sources))}
+    report.totals(totals | more)
+
+
 def _add_facts(report: Report, samples: Samples, facts: Mapping[str, Any]) -> None:
     """What was probed, so that it can be done again."""
     report.section("What was probed")
-    report.totals({"images": len(samples), "sources": len(set(samples.sources)), "left out": samples.faults.total()})
     report.table(["setting", "value"], [[name, _text(value)] for name, value in facts.items()])
     if samples.faults:
         report.table(["left out because", "images"], samples.faults.most_common(20))

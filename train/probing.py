@@ -175,7 +175,11 @@ class Layers:
         )
         layers = compare_layers(sampled, samples, label, self.images.protocol)
         print(describe_layers(layers))
-        facts = as_plain(self) | {"teacher": short_name(self.teacher), "label": label.name if label else ""}
+        facts = as_plain(self) | {
+            "blocks": blocks,
+            "teacher": short_name(self.teacher),
+            "label": label.name if label else "",
+        }
         print(f"report    {write_layers(self.images.out, layers, samples, facts)}")
 
 
