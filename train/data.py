@@ -131,7 +131,6 @@ class Loader:
     ) -> tuple[int, list[str]]:
         """Put image `number` of a step in its place (3, h, w); its row, and the faults of those it stands in for."""
         faults: list[str] = []
-        cut = None
         for row in plan.candidates(number, MAX_TRIES):
             cut = plan.cut(number, row)
             group = int(self._corpus.groups_of(np.array([row]))[0])
