@@ -23,7 +23,4 @@ def frechet_distance(a: Features, b: Features) -> float:
 def _factor(features: Features) -> Features:
     """F with FᵀF the covariance, at most as many rows as columns."""
     centred = (features - features.mean(0)) / np.sqrt(len(features) - 1)
-    if len(centred) <= centred.shape[1]:
-        return centred
-    triangle: Features = np.linalg.qr(centred, mode="r")
-    return triangle
+    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred)[1]

@@ -35,21 +35,25 @@ def ssim(a: Tensor | Pixels, b: Tensor | Pixels) -> Figures:
     x, y = _pair(a, b)
     if min(x.shape[2:]) < WINDOW_PX:
         raise ValueError(f"images are {x.shape[3]} x {x.shape[2]} px: SSIM needs at least {WINDOW_PX} x {WINDOW_PX}")
-    mean_x, mean_y, xx, yy, xy = _blur(torch.stack([x, y, x * x, y * y, x * y]))
-    contrast = (2 * (xy - mean_x * mean_y) + C2) / (xx - mean_x**2 + yy - mean_y**2 + C2)
-    brightness = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    return _figures((brightness * contrast).mean(dim=(1, 2, 3)))
+    blur = _Window(x)
+    mean_x, mean_y = blur(x), blur(y)
+    xx, yy, xy = mean_x**2, mean_y**2, mean_x * mean_y
+    contrast = (2 * (blur(x * y) - xy) + C2) / ((blur(x**2) - xx) + (blur(y**2) - yy) + C2)
+    return _figures(((2 * xy + C1) / (xx + yy + C1) * contrast).mean(dim=(2, 3)).mean(dim=1))
 
 
-def _blur(maps: Tensor) -> Tensor:
-    """Maps (m, n, c, h, w) under the window, without a border."""
-    steps = torch.arange(WINDOW_PX, dtype=maps.dtype, device=maps.device) - (WINDOW_PX - 1) / 2
-    weights = torch.exp(-(steps**2) / (2 * SIGMA_PX**2))
-    flat = maps.reshape(1, -1, *maps.shape[-2:])  # every map a channel: ten times as fast as every map an image
-    count = flat.shape[1]
-    across = (weights / weights.sum()).view(1, 1, 1, -1).expand(count, 1, 1, -1)
-    blurred = conv2d(conv2d(flat, across, groups=count), across.transpose(2, 3), groups=count)
-    return blurred.reshape(*maps.shape[:3], *blurred.shape[-2:])
+class _Window:
+    """The Gaussian window, where it fits. In single precision on flat pages the way of summing shows in the fourth
+    decimal: this is piq's, a square kernel for each colour; two passes would be three times as fast, and exacter."""
+
+    def __init__(self, like: Tensor) -> None:
+        steps = torch.arange(WINDOW_PX, dtype=like.dtype, device=like.device) - (WINDOW_PX - 1) / 2
+        squares = steps**2
+        weights = (-(squares[None, :] + squares[:, None]) / (2 * SIGMA_PX**2)).exp()
+        self._kernel = (weights / weights.sum()).repeat(like.shape[1], 1, 1, 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return conv2d(x, self._kernel, groups=x.shape[1])
 
 
 def unit(images: Tensor | Pixels) -> Tensor:

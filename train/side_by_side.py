@@ -13,7 +13,7 @@ Pixels = NDArray[np.uint8]
 PANEL_PX = 256
 WORD_PX, ZOOM = (64, 16), 4  # width and height before enlarging; together a panel's width
 NUM_WORDS = 2
-GAP_PX, HEAD_PX = 8, 20
+GAP_PX, HEAD_PX = 12, 20
 PAPER, INK = 255, (40, 40, 40)
 DIFFERENCE_GAIN = 4
 

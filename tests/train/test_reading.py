@@ -145,7 +145,7 @@ def _is_running(pid: int) -> bool:
 
 def test_what_cannot_be_read_is_named(reader: Reader):
     with pytest.raises(ValueError, match=r"float64 \(4, 4, 3\): text is read from uint8 RGB"):
-        reader.read([np.zeros((4, 4, 3))])
+        reader.read([np.zeros((4, 4, 3))])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="no OCR engine is called 'tesseract': use rapidocr or paddleocr"):
         EngineChoice(name="tesseract").open()
     with pytest.raises(ValueError, match="workers is -2"):
