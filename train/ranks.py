@@ -25,7 +25,7 @@ def over_ranks(objective: Objective, ema: Vae, strategy: str, world: World) -> n
             for level in half.modules():
                 if isinstance(level, Level):
                     fully_shard(level)
-            fully_shard(half)
+            fully_shard(half, reshard_after_forward=True)  # also where it is a root: the average
     fully_shard(objective)
     return objective
 

@@ -1,0 +1,201 @@
+"""Training and the model beside diffusers' sibling class, in one run: `python tests/bench/bench_train.py [PART ...]`.
+
+skip    300 steps at widths 8 / 12, 64 px crops: global, local and no skip, three seeds (SMALLPRINT_DATA: real photos)
+step    a training step, f16c64 at widths 16 / 24, 128 px, batch 2, against the sibling's, CPU
+images  encode and decode, images/s and peak memory at 256, 1,024 and 2,048 px, beside the sibling
+gpu     forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64 and
+        f32c192 against the sibling and against the arithmetic limit
+"""
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[2])]
+
+import torch  # noqa: E402  (the checkout goes first)
+from torch import nn  # noqa: E402
+
+from train.curriculum import Now, Stage  # noqa: E402
+from train.estimate import image_flop  # noqa: E402
+from train.objective import Objective  # noqa: E402
+from train.perceptual import random_lpips  # noqa: E402
+from train.semantic import random_teacher  # noqa: E402
+from train.vae import Vae, VaeConfig, make_config  # noqa: E402
+
+LIMIT_FLOPS = 790e12  # of large bf16 matrix products on an H200
+
+
+def sibling(config: VaeConfig) -> nn.Module:
+    """AutoencoderKLQwenImage21 of the same factor, channels and widths, for RGB, without its time convolutions."""
+    import tests.train.torchvision_ops  # noqa: F401  (first)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from diffusers import AutoencoderKLQwenImage21
+    zeros = [0.0] * config.latent_channels
+    return AutoencoderKLQwenImage21(
+        base_dim=config.encoder_width,
+        decoder_base_dim=config.decoder_width,
+        z_dim=config.latent_channels,
+        dim_mult=list(config.multipliers),
+        temperal_downsample=[False] * (len(config.multipliers) - 1),
+        latents_mean=zeros,
+        latents_std=[1.0] * config.latent_channels,
+        in_channels=3,
+        out_channels=3,
+        scale_factor_spatial=config.factor,
+    )
+
+
+def reconstruct_theirs(model: Any, x: torch.Tensor) -> torch.Tensor:
+    return model.decode(model.encode(x[:, :, None]).latent_dist.mode()).sample[:, :, 0]
+
+
+def interleaved(calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Seconds of each call, the fastest of the rounds, which alternate so that a busy machine treats all alike."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds + 1):  # the first warms up
+        for name, call in calls.items():
+            start = clock()
+            call()
+            best[name] = min(best[name], clock() - start)
+    return best
+
+
+def step() -> None:
+    config = replace(make_config("f16c64"), encoder_width=16, decoder_width=24)
+    torch.manual_seed(0)
+    x = torch.rand(2, 3, 128, 128) * 2 - 1
+    ours, theirs = Vae(config), sibling(config)
+
+    def train(model: nn.Module, reconstruct: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], None]:
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+        def one() -> None:
+            (reconstruct(x) - x).abs().mean().backward()
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+
+        return one
+
+    calls = {"ours": train(ours, ours), "sibling": train(theirs, lambda x: reconstruct_theirs(theirs, x))}
+    best = interleaved(calls, rounds=8, clock=time.process_time)
+    print("step: f16c64, widths 16 / 24, 128 px, batch 2, L1, fp32, one thread; CPU s, the fastest of 8")
+    for name, seconds in best.items():
+        print(f"  {name:<8} {seconds:.3f}")
+    print(f"  sibling / ours {best['sibling'] / best['ours']:.2f} (aim: at least 1)")
+
+
+def images(widths: tuple[int, int]) -> None:
+    print(f"images: f16c64 at widths {widths[0]} / {widths[1]}, fp32, one thread, one image at a time, CPU")
+    print("  each figure in a process of its own; memory is the peak above that before the call")
+    for side_px in (256, 1024, 2048):
+        for name in ("ours", "ours tiled", "sibling"):
+            command = [sys.executable, str(HERE), "--one", name, str(side_px), *map(str, widths)]
+            print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="", flush=True)
+
+
+def one_image(name: str, side_px: int, widths: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    config = replace(make_config("f16c64"), encoder_width=widths[0], decoder_width=widths[1])
+    x = torch.rand(1, 3, side_px, side_px) * 2 - 1
+    ours: Any = sibling(config) if name == "sibling" else Vae(config)
+    ours.eval().requires_grad_(False)
+    if name == "ours tiled":
+        ours.tile_px = 512
+    frames = x[:, :, None] if name == "sibling" else x
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    z = ours.encode(frames).latent_dist.mode()
+    middle = time.process_time()
+    ours.decode(z)
+    end = time.process_time()
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"  {side_px:>5} px  {name:<10} encode {middle - start:7.2f} s, decode {end - middle:7.2f} s, {peak:7.0f} MB")
+
+
+def skip(num_steps: int = 300, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
+    from tests.train.skips import fit, make_data
+
+    print(f"skip: f16c64 at widths 8 / 12, {num_steps} steps of 4 crops of 64 px of photos and rendered pages")
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_data(Path(folder), os.environ.get("SMALLPRINT_DATA", ""))
+        for name in ("global", "local", "none"):
+            found = [fit(name, seed, num_steps, data, Path(folder, f"{name}-{seed}")) for seed in seeds]
+            shown = "   ".join(f"{l1:.4f} {psnr:.2f} dB" for l1, psnr in found)
+            print(f"  {name:<7} held-out L1 and PSNR by seed: {shown}", flush=True)
+
+
+def gpu(batch: int) -> None:
+    device = torch.device("cuda")
+    print(f"gpu: {torch.cuda.get_device_name()}, 256 px, bf16, batch {batch}, forward and backward with all losses")
+    for name in ("f16c64", "f32c192"):
+        config = make_config(name)
+        x = torch.rand(batch, 3, 256, 256, device=device) * 2 - 1
+        x = x.contiguous(memory_format=torch.channels_last)
+        ours = Vae(config).to(device, memory_format=torch.channels_last)
+        objective = Objective(ours, random_lpips().to(device), random_teacher().to(device)).to(device)
+        now = Now(stage_index=0, stage_images=0, lr=0, lpips_weight=1, align_weight=0.5, cos_margin=0, dist_margin=0)
+        theirs = sibling(config).to(device)
+        calls = {
+            "ours": lambda x=x, o=objective, now=now: backward(lambda: o(x, now, 0)["total"], o),
+            "ours, L1": lambda x=x, o=ours: backward(lambda: (o(x) - x).abs().mean(), o),
+            "sibling, L1": lambda x=x, m=theirs: backward(lambda: (reconstruct_theirs(m, x) - x).abs().mean(), m),
+        }
+        limit = LIMIT_FLOPS / image_flop(config, Stage(name="all", num_images=1, batch_size=1, align_weight=0.5))
+        for label, call in calls.items():
+            seconds = interleaved({label: call}, 10, synchronised)[label]
+            rate, peak = batch / seconds, torch.cuda.max_memory_allocated() / 2**30
+            print(f"  {name} {label:<12} {rate:7.1f} images/s, {rate / limit:5.0%} of the limit, peak {peak:.1f} GiB")
+            torch.cuda.reset_peak_memory_stats()
+
+
+def backward(loss: Callable[[], torch.Tensor], module: nn.Module) -> None:
+    with torch.autocast("cuda", torch.bfloat16):
+        total = loss()
+    total.backward()
+    module.zero_grad(set_to_none=True)
+
+
+def synchronised() -> float:
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, gpu")
+    parser.add_argument("--widths", type=int, nargs=2, default=(24, 36), help="of images (96 144: the full model)")
+    parser.add_argument("--batch", type=int, default=32, help="of gpu")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    flags = parser.parse_args()
+    torch.set_num_threads(1)
+    if flags.one:
+        name, side_px, *widths = flags.one
+        return one_image(name, int(side_px), tuple(map(int, widths)))  # type: ignore[arg-type]
+    print(f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
+          f"{os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
+    calls: dict[str, Callable[[], None]] = {
+        "step": step,
+        "images": lambda: images(tuple(flags.widths)),
+        "skip": skip,
+        "gpu": lambda: gpu(flags.batch),
+    }
+    for part in flags.parts:
+        calls[part]()
+
+
+if __name__ == "__main__":
+    main()
