@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for
-from tests.pipelines.charted import NUM_CHARTS, charted
+from tests.pipelines.charted import charted
 from train import acuity_measurement
 from train.acuity_settings import Subjects
 from train.acuityscores import (
@@ -177,7 +178,8 @@ def test_a_mean_counts_each_chart_as_one_draw():
     same = mean_of([(1.0, 1.0), (0.0, 0.0)])
     apart = mean_of([(1.0, 0.0), (1.0, 0.0)])
 
-    assert (same.mean, same.stderr, same.num) == (0.5, pytest.approx(0.5), 4)
+    assert (same.mean, same.num) == (0.5, 4)
+    assert same.stderr == pytest.approx(0.5)
     assert apart.stderr == 0
     assert math.isnan(mean_of([(1.0,)]).stderr)
     assert mean_of([(math.nan, 1.0), (math.nan,)]).num == 1
@@ -244,7 +246,7 @@ def test_goes_on_after_a_stop(small, tmp_path, monkeypatch, capsys):
     flags = ("--ocr", "none", "--references", "identity", "jpeg-q10")
     assert run(small, tmp_path / "whole", *flags) == 0
     monkeypatch.setattr(acuity_measurement, "BLOCK_CHARTS", 12)
-    put, count = acuity_measurement.Folder.put, []
+    put, count = Folder.put, []
 
     def stopping(folder, name, data):
         count.append(name)
@@ -252,9 +254,9 @@ def test_goes_on_after_a_stop(small, tmp_path, monkeypatch, capsys):
             raise KeyboardInterrupt
         put(folder, name, data)
 
-    monkeypatch.setattr(acuity_measurement.Folder, "put", stopping)
+    monkeypatch.setattr(Folder, "put", stopping)
     assert run(small, tmp_path / "out", *flags) == 130
-    monkeypatch.setattr(acuity_measurement.Folder, "put", put)
+    monkeypatch.setattr(Folder, "put", put)
     left = json.loads((tmp_path / "out/measured/identity.json").read_text())["charts"]
     assert run(small, tmp_path / "out", *flags) == 0
 
@@ -295,4 +297,3 @@ def test_runs_as_a_script(small, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "acuity en, px" in ran.stdout
     assert (tmp_path / "out/report.html").is_file()
-    assert NUM_CHARTS == 128
