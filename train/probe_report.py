@@ -160,8 +160,12 @@ def write_layers(out: str, layers: Sequence[Layer], samples: Samples, facts: Map
 
 
 def _add_totals(report: Report, samples: Samples, more: Mapping[str, Any]) -> None:
-    totals = {"images": len(samples), "left out": samples.faults.total(), "sources": len(set(samples.sources))}
-    report.totals(totals | more)
+    totals: dict[str, Any] = {
+        "images": len(samples),
+        "left out": samples.faults.total(),
+        "sources": len(set(samples.sources)),
+    }
+    report.totals(totals | dict(more))
 
 
 def _add_facts(report: Report, samples: Samples, facts: Mapping[str, Any]) -> None:
