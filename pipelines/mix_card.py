@@ -98,7 +98,10 @@ def _reading(name: str, config: str) -> str:
 
 for row in load_dataset("{name}", "{config}", split="train", streaming=True):
     row["image"], row["text"], row["weight"]"""
-    about = "Drawing rows by `weight` keeps the shares of the configurations: its mean is 1 in each of them."
+    about = (
+        "Drawing rows by `weight` keeps the shares of the configurations: its mean is 1 in each of them. Readers of "
+        "Parquet folders find `train` and `test`, and in them each configuration, as a folder of its own."
+    )
     return f"## How to read it\n\n```python\n{code}\n```\n\n{about}"
 
 
