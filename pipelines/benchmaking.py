@@ -77,7 +77,7 @@ def make_benchmark(build: Build) -> str:
 
 def check_free(out: Folder) -> None:
     """Raise ValueError where the folder holds a dataset of another kind, which would be replaced."""
-    if out.exists(JOB_FILE) and KIND not in json.loads(out.read(JOB_FILE)).get("identity", {}):
+    if out.exists(JOB_FILE) and f'"{KIND}"'.encode() not in out.read(JOB_FILE):
         raise ValueError(f"{out.url} holds another kind of dataset: name another folder")
 
 

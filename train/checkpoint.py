@@ -58,7 +58,8 @@ class Checkpoints:
 
         Raises ValueError where there are some and none is whole: a run never begins anew over them.
         """
-        names, faults = self.names(), []
+        names = self.names()
+        faults: list[str] = []
         for name in reversed(names):
             try:
                 return read_checkpoint(self._folder / name), faults

@@ -39,7 +39,8 @@ def _example(rows: Sequence[Row], evaluations: Sequence[Evaluation]) -> Example 
     else:
         pictures |= {e.name: sample.reconstruction for e, sample in zip(evaluations, samples, strict=True)}
     view = choose_view(original, samples[-1].reconstruction, _boxes(evaluations[0], rows[0].file))
-    return Example(pictures=pictures, view=view, caption=_caption(rows, evaluations))
+    texts = _texts(rows[0].file, evaluations)
+    return Example(pictures=pictures, view=view, caption=_caption(rows, evaluations), texts=texts)
 
 
 def _load(row: Row, evaluation: Evaluation) -> Sample:
@@ -47,6 +48,16 @@ def _load(row: Row, evaluation: Evaluation) -> Sample:
     samples = Samples(Folder(made), str(evaluation.about["preset"]), ready=made)
     original = Path(evaluation.places["originals"], row.file)
     return samples.load(Pair(original=original, reconstruction=row.reconstruction))
+
+
+def _texts(file: str, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """What was read on the original, and on the reconstructions by the name of their evaluation."""
+    texts: dict[str, str] = {}
+    for evaluation in evaluations:
+        for reading in evaluation.readings:
+            if reading.file == file:
+                texts |= {"original": reading.gt_text, evaluation.name: reading.rec_text}
+    return texts
 
 
 def _boxes(evaluation: Evaluation, file: str) -> Sequence[Box]:

@@ -28,6 +28,9 @@ def chosen_metrics(settings: Settings) -> tuple[str, ...]:
 
 def make_pairs(settings: Settings) -> list[Pair]:
     """Each original with the name of its reconstruction. Raises ValueError where there is nothing to pair."""
+    for flag, folder in (("--gt", settings.originals.gt), ("--recon", settings.subject.recon)):
+        if folder and Path(folder).resolve() == Path(settings.out).resolve():
+            raise ValueError(f"--out is the folder of {flag}, {folder}: name another, for a figure is written there")
     originals = list_pictures(Path(settings.originals.gt))
     if not settings.subject.recon:
         return to_make(originals)

@@ -16,6 +16,7 @@ from train.side_by_side import Example, draw, sheet
 
 FIGURE_FILE, REPORT_FILE = "side_by_side.png", "report.html"
 NUM_FAULTS = 50
+MAX_TEXT = 240
 MEANING = {
     "PSNR": "dB, higher is better; identical images have 80",
     "SSIM": "up to 1, higher is better",
@@ -102,6 +103,12 @@ def show_examples(report: Report, out: Folder, examples: Sequence[Example]) -> N
             data=encode(pixels), width_px=pixels.shape[1], height_px=pixels.shape[0], caption=example.caption
         )
         report.pictures([[picture]])
+        if example.texts:
+            report.table(["image", "read"], [[name, _short(text)] for name, text in example.texts.items()])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _faults(report: Report, evaluation: Evaluation) -> None:

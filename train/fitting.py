@@ -110,7 +110,7 @@ class Fitting:
 
     def capture(self, numbers: dict[str, Any]) -> Checkpoint:
         """All of it as a checkpoint, with more numbers of the caller's. Every rank must call it; the first gets it."""
-        moments = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE).get("state", {})
+        moments: Any = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE).get("state", {})
         tensors = {
             "weights": get_model_state_dict(self.module, options=WHOLE),
             "average": get_model_state_dict(self.ema, options=WHOLE),
@@ -122,7 +122,7 @@ class Fitting:
             "bad_in_row": self.bad_in_row,
             "faults": dict(self.world.union(self.faults)),
         }
-        return Checkpoint(tensors=tensors, numbers=own | numbers)  # type: ignore[arg-type]
+        return Checkpoint(tensors=tensors, numbers=own | numbers)
 
     def whole_average(self) -> Vae:
         """The averaged model, whole, on the CPU. Every rank must call it; the first gets it, the others an empty one."""

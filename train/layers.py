@@ -23,7 +23,7 @@ class RmsSilu(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = _RmsSilu.apply(x, self.gain)
+        y: Tensor = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
         return y
 
 
@@ -84,8 +84,8 @@ class ResidualBlock(nn.Module):
         return self._residual(x)
 
     def _residual(self, x: Tensor) -> Tensor:
-        skip: Tensor = self.skip(x)
-        return skip + self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        y: Tensor = self.skip(x) + self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        return y
 
 
 class Down(nn.Module):
@@ -128,7 +128,7 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.resample(self.blocks(x))
-        return y + self._shortcut(x) if self.skip else y
+        return y if not self.skip else y + self._shortcut(x)
 
     def _shortcut(self, x: Tensor) -> Tensor:
         if isinstance(self.resample, Down):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -63,7 +64,8 @@ class Training:
         self.samples = Samples(ready.held_out, run, world)
         self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
         self._claim(ready.identity)
-        self._stage_index, self._loader_state = 0, None
+        self._stage_index = 0
+        self._loader_state: dict[str, Any] | None = None
         self._resume()
         self.monitor = Monitor(self.out, run, self.curriculum.total_images, self.fitting.num_images, world)
 

@@ -111,7 +111,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 def _open_board(out: Path, num_images: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter  # a second and a half, for the first rank alone
 
-    return SummaryWriter(str(out / "tensorboard"), purge_step=num_images or None)  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(out / "tensorboard"), purge_step=num_images or None)
 
 
 def _open_wandb(run: Run) -> Any:

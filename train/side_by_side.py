@@ -28,11 +28,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """Pictures of one size with their titles, what is shown of them, and a caption."""
+    """Pictures of one size with their titles, what is shown of them, a caption, and what OCR read on them."""
 
     pictures: dict[str, Pixels]
     view: View
     caption: str
+    texts: dict[str, str]
 
 
 def difference(original: Pixels, reconstruction: Pixels) -> Pixels:

@@ -256,7 +256,9 @@ def read_config(folder: str | Path) -> VaeConfig:
         if values.pop("_class_name") != "SmallprintVae":
             raise ValueError("_class_name is not SmallprintVae")
         known = {field.name for field in fields(VaeConfig)}
-        plain = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in known}
+        plain: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in known
+        }
         return VaeConfig(**plain)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no configuration of ours: {error!r}") from error

@@ -145,7 +145,7 @@ def gpu(batch: int) -> None:
         config = make_config(name)
         x = torch.rand(batch, 3, 256, 256, device=device) * 2 - 1
         x = x.contiguous(memory_format=torch.channels_last)
-        ours = Vae(config).to(device, memory_format=torch.channels_last)
+        ours = Vae(config).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         objective = Objective(ours, random_lpips().to(device), random_teacher().to(device)).to(device)
         now = Now(stage_index=0, stage_images=0, lr=0, lpips_weight=1, align_weight=0.5, cos_margin=0, dist_margin=0)
         theirs = sibling(config).to(device)
