@@ -97,7 +97,10 @@ def test_the_dockerfile_copies_what_there_is_and_all_that_is_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = [name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]]
 
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+
     assert [path for path in copied if not (ROOT / path).exists()] == []
+    assert allowed == set(copied)
     assert {*packages, "pyproject.toml", "constraints.txt", project["project"]["readme"], "LICENSE"} <= set(copied)
 
 

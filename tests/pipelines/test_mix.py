@@ -442,6 +442,7 @@ def test_what_cannot_be_mixed_is_refused(inputs, tmp_path, capfd):
     said = capfd.readouterr().err
 
     assert codes == [1, 1, 1, 1, 1, 1]
+    assert mix("--out", out, "--inputs", str(inputs.general), "--ratios", "general") == 0  # nothing was begun there
     assert "inputs is empty: name rendered datasets" in said
     assert f"holds no whole shard: name {inputs.general}" in said
     assert "ratios name 'text', of which the inputs hold no image: they have general" in said
