@@ -9,9 +9,10 @@ import pyarrow as pa
 from curate.benchreading import Bounds
 from curate.duplicates import near_duplicates
 from curate.ngrams import grams
+from curate.tokenbench import CHAR_PX
 
 OTHER_LANGUAGE, FEW, MANY = "other language than its block", "too few characters read", "too many characters read"
-BLURRED, BLANK = "blurred", "large part without text"
+OTHER_SIZE, BLURRED, BLANK = "characters of another size", "blurred", "large part without text"
 SAME_ON_PAGE, SAME_IN_CATEGORY = "text repeated on its page", "text repeated in its category"
 LOOKALIKE, SURPLUS, STRUCK = "looks like another", "more than the target takes", "struck in review"
 FINE_BYTES = 32
@@ -28,6 +29,7 @@ class Sample:
     text_language: str
     text: str
     num_chars: int
+    shown_char_px: float  # as its own lines show it; see `benchreading.shown_char_px`
     clarity: float | None
     blank_share: float
     phash: int | None = None
@@ -41,6 +43,7 @@ class Rules:
     bounds: Bounds = field(default_factory=Bounds)
     page_overlap: float = 0.2
     category_overlap: float = 0.3
+    size_tolerance: float = 0.25  # of the stated size: how far that of the characters may be from it
     min_clarity: float = 0.5
     max_blank: float = 0.2
     target: int = 3000  # samples at most
@@ -51,7 +54,7 @@ class Rules:
             raise ValueError(f"target is {self.target}: give 1 or more samples, about 3000")
         if not 0 <= self.least_share <= 0.5:
             raise ValueError(f"least_share is {self.least_share}: use 0 (all there are) to 0.5 (equal numbers)")
-        for name in ("page_overlap", "category_overlap", "min_clarity", "max_blank"):
+        for name in ("page_overlap", "category_overlap", "size_tolerance", "min_clarity", "max_blank"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: use a share from 0 to 1")
 
@@ -76,6 +79,8 @@ def fault_of(sample: Sample, rules: Rules) -> str:
         return FEW
     if sample.num_chars > high:
         return MANY
+    if abs(sample.shown_char_px / CHAR_PX[sample.language] - 1) > rules.size_tolerance:
+        return OTHER_SIZE
     if sample.clarity is None or sample.clarity < rules.min_clarity:
         return BLURRED
     return BLANK if sample.blank_share > rules.max_blank else ""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from curate.fingerprint import perceptual_hashes
 from curate.fusion import Net, shipped_nets
 from curate.ocr import OcrEngine, Quads, Reading
+from curate.pageblocks import columns, pitch_of
 from curate.sharpness import scores
 from curate.textlines import languages, num_chars, reading_order
 from curate.tilefeatures import measure
-from curate.tokenbench import CHAR_PX, Crop, Pixels, cut, language_of, read_in_turn
+from curate.tokenbench import CHAR_PX, Crop, Pixels, cut, language_of, read_in_turn, size_chars
 
 CELLS = 32  # a side of the grid on which a part without text is looked for
 
@@ -122,3 +123,17 @@ def _largest_under(heights: Sequence[int]) -> int:
             best = max(best, high * (place - start))
         open_at.append((start, height))
     return best
+
+
+def shown_char_px(quads: Quads, texts: Sequence[str], language: str) -> float:
+    """The side of a character's square as the lines read show it, 0 without text; px of the crop.
+
+    A crop was scaled by the block that it begins at: where most of it is of another size, this tells.
+    """
+    if not len(quads):
+        return 0.0
+    boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1).astype(np.float64)
+    lengths = boxes[:, 2] - boxes[:, 0]
+    area = sum(pitch_of(boxes[column]) * float(lengths[column].sum()) for column in columns(boxes))
+    chars = sum(size_chars(text, language) for text in texts)
+    return float((area / chars) ** 0.5) if chars else 0.0

@@ -88,12 +88,12 @@ def _nearest(boxes: Floats, line: int, order: Sequence[int]) -> int:
 
 def _blocks(engine: OcrEngine, rgb: Pixels, quads: Quads, boxes: Floats, column: list[int]) -> list[Block]:
     rate = _rate(engine, rgb, quads, boxes, column)
-    usual = _pitch(boxes[column])
+    usual = pitch_of(boxes[column])
     parts = paragraphs(boxes, column)
-    return [_block(boxes[part], _pitch(boxes[part]) if len(part) >= TELLING else usual, rate) for part in parts]
+    return [_block(boxes[part], pitch_of(boxes[part]) if len(part) >= TELLING else usual, rate) for part in parts]
 
 
-def _pitch(boxes: Floats) -> float:
+def pitch_of(boxes: Floats) -> float:
     """From a line to the next; of a single line its height."""
     middles = boxes[:, [1, 3]].mean(axis=1)
     return float(np.median(np.diff(middles)) if len(boxes) > 1 else boxes[0, 3] - boxes[0, 1])

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.benchchoice import Rejection, Sample, choose
+from curate.benchreading import shown_char_px
 from pipelines.bench_measuring import CROP_FIELDS, MEASURED_FIELDS
 from pipelines.bench_settings import Choice, Reading
 from pipelines.leakage import seen_in_training
@@ -37,6 +39,7 @@ CANDIDATE_SCHEMA = pa.schema(
         ("expected_chars", pa.float32()),
         ("block_text", pa.string()),
         *MEASURED_FIELDS,
+        ("shown_char_px", pa.float32()),
     ]
 )
 Candidate = dict[str, Any]
@@ -99,7 +102,13 @@ def _candidates(page: Mapping[str, Any], images: Images) -> Iterator[Candidate]:
         place = f"{page['id']}|{crop['left_px']},{crop['top_px']},{crop['side_px']}"
         digest = hashlib.sha256(place.encode()).hexdigest()[:12]
         name = f"{page['category']}_{crop['language'] or 'other'}_{digest}"
-        yield {"id": name, "page": page["id"], "path": f"{corpus}/{page['name']}", "of": ""} | own | crop
+        shown = {"shown_char_px": _shown(crop) if crop["lines"] is not None else None}
+        yield {"id": name, "page": page["id"], "path": f"{corpus}/{page['name']}", "of": ""} | own | crop | shown
+
+
+def _shown(crop: Mapping[str, Any]) -> float:
+    quads = np.array([line["quad_px"] for line in crop["lines"]], np.float32).reshape(-1, 4, 2)
+    return shown_char_px(quads, [line["text"] for line in crop["lines"]], crop["language"])
 
 
 def sample_of(one: Mapping[str, Any]) -> Sample:

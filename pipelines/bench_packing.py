@@ -29,6 +29,7 @@ ABOUT = {
     "num_chars": (pa.int32(), "recognised characters, spaces not counted"),
     "confidence": (pa.float32(), "mean confidence of the lines read, weighted by characters; 0 to 1"),
     "char_px": (pa.float32(), "side of a character's square on the page; px"),
+    "shown_char_px": (pa.float32(), "the same in the sample, as the lines read show it; px"),
     "left_px": (pa.int32(), "where the crop lies on the page; px"),
     "top_px": (pa.int32(), "where the crop lies on the page; px"),
     "side_px": (pa.int32(), "side of the crop on the page; px"),

@@ -120,6 +120,9 @@ class Choice:
     """Texts of one page that share more of the shorter's n-grams (3 Han characters, 5 letters) are one, 0 to 1."""
     category_overlap: float = 0.3
     """The same for texts of one category, 0 to 1."""
+    size_tolerance: float = 0.25
+    """How far the size of the characters read may be from 16 px (Chinese) or 10 px (English), as a share of it, 0
+    to 1."""
     min_clarity: float = 0.5
     """Least probability that a sample is sharp, 0 to 1."""
     max_blank: float = 0.2
@@ -137,7 +140,8 @@ class Choice:
         _ = self.rules(Bounds())  # checks the others
 
     def rules(self, bounds: Bounds) -> Rules:
-        names = ("target", "least_share", "page_overlap", "category_overlap", "min_clarity", "max_blank")
+        overlaps, others = ("page_overlap", "category_overlap"), ("size_tolerance", "min_clarity", "max_blank")
+        names = ("target", "least_share", *overlaps, *others)
         return Rules(bounds=bounds, **{name: getattr(self, name) for name in names})
 
     def absolute(self) -> Self:

@@ -17,6 +17,7 @@ from curate.benchchoice import (
     LOOKALIKE,
     MANY,
     OTHER_LANGUAGE,
+    OTHER_SIZE,
     SAME_IN_CATEGORY,
     SAME_ON_PAGE,
     STRUCK,
@@ -29,7 +30,7 @@ from curate.benchchoice import (
     choose,
     repeats,
 )
-from curate.benchreading import Bounds, blank_share, largest_empty
+from curate.benchreading import Bounds, blank_share, largest_empty, shown_char_px
 from curate.omnidoc import OUTSIDE, PARTLY_OUTSIDE, AnnotationError, Part, blocks_of, read_annotations
 from curate.pageblocks import columns, find_blocks, paragraphs
 from curate.picture import decode, read_header
@@ -416,6 +417,15 @@ def test_what_no_line_reaches_is_blank():
     assert blank_share(line[:0], 256, 256) == 1
 
 
+def test_lines_show_the_size_of_their_characters():
+    lines = np.array([[(0, y), (200, y), (200, y + 14), (0, y + 14)] for y in range(0, 190, 20)], np.float32)
+
+    assert shown_char_px(lines, ["十个字" * 5] * 10, "zh") == pytest.approx((200 * 20 / 15) ** 0.5)
+    assert shown_char_px(lines, ["ten words " * 3] * 10, "en") == pytest.approx((200 * 20 / 29) ** 0.5)
+    assert shown_char_px(lines[:1], ["字" * 10], "zh") == pytest.approx((200 * 14 / 10) ** 0.5)
+    assert shown_char_px(lines[:0], [], "zh") == 0
+
+
 # Choosing
 
 
@@ -431,6 +441,7 @@ def sample(number: int, **changes: Any) -> Sample:
         "text_language": "en",
         "text": text,
         "num_chars": 400,
+        "shown_char_px": 10.0,
         "clarity": 0.9,
         "blank_share": 0.05,
     }
@@ -453,12 +464,17 @@ def test_each_fault_has_its_reason():
         sample(6, blank_share=0.21),
         sample(7),
         sample(8),
+        sample(9, shown_char_px=7.4),
+        sample(10, shown_char_px=12.6),
+        sample(11, shown_char_px=12.4),
     ]
     barred = {"s0007": Rejection(reason="seen"), "s0002": Rejection(reason="seen")}
 
     found = decided(*samples, barred=barred, struck=("s0008", "s0006", "nothing"))
 
-    assert list(found.values()) == [OTHER_LANGUAGE, FEW, MANY, BLURRED, BLURRED, BLANK, "seen", STRUCK]
+    assert [found.get(one.id, "") for one in samples] == [
+        *("", OTHER_LANGUAGE, FEW, MANY, BLURRED, BLURRED, BLANK, "seen", STRUCK, OTHER_SIZE, OTHER_SIZE, "")
+    ]
 
 
 def test_repeated_texts_leave_the_richest():
@@ -564,11 +580,11 @@ def test_categories_are_taken_alike_and_pages_in_turn():
 
 
 def test_what_the_target_does_not_take_and_what_is_struck_is_told_apart():
-    samples = [sample(number, language="zh", text_language="zh") for number in range(3)]
+    samples = [sample(number, language="zh", text_language="zh", shown_char_px=16.0) for number in range(3)]
 
     found = decided(*samples, rules=Rules(target=2), struck=("s0000",))
 
-    assert sorted(found.values()) == [STRUCK, SURPLUS]
+    assert sorted(found.values()) == [SURPLUS, STRUCK]
 
 
 @pytest.mark.parametrize(
