@@ -1,6 +1,7 @@
 """Several evaluations of the same originals: one table, plots, rank correlations, images side by side."""
 
 import json
+import math
 from collections.abc import Sequence
 from math import isnan, nan
 from typing import Any
@@ -16,6 +17,8 @@ from train.metrics import rank_correlation, standard_error
 
 COMPARISON_FILE = "comparison.json"
 SAME = {"originals": "other originals", "preset": "another preset", "ocr": "another OCR engine"}
+POINTS = "A point each, with one standard error of NED; without identical images"
+IDENTICAL = {"PSNR": 79.995, "SSIM": 0.99995}  # far from all else: it would hide what differs
 PLOTTED = {"PSNR": ("PSNR, dB", 1.0), "SSIM": ("SSIM x 100", 100.0), "LPIPS": ("LPIPS x 100", 100.0)}
 
 
@@ -38,6 +41,7 @@ def write_comparison(comparison: Comparison) -> str:
     }
     out.put(COMPARISON_FILE, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     report = Report(f"{len(evaluations)} evaluations", subtitle_of(evaluations[0]))
+    _totals(report, evaluations, results)
     _table(report, evaluations)
     report.charts(_charts(evaluations))
     _correlations(report, evaluations, correlations)
@@ -76,6 +80,15 @@ def _known(value: float) -> float | None:
     return None if isnan(value) else round(value, 4)
 
 
+def _totals(report: Report, evaluations: Sequence[Evaluation], results: dict[str, Any]) -> None:
+    totals: dict[str, Any] = {"evaluations": len(evaluations), "images": max(len(e.good) for e in evaluations)}
+    neds = {name: result["NED"] for name, result in results.items() if result.get("NED") is not None}
+    if neds:
+        best = max(neds, key=lambda name: neds[name])
+        totals["highest NED"] = f"{best} {decimals(neds[best])}"
+    report.totals(totals)
+
+
 def _table(report: Report, evaluations: Sequence[Evaluation]) -> None:
     report.section("Figures")
     results = [evaluation.results() for evaluation in evaluations]
@@ -86,13 +99,8 @@ def _table(report: Report, evaluations: Sequence[Evaluation]) -> None:
         figures = [decimals(result.get(name)) for name in names]
         rows.append([evaluation.name, *figures, decimals(error), result["num_samples"], result.get("NED_samples", nan)])
     report.table(["evaluation", *names, "NED ±", "images", "images with text"], rows, "± is a standard error")
-    if len({evaluation_files(evaluation) for evaluation in evaluations}) > 1:
+    if len({frozenset(row.file for row in evaluation.good) for evaluation in evaluations}) > 1:
         report.text("Not all have the same images: some were left out of one and not of another.")
-
-
-def evaluation_files(evaluation: Evaluation) -> frozenset[str]:
-    """The files that count."""
-    return frozenset(row.file for row in evaluation.good)
 
 
 def _charts(evaluations: Sequence[Evaluation]) -> list[Chart]:
@@ -103,11 +111,11 @@ def _charts(evaluations: Sequence[Evaluation]) -> list[Chart]:
         points = {}
         for evaluation in evaluations:
             value = results[evaluation.name].get(metric)
-            if value is not None and evaluation.name in neds:
+            if value is not None and evaluation.name in neds and value < IDENTICAL.get(metric, math.inf):
                 error = standard_error(evaluation.values("NED"))
                 points[evaluation.name] = [(value * scale, neds[evaluation.name], error)]
         if points:
-            charts.append(curves(f"NED over {title}", points, caption="A point each, with one standard error of NED"))
+            charts.append(curves(f"NED over {title}", points, caption=POINTS))
     return charts
 
 

@@ -14,13 +14,19 @@ NUM_EXAMPLES = 4
 
 
 def examples_of(evaluations: Sequence[Evaluation]) -> list[Example]:
-    """Images evenly from the worst to the best of the first evaluation, with the reconstructions of all."""
+    """Images evenly from the worst to the best, by the mean over the evaluations, with the reconstructions of all."""
     by_file = [{row.file: row for row in evaluation.good} for evaluation in evaluations]
     shared = [row for row in evaluations[0].good if all(row.file in rows for rows in by_file)]
     if not shared:
         return []
-    neds = evaluations[0].neds
-    ranked = sorted(shared, key=lambda row: (neds.get(row.file, 2.0), row.figures.get("PSNR", 0.0), row.file))
+    neds = [evaluation.neds for evaluation in evaluations]
+
+    def quality(row: Row) -> tuple[float, float, str]:
+        read = [found[row.file] for found in neds if row.file in found]
+        psnrs = [rows[row.file].figures.get("PSNR", 0.0) for rows in by_file]
+        return sum(read) / len(read) if read else 2.0, sum(psnrs), row.file
+
+    ranked = sorted(shared, key=quality)
     places = sorted({round(i * (len(ranked) - 1) / (NUM_EXAMPLES - 1)) for i in range(NUM_EXAMPLES)})
     made = (_example([rows[ranked[i].file] for rows in by_file], evaluations) for i in places)
     return [example for example in made if example is not None]

@@ -17,6 +17,7 @@ from train.autoencoders import Autoencoder
 from train.picture_files import BadPicture, Pair, Pixels, cut_for, read_picture, resized
 
 PART_IMAGES = 8
+PIXELS_AT_ONCE = 1_100_000  # one image of 1,024 px, or a part's eight of 256
 MIN_SIDE_PX = 16  # SSIM needs 11, LPIPS 16
 MADE = "reconstructions"  # folder of the PNG files
 FEATURES = "FID"
@@ -71,17 +72,22 @@ class Samples:
         return str(self._made)
 
     def make(self, pairs: Sequence[Pair]) -> None:
-        """Make and keep the reconstructions of a part, all of them where one is missing."""
+        """Make and keep the reconstructions of a part that are missing, about a megapixel at a time."""
         if self._autoencoder is None:
             return
         wanted = [(pair, original) for pair in pairs if (original := self._whole(pair)) is not None]
-        if all(self._path(pair).is_file() for pair, _ in wanted):
+        for shape, group in groupby(sorted(wanted, key=lambda item: item[1].shape), key=lambda item: item[1].shape):
+            chosen, step = list(group), max(1, PIXELS_AT_ONCE // (shape[0] * shape[1]))
+            for start in range(0, len(chosen), step):
+                self._make(self._autoencoder, chosen[start : start + step])
+
+    def _make(self, autoencoder: Autoencoder, batch: Sequence[tuple[Pair, Pixels]]) -> None:
+        """All of a batch where one is missing: which images go together may show in a last digit."""
+        if all(self._path(pair).is_file() for pair, _ in batch):
             return
-        for _, group in groupby(sorted(wanted, key=lambda item: item[1].shape), key=lambda item: item[1].shape):
-            chosen = list(group)
-            made = self._autoencoder(np.stack([original for _, original in chosen]))
-            for (pair, _), pixels in zip(chosen, made, strict=True):
-                self._out.put(f"{MADE}/{pair.reconstruction}", encode(pixels))
+        made = autoencoder(np.stack([original for _, original in batch]))
+        for (pair, _), pixels in zip(batch, made, strict=True):
+            self._out.put(f"{MADE}/{pair.reconstruction}", encode(pixels))
 
     def _whole(self, pair: Pair) -> Pixels | None:
         try:

@@ -13,6 +13,7 @@ Pixels = NDArray[np.uint8]
 PANEL_PX = 256
 WORD_PX, ZOOM = (64, 16), 4  # width and height before enlarging; together a panel's width
 NUM_WORDS = 2
+MAX_ACROSS = 4
 GAP_PX, HEAD_PX = 12, 20
 PAPER, INK = 255, (40, 40, 40)
 DIFFERENCE_GAIN = 4
@@ -88,12 +89,17 @@ def _cut(picture: NDArray[np.generic], box: Box) -> NDArray[np.generic]:
     return picture[y : y + height, x : x + width]
 
 
-def draw(example: Example, titled: bool = True) -> Pixels:
-    """The example's pictures from left to right."""
-    columns = [_column(title if titled else "", picture, example.view) for title, picture in example.pictures.items()]
-    space = np.full((columns[0].shape[0], GAP_PX, 3), PAPER, np.uint8)
-    parts = [part for column in columns for part in (column, space)]
-    return np.concatenate(parts[:-1], axis=1)
+def draw(example: Example) -> Pixels:
+    """The example's pictures from left to right, four in a row."""
+    columns = [_column(title, picture, example.view) for title, picture in example.pictures.items()]
+    height, width = columns[0].shape[:2]
+    across = min(len(columns), MAX_ACROSS)
+    rows = -(-len(columns) // across)
+    whole = np.full((rows * (height + GAP_PX) - GAP_PX, across * (width + GAP_PX) - GAP_PX, 3), PAPER, np.uint8)
+    for i, column in enumerate(columns):
+        y, x = i // across * (height + GAP_PX), i % across * (width + GAP_PX)
+        whole[y : y + height, x : x + width] = column
+    return whole
 
 
 def _column(title: str, picture: Pixels, view: View) -> Pixels:

@@ -389,7 +389,7 @@ def test_evaluations_are_compared_in_one_table_and_plot(compared: Path, capsys: 
     html = (compared / "all" / "report.html").read_text()
     assert "bicubic-x4" in html
     assert "NED over PSNR, dB" in html
-    assert np.array(Image.open(compared / "all" / "side_by_side.png")).shape[1] > 4 * 144
+    assert np.array(Image.open(compared / "all" / "side_by_side.png")).shape[1] > 4 * 256
 
     same = [folders[0], folders[0]]
     assert main(["compare", *same, "--out", str(compared / "all")]) == 1
