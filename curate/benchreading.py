@@ -84,7 +84,7 @@ def measured_of(rgb: Pixels, engine: OcrEngine, nets: Mapping[str, Net]) -> dict
         "blank_share": blank_share(quads, *rgb.shape[:2]),
         "phash": None,
         "phash_fine": None,
-    } | perceptual_hashes(grey)  # type: ignore[arg-type]
+    } | perceptual_hashes(grey)
 
 
 def _confidence(lines: Sequence[Reading]) -> float | None:

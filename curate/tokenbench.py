@@ -33,8 +33,9 @@ CHAR_PX = {"zh": 16.0, "en": 10.0}  # of a character in the crop
 MIN_SIDE_PX = 128  # of the page: less would be enlarged more than twice
 MAX_SHIFT = 0.1  # of a crop's side: how far it may be moved so that it lies on the page
 MIN_BLOCK_CHARS = 10  # fewer do not tell how large characters are
-# Of the fewest characters wanted: a crop with less by the page's own text is not read. Annotations leave tables out;
-# what OCR finds is all there is (of 132 crops of 20 such pages one in ten was read with over 1.16 times as many).
+# Of the fewest characters wanted: a crop with less by the page's own text is not read. Annotations leave tables out (of
+# 93 crops of 18 pages 98% were read with at most 1.62 times as many); what OCR finds is all there is (of 154 crops of
+# 62 pages 98% with at most 1.16 times).
 HOPELESS_ANNOTATED, HOPELESS_FOUND = 0.4, 0.75
 COVERED = 0.5  # of the smaller of two crops: this much in common is the same text
 LATEX_COMMAND, LATEX_MARKS = re.compile(r"\\[a-zA-Z]+"), re.compile(r"[$\\{}^_]")
