@@ -7,7 +7,7 @@ from pipelines.shards.folder import Folder
 from train.chartrows import Charts, Pixels
 
 SIZES_PX = (5, 8, 12, 20)
-PART_PX = (144, 48)  # width and height, from a chart's top left
+PART_PX = (140, 48)  # width and height: four, enlarged twice, stand side by side
 OFFSET_PX = (8, 8)
 
 
