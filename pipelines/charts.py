@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-COLOURS = ("#2a6fb0", "#d2691e", "#2f8f5b", "#8456a8", "#a33b53", "#5f6b76")
+COLOURS = ("#2a6fb0", "#d2691e", "#2f8f5b", "#8456a8", "#a33b53", "#5f6b76", "#b8860b", "#008b9a", "#c2185b", "#6d8b00")
 WIDTH, HEIGHT = 400, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 16, 26, 40  # around the plot
 BAR_HEIGHT, NAME_WIDTH, MAX_NAME = 20, 190, 27
