@@ -10,7 +10,6 @@ import sys
 import time
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 from PIL import Image
 
 import tests.train.torchvision_ops  # noqa: F401  (first: piq, lpips and pytorch-fid import torchvision)
-from pipelines.shards.seeds import rng_for
+from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluating import main
 from train.metrics import psnr, unit
@@ -41,24 +40,6 @@ def decode(z):
 """
 
 
-def page(number: int, height: int = 96, width: int = 144, scale: float = 1.0) -> np.ndarray:
-    """A noisy ground with a word on it."""
-    rgb = rng_for(9, "pages", number).integers(190, 250, (height, width, 3)).astype(np.uint8)
-    cv2.putText(
-        rgb, f"page{number}", (8, 50), cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 60), 1 + round(scale), cv2.LINE_AA
-    )
-    return rgb
-
-
-def spoiled(rgb: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(rgb, (0, 0), 1.2)
-
-
-def write(folder: Path, name: str, rgb: np.ndarray) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rgb).save(folder / name)
-
-
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     """gt/ and recon/ with four pairs."""
@@ -66,19 +47,6 @@ def pairs(tmp_path: Path) -> Path:
         write(tmp_path / "gt", f"{number}.png", page(number))
         write(tmp_path / "recon", f"{number}.png", spoiled(page(number)))
     return tmp_path
-
-
-def run(folder: Path, *flags: str, out: str = "out", metrics: str = "psnr ssim") -> dict[str, Any]:
-    """Evaluate folder/gt; results.json."""
-    subject = (
-        flags
-        if any(flag.startswith("--re") or flag == "--module" for flag in flags)
-        else ("--recon", str(folder / "recon"), *flags)
-    )
-    args = ["--gt", str(folder / "gt"), "--out", str(folder / out), *subject, "--device", "cpu"]
-    args += ["--ocr-cache", str(folder / "cache"), "--ocr-workers", "0"]
-    assert main([*args, "--metrics", *metrics.split()]) == 0
-    return json.loads((folder / out / "results.json").read_bytes())
 
 
 @pytest.mark.filterwarnings("ignore")  # what the libraries compared with warn of
@@ -353,53 +321,3 @@ def _kill_after_first_part(flags: list[str], out: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     assert process.wait(20) == -signal.SIGKILL
-
-
-def expected_correlation(a: list[float], b: list[float]) -> float | None:
-    """scipy's, with four decimals; None where one of the two is constant."""
-    stats = pytest.importorskip("scipy.stats")
-    if len(set(a)) == 1 or len(set(b)) == 1:
-        return None
-    return round(float(stats.spearmanr(a, b).statistic), 4)
-
-
-@pytest.fixture
-def compared(tmp_path: Path) -> Path:
-    """Three evaluations of the same originals, read as well."""
-    pytest.importorskip("rapidocr")
-    for number in range(3):
-        write(tmp_path / "gt", f"{number}.png", page(number, scale=0.4))
-    for name in ("identity", "bicubic-x4", "jpeg-q10"):
-        run(tmp_path, "--reference", name, out=name, metrics="psnr ssim ned")
-    return tmp_path
-
-
-def test_evaluations_are_compared_in_one_table_and_plot(compared: Path, capsys: pytest.CaptureFixture[str]):
-    folders = [str(compared / name) for name in ("identity", "bicubic-x4", "jpeg-q10")]
-
-    assert main(["compare", *folders, "--out", str(compared / "all")]) == 0
-
-    content = json.loads((compared / "all" / "comparison.json").read_bytes())
-    assert list(content["evaluations"]) == ["identity", "bicubic-x4", "jpeg-q10"]
-    assert content["evaluations"]["identity"]["NED"] == 1.0
-    assert content["evaluations"]["identity"]["PSNR"] == 80.0
-    figures = list(content["evaluations"].values())
-    neds, psnrs = ([figure[name] for figure in figures] for name in ("NED", "PSNR"))
-    assert content["rank_correlation_with_NED"]["over_evaluations"]["PSNR"] == expected_correlation(neds, psnrs)
-    html = (compared / "all" / "report.html").read_text()
-    assert "bicubic-x4" in html
-    assert "NED over PSNR, dB" in html
-    assert np.array(Image.open(compared / "all" / "side_by_side.png")).shape[1] > 4 * 256
-
-    same = [folders[0], folders[0]]
-    assert main(["compare", *same, "--out", str(compared / "all")]) == 1
-    assert "two evaluations are called 'identity'" in capsys.readouterr().err
-    write(compared / "gt", "0.png", page(8))
-    run(compared, "--reference", "jpeg-q30", out="later")
-    assert main(["compare", folders[0], str(compared / "later"), "--out", str(compared / "all")]) == 1
-    assert "was measured with other originals" in capsys.readouterr().err
-    (compared / "later" / "per_image.json").write_text('{"rows": [{}]}')
-    assert main(["compare", folders[0], str(compared / "later"), "--out", str(compared / "all")]) == 1
-    assert "per_image.json is damaged" in capsys.readouterr().err
-    assert main(["compare", folders[0], "--out", str(compared / "all")]) == 1
-    assert "name at least two folders" in capsys.readouterr().err
