@@ -4,7 +4,7 @@
 VENV ?= .venv
 OUT ?= demo
 DEMO_FLAGS ?= --recipe demo
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile
 
 # A stamp names the files it was installed from, so that a change of either installs again.
 KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d ' ' -f 1)

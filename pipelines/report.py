@@ -18,7 +18,8 @@ TONES = ("", "good", "bad")
 class Picture:
     """An encoded PNG, WebP or JPEG, shown `zoom` times its size in whole steps (never smaller than it is).
 
-    `tone` colours its upper edge: "good", "bad" or "" for neither.
+    `tone` colours its upper edge: "good", "bad" or "" for neither. `fits`: it is made smaller to fit a window that
+    is not much narrower, as a drawing may be whose pixels do not matter.
     """
 
     data: bytes
@@ -27,6 +28,7 @@ class Picture:
     caption: str = ""
     zoom: int = 1
     tone: str = ""
+    fits: bool = False
 
     def __post_init__(self) -> None:
         if self.tone not in TONES:
@@ -61,6 +63,14 @@ class Report:
     def text(self, text: str) -> None:
         """A paragraph."""
         self._parts.append({"kind": "text", "text": text})
+
+    def command(self, command: str) -> None:
+        """What is typed into a shell."""
+        self._parts.append({"kind": "command", "text": command})
+
+    def links(self, links: Mapping[str, str]) -> None:
+        """Pages and files elsewhere: addresses by what is read of them."""
+        self._parts.append({"kind": "links", "links": dict(links)})
 
     def totals(self, totals: Mapping[str, Any]) -> None:
         """A few numbers that matter most, large, by name."""
@@ -119,6 +129,9 @@ section { margin-top: 24px; padding: 20px; background: #fff;
   border: 1px solid var(--rule); border-radius: 8px; }
 section > * + * { margin-top: 12px; }
 section:last-child { margin-bottom: 40px; }
+pre { margin: 12px 0; padding: 8px 12px; background: var(--ground); border: 1px solid var(--rule); border-radius: 6px;
+  font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+.links { display: flex; flex-wrap: wrap; gap: 4px 18px; }
 .totals { display: flex; flex-wrap: wrap; gap: 12px 40px; margin: 0; }
 .totals dt { color: var(--faint); font-size: 14px; }
 .totals dd { margin: 0; font-size: 24px; font-variant-numeric: tabular-nums; }
@@ -144,6 +157,7 @@ figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; overflow-wra
 .pictures .good { border-top: 4px solid #2f8f5b; }
 .pictures .bad { border-top: 4px solid #c0392b; }
 .pictures img { display: block; outline: 1px solid var(--rule); max-width: none; image-rendering: pixelated; }
+.pictures .fits { width: 100%; min-width: 760px; height: auto; image-rendering: auto; }
 @media (max-width: 600px) {
   header, nav { padding-left: 12px; padding-right: 12px; }
   section { padding: 14px 12px; border-left: 0; border-right: 0; border-radius: 0; }
@@ -175,6 +189,14 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <h3>{{ part.title }}</h3>
 {% elif part.kind == "text" %}
 <p>{{ part.text }}</p>
+{% elif part.kind == "command" %}
+<pre><code>{{ part.text }}</code></pre>
+{% elif part.kind == "links" %}
+<p class="links">
+{% for name, address in part.links.items() %}
+<a href="{{ address }}">{{ name }}</a>
+{% endfor %}
+</p>
 {% elif part.kind == "totals" %}
 <dl class="totals">
 {% for name, value in part.totals.items() %}
@@ -210,7 +232,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <div>
 {% for picture in group %}
 <figure{% if picture.tone %} class="{{ picture.tone }}"{% endif %}>
-<div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
+<div class="scroll"><img{% if picture.fits %} class="fits"{% endif %} src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
  height="{{ picture.height_px * picture.zoom }}" alt="{{ picture.caption }}"></div>
 <figcaption>{{ picture.caption }}</figcaption></figure>
 {% endfor %}
