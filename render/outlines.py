@@ -95,6 +95,7 @@ class Outlines:
         self.ft = open_face(face)
         self.units_per_em = int(self.ft.units_per_EM) or 1000
         self.slot_of: NDArray[np.int32] = np.full(self.ft.num_glyphs, -1, np.int32)
+        self.glyph_of: list[int] = []  # by slot
         self.num_slots = 0
         self._num_segments = 0
         self.first: NDArray[np.int32] = np.zeros(64, np.int32)
@@ -123,6 +124,7 @@ class Outlines:
         if len(points):
             self.box[slot] = (*points.min(axis=0), *points.max(axis=0))
         self.slot_of[glyph_id] = slot
+        self.glyph_of.append(glyph_id)
         self.num_slots, self._num_segments = slot + 1, first + count
 
     def _reserve(self, num_segments: int) -> None:
