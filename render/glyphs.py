@@ -106,11 +106,12 @@ class Masks:
         """One hinted glyph or strike, with room around it for its halo."""
         pixels, left, top = _freetype_bitmap(self._ft, glyph_id, _HINTING[self.instance.raster.kind])
         pad = self.instance.halo.pad_px
-        pixels = np.pad(pixels, pad) if pad else pixels
-        self._reserve_bytes(pixels.size)
-        self.boxes[number] = (self._used, pixels.shape[1], pixels.shape[0], left - pad, top - pad)
-        self.bytes[self._used : self._used + pixels.size] = pixels.reshape(-1)
-        self._used += pixels.size
+        (high, wide), height, width = pixels.shape, pixels.shape[0] + 2 * pad, pixels.shape[1] + 2 * pad
+        self._reserve_bytes(height * width)
+        self.boxes[number] = (self._used, width, height, left - pad, top - pad)
+        mask = self.bytes[self._used : self._used + height * width].reshape(height, width)  # still all zero
+        mask[pad : pad + high, pad : pad + wide] = pixels
+        self._used += height * width
 
     def _reserve(self, num_masks: int) -> None:
         while self.num_masks + num_masks > len(self.total):
