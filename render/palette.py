@@ -151,8 +151,10 @@ def colour_shapes(shapes: Sequence[Shape], canvas: Image, mood: Mood) -> tuple[S
     """The shapes with a colour for their tones: "ink" and "accent" stand out from the ground under them, "faint"
     does a little, a "plate" is pale or dark and nearly opaque."""
     boxes = np.array([(s.x, s.y, s.x + s.width, s.y + s.height) for s in shapes], np.float64).reshape(-1, 4)
-    means = ground_under(canvas, boxes, LINEAR)[:, 2].tolist()
-    return tuple(_coloured(shape, mean, mood) for shape, mean in zip(shapes, means, strict=True))
+    means, groups = ground_under(canvas, boxes, LINEAR)[:, 2], np.array([shape.group for shape in shapes])
+    for group in set(groups[groups > 0].tolist()):
+        means[groups == group] = means[groups == group].mean()
+    return tuple(_coloured(shape, mean, mood) for shape, mean in zip(shapes, means.tolist(), strict=True))
 
 
 def _coloured(shape: Shape, mean: float, mood: Mood) -> Shape:

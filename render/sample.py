@@ -49,12 +49,14 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A photo as decoded for rendering. image (h, w, 3) uint8 RGB, at 1/reduce of the file's size."""
+    """A photo as decoded for rendering. image (h, w, 3) uint8 RGB, at 1/reduce of the file's size. One that has text
+    of its own is never flipped: a mirrored sign is no text that one could meet."""
 
     name: str
     sha256: str
     reduce: int
     image: Image
+    has_text: bool = False
 
 
 def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: np.random.Generator) -> Style:
@@ -204,7 +206,7 @@ class Sampler:
             y=int(rng.integers(height - high + 1)),
             width=wide,
             height=high,
-            flip=bool(rng.random() < 0.5),
+            flip=bool(rng.random() < 0.5) and not view.has_text,
         )
 
     def _effects(self, rng: np.random.Generator) -> tuple[Effect, ...]:
