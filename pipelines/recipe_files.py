@@ -81,8 +81,8 @@ def output_path(name: str, path: str) -> str:
     place = absolute_path(path)
     if "://" not in place and JOB_COPIES in Path(place).parts:
         raise ValueError(
-            f"{name} is {path!r}, which here is {place}: a job runs in a copy of its working directory, and Ray removes "
-            "that with all that was written there; give an absolute path on a disk that every node has, or a URL "
-            "such as s3://bucket/name"
+            f"{name} is {path!r}, which here is {place}: a job runs in a copy of its working directory, and Ray "
+            "removes that with all that was written there; give an absolute path on a disk that every node has, or a "
+            "URL such as s3://bucket/name"
         )
     return place
