@@ -16,15 +16,12 @@ class Coverage:
     """Answers, for one face, which characters of a text it cannot draw."""
 
     def __init__(self, face: FontFace) -> None:
-        self._codes = drawn(face)
+        codes = drawn(face)
+        self._draws = np.zeros(int(codes[-1]) + 2 if codes.size else 1, np.bool_)  # by code point; the last one is not
+        self._draws[codes] = True
 
     def missing(self, text: str) -> str:
         """Each character that is not drawn, once, in order; "" when all are. Newlines do not count."""
         wanted = np.frombuffer(text.replace("\n", "").encode("utf-32-le", "surrogatepass"), np.uint32)
-        if not wanted.size:
-            return ""
-        if not self._codes.size:
-            return "".join(dict.fromkeys(text.replace("\n", "")))
-        place = np.minimum(np.searchsorted(self._codes, wanted), self._codes.size - 1)
-        absent = wanted[self._codes[place] != wanted]
+        absent = wanted[~self._draws[np.minimum(wanted, len(self._draws) - 1)]]
         return "".join(chr(code) for code in dict.fromkeys(absent.tolist()))

@@ -61,7 +61,10 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
 
 def _totals(counts: Counter[str]) -> str:
     if not counts:
-        return "Rendering is under way; the shards that are there are whole."
+        return (
+            "Rendering is under way; the shards that are there are whole. Before the first of them `load_dataset` "
+            "finds no data files: it knows no dataset without rows."
+        )
     rows = [f"| {key[5:]} px | {n:,} |" for key, n in sorted(counts.items()) if key.startswith("band/")]
     head = f"{counts['images']:,} images, {counts['lines']:,} lines.\n\n| band | images |\n|---|---|\n"
     return head + "\n".join(rows)

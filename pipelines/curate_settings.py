@@ -8,7 +8,7 @@ from curate.ocr import ENGINES
 from curate.picture import Limits
 from curate.text import MODES
 from pipelines.pdfs import PageOptions
-from pipelines.recipe_files import RECIPES, absolute_path
+from pipelines.recipe_files import RECIPES, absolute_path, output_path
 from pipelines.runner import BACKENDS
 
 CURATE_RECIPES = RECIPES / "curate"
@@ -112,7 +112,7 @@ class Execution:
 
     def absolute(self) -> Self:
         """The same with paths that hold in any working directory."""
-        return replace(self, out=absolute_path(self.out))
+        return replace(self, out=output_path("out", self.out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

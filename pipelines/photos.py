@@ -27,7 +27,7 @@ from pipelines.sources import absolute, open_source
 SPLITS = ("all", "train", "held-out")
 HELD_OUT = 0.05
 PLACE = ("source", "name", "container", "offset", "length", "row_group", "row")
-FACTS = ("num_bytes", "width_px", "height_px", "licence")
+FACTS = ("num_bytes", "width_px", "height_px", "licence", "text_lines")
 
 
 def build_index(
@@ -60,7 +60,8 @@ def build_index(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoInfo:
-    """One accepted photo; sizes as seen, after the EXIF orientation."""
+    """One accepted photo; sizes as seen, after the EXIF orientation. text_lines: found in it, None where not looked
+    for."""
 
     name: str
     width_px: int
@@ -68,6 +69,7 @@ class PhotoInfo:
     num_bytes: int
     sha256: str
     licence: str
+    text_lines: int | None = None
 
 
 class PhotoIndex:

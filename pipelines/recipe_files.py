@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import yaml
 
+JOB_COPIES = "working_dir_files"  # where Ray unpacks the working directories of its jobs
 NAMED_SOURCES = ("builtin", "default", "system", "fetched")
 RECIPES = Path(__file__).parent / "recipes"
 Part = TypeVar("Part")
@@ -73,3 +74,15 @@ def absolute_path(path: str) -> str:
     if not path or "://" in path or path in NAMED_SOURCES:
         return path
     return os.path.abspath(os.path.expanduser(path))
+
+
+def output_path(name: str, path: str) -> str:
+    """The path of an output made absolute; ValueError where it lies in the copy of a job that Ray will remove."""
+    place = absolute_path(path)
+    if "://" not in place and JOB_COPIES in Path(place).parts:
+        raise ValueError(
+            f"{name} is {path!r}, which here is {place}: a job runs in a copy of its working directory, and Ray "
+            "removes that with all that was written there; give an absolute path on a disk that every node has, or a "
+            "URL such as s3://bucket/name"
+        )
+    return place

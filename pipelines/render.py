@@ -32,7 +32,10 @@ def main(args: Sequence[str]) -> int:
         from pipelines import after
 
         return after.main(args)
-    settings = parse_settings(args, dataset.DESCRIPTION, "render.py").absolute()
+    try:
+        settings = parse_settings(args, dataset.DESCRIPTION, "render.py").absolute()
+    except ValueError as error:
+        raise SystemExit(f"render.py: {error}") from None
     os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths
     return dataset.make(settings)
 

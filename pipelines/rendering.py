@@ -87,7 +87,9 @@ class RenderJob:
             except BadImage as error:
                 counts[f"fault/photo {info.name}: {error}"] += 1
                 continue
-            return info, View(name=info.name, sha256=info.sha256, reduce=reduce, image=image)
+            return info, View(
+                name=info.name, sha256=info.sha256, reduce=reduce, image=image, has_text=bool(info.text_lines)
+            )
         raise ValueError(f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again")
 
     def _render(

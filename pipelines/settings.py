@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from pipelines.recipe_files import absolute_path, convert, field_names, part, read_recipe, recipe_path, take_recipe
+from pipelines.recipe_files import (
+    absolute_path,
+    convert,
+    field_names,
+    output_path,
+    part,
+    read_recipe,
+    recipe_path,
+    take_recipe,
+)
 from pipelines.shards.codec import FORMATS
 from render.mix import Mix
 from render.recipe import Recipe
@@ -94,7 +103,8 @@ class Settings:
         photos, fonts, corpus = (
             tuple(map(absolute_path, paths)) for paths in (inputs.photos, inputs.fonts, inputs.corpus)
         )
-        out, index = absolute_path(execution.out), absolute_path(execution.photo_index)
+        out = output_path("out", execution.out)
+        index = output_path("photo_index", execution.photo_index)
         inputs = replace(inputs, photos=photos, fonts=fonts, corpus=corpus)
         return replace(self, inputs=inputs, execution=replace(execution, out=out, photo_index=index))
 

@@ -35,6 +35,7 @@ def jpeg(image: Image, effect: Effect) -> Image:
 
 def resample(image: Image, effect: Effect) -> Image:
     """Enlarge by `amount` (over 1) and reduce again: the size stays, edges soften a little."""
+    cv2.ipp.setUseIPP(False)  # of this thread: Intel's cubic gives other pixels on other CPUs, OpenCV's own does not
     height, width = image.shape[:2]
     size = (round(width * effect.amount), round(height * effect.amount))
     large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)

@@ -67,21 +67,20 @@ class Masks:
         phases = self.phases_x, self.phases_y
         masks, px, py, num_missing = _snap(slots, x, y, self.index, phases)
         if num_missing:
-            self._make(np.unique(-1 - masks[masks < 0]), slots, glyph_ids)
+            self._make(np.unique(-1 - masks[masks < 0]))
             masks, px, py, _ = _snap(slots, x, y, self.index, phases)
         return masks, px, py
 
-    def _make(self, keys: Ints, slots: Ints, glyph_ids: Ints) -> None:
+    def _make(self, keys: Ints) -> None:
         first = self.num_masks
         self._reserve(len(keys))
         if self._ft is None:
             self._fill_from_outlines(keys, first)
         else:
-            glyph_of = dict(zip(slots.tolist(), glyph_ids.tolist(), strict=True))
             for phase in range(self.phases_x):
                 _set_pen(self._ft, phase / self.phases_x)
                 for i in np.flatnonzero(keys % self.phases_x == phase).tolist():
-                    self._fill_from_freetype(first + i, glyph_of[int(keys[i]) // self.phases_x])
+                    self._fill_from_freetype(first + i, self.outlines.glyph_of[int(keys[i]) // self.phases_x])
         made = self.boxes[first : first + len(keys)]
         halo = self.instance.halo
         if halo.pad_px:
@@ -107,11 +106,12 @@ class Masks:
         """One hinted glyph or strike, with room around it for its halo."""
         pixels, left, top = _freetype_bitmap(self._ft, glyph_id, _HINTING[self.instance.raster.kind])
         pad = self.instance.halo.pad_px
-        pixels = np.pad(pixels, pad) if pad else pixels
-        self._reserve_bytes(pixels.size)
-        self.boxes[number] = (self._used, pixels.shape[1], pixels.shape[0], left - pad, top - pad)
-        self.bytes[self._used : self._used + pixels.size] = pixels.reshape(-1)
-        self._used += pixels.size
+        (high, wide), height, width = pixels.shape, pixels.shape[0] + 2 * pad, pixels.shape[1] + 2 * pad
+        self._reserve_bytes(height * width)
+        self.boxes[number] = (self._used, width, height, left - pad, top - pad)
+        mask = self.bytes[self._used : self._used + height * width].reshape(height, width)  # still all zero
+        mask[pad : pad + high, pad : pad + wide] = pixels
+        self._used += height * width
 
     def _reserve(self, num_masks: int) -> None:
         while self.num_masks + num_masks > len(self.total):

@@ -46,8 +46,11 @@ def _photo(crop: Crop, size_px: tuple[int, int], photo: Image) -> Image:
         near = crop.width < 1.5 * size_px[0]
         how = cv2.INTER_LINEAR if near else cv2.INTER_AREA
         part = np.asarray(cv2.resize(part, size_px, interpolation=how), np.uint8)
-    part = np.asarray(cv2.flip(part, 1), np.uint8) if crop.flip else part
-    return toned(np.array(part, np.uint8, order="C"), crop)
+    if crop.flip:
+        part = np.asarray(cv2.flip(part, 1), np.uint8)
+    if part.base is not None:  # still the photo itself, which is not to be written to
+        part = part.copy()
+    return toned(part, crop)
 
 
 def toned(image: Image, crop: Crop) -> Image:

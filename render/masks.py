@@ -93,19 +93,18 @@ def _lcd(fine: Bytes, wide: int, high: int, out: Bytes) -> None:
 def _reduce(fine: Bytes, width: int, height: int, factor: int, out: Bytes) -> None:
     """Reduce by a triangle filter two output pixels wide, as image resizers do (softer than a box)."""
     wide, high = width * factor, height * factor
+    taps = np.empty(2 * factor)  # of the filter: every pixel lies the same way over the finer ones
+    middle, first = factor / 2 - 0.5, -(factor // 2)
+    for k in range(2 * factor):
+        taps[k] = max(0.0, 1.0 - abs(first + k - middle) / factor)
     for row in range(height):
         for col in range(width):
             total, weight = 0.0, 0.0
-            cy, cx = (row + 0.5) * factor - 0.5, (col + 0.5) * factor - 0.5
-            for y in range(max(0, int(cy) - factor), min(high, int(cy) + factor + 2)):
-                wy = 1.0 - abs(y - cy) / factor
-                if wy <= 0.0:
-                    continue
-                for x in range(max(0, int(cx) - factor), min(wide, int(cx) + factor + 2)):
-                    wx = 1.0 - abs(x - cx) / factor
-                    if wx > 0.0:
-                        total += wy * wx * fine[y * wide + x]
-                        weight += wy * wx
+            top, left = row * factor + first, col * factor + first
+            for y in range(max(0, -top), min(2 * factor, high - top)):
+                for x in range(max(0, -left), min(2 * factor, wide - left)):
+                    total += taps[y] * taps[x] * fine[(top + y) * wide + left + x]
+                    weight += taps[y] * taps[x]
             out[row * width + col] = np.uint8(total / weight + 0.5)
 
 

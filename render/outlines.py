@@ -49,13 +49,16 @@ def _close(points: Floats, tags: Bytes, xs: Floats, ys: Floats, on: Bytes) -> in
 
 
 @njit(cache=True)
-def decompose(contours: Contours, kinds: Bytes, segments: NDArray[np.float32]) -> int:
-    """Write a FreeType outline as segments; returns how many.
+def decompose(contours: Contours, kinds: Bytes, segments: NDArray[np.float32], box: NDArray[np.float32]) -> int:
+    """Write a FreeType outline as segments; returns how many. box (4,): xmin, ymin, xmax, ymax of its points, where
+    it has any.
 
     kinds[i] is the number of points of segment i (2 line, 3 conic, 4 cubic); segments[i] holds them
     as x0 y0 x1 y1 ... in font units, y up.
     """
     points, tags, ends = contours
+    for axis in range(2 if len(points) else 0):
+        box[axis], box[axis + 2] = points[:, axis].min(), points[:, axis].max()
     size = 2 * len(points) + 2
     xs, ys, on = np.empty(size), np.empty(size), np.empty(size, np.uint8)
     count, first = 0, 0
@@ -95,6 +98,7 @@ class Outlines:
         self.ft = open_face(face)
         self.units_per_em = int(self.ft.units_per_EM) or 1000
         self.slot_of: NDArray[np.int32] = np.full(self.ft.num_glyphs, -1, np.int32)
+        self.glyph_of: list[int] = []  # by slot
         self.num_slots = 0
         self._num_segments = 0
         self.first: NDArray[np.int32] = np.zeros(64, np.int32)
@@ -118,11 +122,10 @@ class Outlines:
         points, _, ends = contours
         self._reserve(2 * len(points) + 2 * len(ends) + 2)
         slot, first = self.num_slots, self._num_segments
-        count = decompose(contours, self.kinds[first:], self.segments[first:])
+        count = decompose(contours, self.kinds[first:], self.segments[first:], self.box[slot])
         self.first[slot], self.count[slot] = first, count
-        if len(points):
-            self.box[slot] = (*points.min(axis=0), *points.max(axis=0))
         self.slot_of[glyph_id] = slot
+        self.glyph_of.append(glyph_id)
         self.num_slots, self._num_segments = slot + 1, first + count
 
     def _reserve(self, num_segments: int) -> None:

@@ -1,5 +1,6 @@
 """Colours of a scene, chosen from the pixels they will lie on: a contrast floor that every ink keeps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,19 +49,27 @@ def choose_mood(recipe: Recipe, rng: np.random.Generator) -> Mood:
     )
 
 
-def paint_block(bounds: Floats, canvas: Image, mood: Mood, recipe: Recipe, accent: float = 0.0) -> Paint:
-    """Inks for the lines within bounds (m, 4) px of the canvas, each at least the contrast floor away from the
-    nearer tenth of the tiles under it; where no ink can be, black or white over an outline of the other.
+def paint_blocks(
+    bounds: Sequence[Floats], canvas: Image, mood: Mood, recipe: Recipe, accents: Sequence[float]
+) -> tuple[Paint, ...]:
+    """Inks for the lines of each block, within bounds (m, 4) px of the canvas, each at least the contrast floor away
+    from the nearer tenth of the tiles under it; where no ink can be, black or white over an outline of the other.
 
-    accent: a turn of the hue, 0..1, for a block that should stand apart.
+    accents: by block a turn of the hue, 0..1, where it should stand apart.
     """
-    under = ground_under(canvas, bounds, LINEAR)
+    under = ground_under(canvas, np.concatenate(bounds), LINEAR)
     floor = recipe.contrast_floor + 1.5  # a margin for rounding to bytes
-    darkest, lightest = ink_limits(under[:, 0], under[:, 1], floor)
-    can_dark, can_light = darkest >= 0, lightest <= 1
+    limits = np.stack(ink_limits(under[:, 0], under[:, 1], floor), axis=1)
+    ends = np.cumsum([len(lines) for lines in bounds]).tolist()
+    blocks = zip([0, *ends], ends, accents, strict=False)
+    return tuple(_paint(under[a:b], limits[a:b], _turned(mood, accent)) for a, b, accent in blocks)
+
+
+def _paint(under: Floats, limits: Floats, mood: Mood) -> Paint:
+    """One block. limits (m, 2): luminance of its lines' lightest dark and darkest light ink."""
+    can_dark, can_light = limits[:, 0] >= 0, limits[:, 1] <= 1
     if (can_dark | can_light).all():
-        inks = _inks(np.stack([darkest, lightest], axis=1), (can_dark, can_light), _turned(mood, accent))
-        return _styled(inks, under, mood, recipe)
+        return _styled(_inks(limits, (can_dark, can_light), mood), under, mood)
     return _outlined(under, mood)
 
 
@@ -83,7 +92,7 @@ def _inks(limits: Floats, can: tuple[NDArray[np.bool_], NDArray[np.bool_]], mood
     return shades(mood.hue, mood.saturation, luminances)
 
 
-def _styled(inks: NDArray[np.uint8], under: Floats, mood: Mood, recipe: Recipe) -> Paint:
+def _styled(inks: NDArray[np.uint8], under: Floats, mood: Mood) -> Paint:
     ink, layer = mood.ink, mood.layer
     dark = luminance(inks) < under[:, 2]
     if (ink == "multiply" and not dark.all()) or (ink == "screen" and dark.any()):
@@ -138,11 +147,17 @@ def _outlined(under: Floats, mood: Mood) -> Paint:
     return Paint(inks=(ink,) * len(under), layers=(layer,))
 
 
-def colour_shape(shape: Shape, canvas: Image, mood: Mood) -> Shape:
-    """The shape with a colour for its tone: "ink" and "accent" stand out from the ground under it, "faint"
+def colour_shapes(shapes: Sequence[Shape], canvas: Image, mood: Mood) -> tuple[Shape, ...]:
+    """The shapes with a colour for their tones: "ink" and "accent" stand out from the ground under them, "faint"
     does a little, a "plate" is pale or dark and nearly opaque."""
-    box = np.array([[shape.x, shape.y, shape.x + shape.width, shape.y + shape.height]], np.float64)
-    mean = float(ground_under(canvas, box, LINEAR)[0, 2])
+    boxes = np.array([(s.x, s.y, s.x + s.width, s.y + s.height) for s in shapes], np.float64).reshape(-1, 4)
+    means, groups = ground_under(canvas, boxes, LINEAR)[:, 2], np.array([shape.group for shape in shapes])
+    for group in set(groups[groups > 0].tolist()):
+        means[groups == group] = means[groups == group].mean()
+    return tuple(_coloured(shape, mean, mood) for shape, mean in zip(shapes, means.tolist(), strict=True))
+
+
+def _coloured(shape: Shape, mean: float, mood: Mood) -> Shape:
     ratio = {"ink": 6.0, "accent": 3.5, "faint": 2.0, "plate": 1.0}[shape.tone]
     if shape.tone == "plate":
         target, opacity = (0.85 if mood.dark else 0.02), 0.92

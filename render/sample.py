@@ -13,7 +13,7 @@ from render.ground import draw_shape, lay_ground, toned
 from render.labels import geometry
 from render.layouts.kinds import LAYOUTS
 from render.page import Draft, Page
-from render.palette import Mood, choose_mood, colour_shape, paint_block, tone
+from render.palette import Mood, choose_mood, colour_shapes, paint_blocks, tone
 from render.raster import Raster
 from render.recipe import Recipe
 from render.scene import Crop, Effect, Ground, Scene
@@ -49,12 +49,14 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A photo as decoded for rendering. image (h, w, 3) uint8 RGB, at 1/reduce of the file's size."""
+    """A photo as decoded for rendering. image (h, w, 3) uint8 RGB, at 1/reduce of the file's size. One that has text
+    of its own is never flipped: a mirrored sign is no text that one could meet."""
 
     name: str
     sha256: str
     reduce: int
     image: Image
+    has_text: bool = False
 
 
 def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: np.random.Generator) -> Style:
@@ -122,13 +124,11 @@ class Sampler:
         bounds = [geometry(block, typeset(block, self._faces), self._faces).bounds for block in draft.blocks]
         mood = choose_mood(self._recipe, rng)
         ground, canvas = self._ground(cell, view, np.concatenate(bounds), mood, rng)
-        shapes = tuple(colour_shape(shape, canvas, mood) for shape in draft.shapes)
+        shapes = colour_shapes(draft.shapes, canvas, mood)
         for shape in shapes:
             draw_shape(canvas, shape)
         accents = [0.4 if block.role == "heading" and mood.saturation > 0.3 else 0.0 for block in draft.blocks]
-        paints = tuple(
-            paint_block(box, canvas, mood, self._recipe, accent) for box, accent in zip(bounds, accents, strict=True)
-        )
+        paints = paint_blocks(bounds, canvas, mood, self._recipe, accents)
         scene = Scene(
             width_px=cell.width_px,
             height_px=cell.height_px,
@@ -206,7 +206,7 @@ class Sampler:
             y=int(rng.integers(height - high + 1)),
             width=wide,
             height=high,
-            flip=bool(rng.random() < 0.5),
+            flip=bool(rng.random() < 0.5) and not view.has_text,
         )
 
     def _effects(self, rng: np.random.Generator) -> tuple[Effect, ...]:

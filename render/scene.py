@@ -49,7 +49,8 @@ class Ground:
 class Shape:
     """A rule, frame or plate: kind "rule" (filled, thin), "frame" (outline) or "plate" (filled, text on it).
 
-    `tone` is what a colour is chosen for before it is known: "ink", "faint", "plate" or "accent".
+    `tone` is what a colour is chosen for before it is known: "ink", "faint", "plate" or "accent". Shapes of one
+    group, from 1, have one colour.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Shape:
     tone: str = "ink"
     colour: str = ""
     opacity: float = 1.0
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ through ctypes instead, so that the arrays are copied at once (0.03 ms).
 import ctypes
 import ctypes.util
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from fonts.mapping import mapped
 _LANGUAGES = {"en": (b"en", b"Latn"), "zh": (b"zh-hans", b"Hani"), "zh-Hant": (b"zh-hant", b"Hani")}
 _LTR, _TTB = 4, 6
 _READONLY = 1
+_UNSAFE_TO_BREAK = 1  # a glyph's flag
 _INFO = np.dtype([("glyph", "u4"), ("mask", "u4"), ("cluster", "u4"), ("var", "u4", 2)])
 _POSITION = np.dtype([("x_advance", "i4"), ("y_advance", "i4"), ("x_offset", "i4"), ("y_offset", "i4"), ("var", "u4")])
 
@@ -38,6 +39,14 @@ class Shaped:
     advances: NDArray[np.int32]  # along the line: to the right, or down when vertical
     x_offsets: NDArray[np.int32]
     y_offsets: NDArray[np.int32]
+    unsafe: NDArray[np.bool_]  # to part the text before this glyph changes the glyphs about it
+
+    def beginning(self, num_chars: int) -> "Shaped | None":
+        """The glyphs of so many first characters of the text by themselves; None where they must be shaped anew."""
+        end = int(np.searchsorted(self.clusters, num_chars))
+        if end == len(self.clusters) or self.unsafe[end] or self.clusters[end] != num_chars:
+            return None
+        return Shaped(*(getattr(self, field.name)[:end] for field in fields(self)))
 
 
 class Shaper:
@@ -55,13 +64,20 @@ class Shaper:
 
     def shape(self, text: str, language: str, vertical: bool = False) -> Shaped:
         """Glyphs of `text` with kerning and ligatures; newlines take the glyph of a space. The last few are kept:
-        layouts measure a text, then set it."""
+        layouts measure a text, then set it, or as much of it as fits."""
         key = text, language, vertical
         if key not in self._kept:
-            self._kept[key] = self._shape(text, language, vertical)
+            self._kept[key] = self._cut(*key) or self._shape(*key)
             if len(self._kept) > 32:
                 self._kept.popitem(last=False)
         return self._kept[key]
+
+    def _cut(self, text: str, language: str, vertical: bool) -> Shaped | None:
+        """From the text shaped last, where that one begins with this."""
+        last = next(reversed(self._kept), ("", "", False))
+        if last[1:] != (language, vertical) or not last[0].startswith(text):
+            return None
+        return self._kept[last].beginning(len(text))
 
     def _shape(self, text: str, language: str, vertical: bool) -> Shaped:
         hb, buffer = self._hb, self._buffer
@@ -80,7 +96,8 @@ class Shaper:
         infos = self._hb.hb_buffer_get_glyph_infos(self._buffer, ctypes.byref(length))
         positions = self._hb.hb_buffer_get_glyph_positions(self._buffer, None)
         if not length.value:
-            return Shaped(*(np.zeros(0, np.int32) for _ in range(5)))
+            nothing = np.zeros(0, np.int32)
+            return Shaped(nothing, nothing, nothing, nothing, nothing, np.zeros(0, np.bool_))
         info = np.frombuffer(ctypes.string_at(infos, length.value * _INFO.itemsize), _INFO)
         position = np.frombuffer(ctypes.string_at(positions, length.value * _POSITION.itemsize), _POSITION)
         return Shaped(
@@ -89,6 +106,7 @@ class Shaper:
             -position["y_advance"] if vertical else position["x_advance"].copy(),
             position["x_offset"].copy(),
             position["y_offset"].copy(),
+            (info["mask"] & _UNSAFE_TO_BREAK).astype(np.bool_),
         )
 
 

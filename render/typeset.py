@@ -44,9 +44,10 @@ class Typeset:
 
 
 class _Broken(NamedTuple):
-    """A text broken into lines: class and advance (px) of each character, the lines, px in a font unit, and
-    whether the lines hold all of it."""
+    """A text shaped and broken into lines: class and advance (px) of each character, the lines, px in a font unit,
+    and whether the lines hold all of it."""
 
+    shaped: Shaped
     classes: NDArray[np.uint8]
     advances: Floats
     lines: Ints
@@ -88,31 +89,29 @@ def typeset(block: Block, faces: Catalog) -> Typeset:
 
     Raises NotDrawnError where the face lacks a character.
     """
-    done = _memo.get(block)
-    if done is None:
-        done = _memo[block] = _typeset(block, faces[block.face])
-        if len(_memo) > NUM_KEPT:
-            _memo.popitem(last=False)
-    return done
+    if block not in _memo:
+        _place(block, faces[block.face], _break(block, faces[block.face]))
+    return _memo[block]
 
 
 def fit(block: Block, faces: Catalog) -> tuple[Block, Typeset]:
     """The block with only the text that fits its frames, and that text placed."""
-    done = typeset(block, faces)
-    while not done.whole:  # a cut may change the kerning at its edge, and so what fits
-        fitted = replace(block, text=_kept(block, done))
+    face = faces[block.face]
+    broken = _break(block, face)
+    while not broken.whole:  # a cut may change the kerning at its edge, and so what fits
+        fitted = replace(block, text=_kept(block, broken.lines))
         if fitted == block:
             break
-        block, done = fitted, typeset(fitted, faces)
-    return block, done
+        block, broken = fitted, _break(fitted, face)
+    return block, _place(block, face, broken)
 
 
-def _kept(block: Block, done: Typeset) -> str:
+def _kept(block: Block, lines: Ints) -> str:
     if block.flow == "through" and block.wrap:
-        return block.text[: int(done.lines[-1, 1])] if len(done.lines) else ""
+        return block.text[: int(lines[-1, 1])] if len(lines) else ""
     paragraphs = [""] * (block.text.count("\n") + 1)
     starts = np.cumsum([0] + [len(p) + 1 for p in block.text.split("\n")])
-    for start, end, *_ in done.lines.tolist():
+    for start, end, *_ in lines.tolist():
         k = int(np.searchsorted(starts, start, side="right")) - 1
         paragraphs[k] = block.text[int(starts[k]) : end]
     while paragraphs and not paragraphs[-1]:
@@ -120,7 +119,7 @@ def _kept(block: Block, done: Typeset) -> str:
     return "\n".join(paragraphs)
 
 
-def _typeset(block: Block, face: FontFace) -> Typeset:
+def _break(block: Block, face: FontFace) -> _Broken:
     shaped = shaper_of(face).shape(block.text, block.language, block.vertical)
     if shaped.glyph_ids.size and not shaped.glyph_ids.all():
         missing = {block.text[i] for i in shaped.clusters[shaped.glyph_ids == 0]}
@@ -131,7 +130,7 @@ def _typeset(block: Block, face: FontFace) -> Typeset:
     advances[advances > 0] += block.tracking * block.size_px
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px
     lines, whole = break_lines(classes, advances, _room(block), flags, indent)
-    return _placed(block, face, shaped, _Broken(classes, advances, lines, scale, bool(whole)))
+    return _Broken(shaped, classes, advances, lines, scale, bool(whole))
 
 
 def _room(block: Block) -> tuple[Floats, NDArray[np.int64]]:
@@ -144,8 +143,16 @@ def _room(block: Block) -> tuple[Floats, NDArray[np.int64]]:
     return frames[:, along].copy(), rows
 
 
-def _placed(block: Block, face: FontFace, shaped: Shaped, broken: _Broken) -> Typeset:
-    lines, frames = broken.lines, np.array(block.frames, np.float64)
+def _place(block: Block, face: FontFace, broken: _Broken) -> Typeset:
+    """The broken text placed, which is kept for a while: it is set, then coloured, then drawn."""
+    done = _memo[block] = _placed(block, face, broken)
+    if len(_memo) > NUM_KEPT:
+        _memo.popitem(last=False)
+    return done
+
+
+def _placed(block: Block, face: FontFace, broken: _Broken) -> Typeset:
+    shaped, lines, frames = broken.shaped, broken.lines, np.array(block.frames, np.float64)
     spec = (ALIGN_CODE[block.align], block.vertical, block.size_px, block.indent * block.size_px)
     starts, ends, char_at = align(broken.classes, broken.advances, lines, frames, spec)
     across = _across(block, lines, frames, metrics_of(face).ascent * block.size_px)

@@ -10,8 +10,8 @@ import pyarrow as pa
 from pipelines.shards.record import IMAGE, QUAD, BoxTable, LineTable
 
 
-def to_batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows as one Arrow batch. An image is bytes; a list of structs may be a LineTable or a BoxTable.
+def to_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table. An image is bytes, and not copied; a list of structs may be a LineTable or a BoxTable.
 
     Raises ValueError for a row whose keys are not the schema's columns.
     """
@@ -22,16 +22,22 @@ def to_batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatc
         if row.keys() - names:
             raise ValueError(f"row has {sorted(row.keys() - names)} besides the schema's columns")
     columns = [_column([row[field.name] for row in rows], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if kind == IMAGE and isinstance(values[0], bytes):
-        parts = [pa.array(values, pa.binary()), pa.nulls(len(values), pa.string())]
-        return pa.StructArray.from_arrays(parts, fields=list(kind))
+        return pa.chunked_array([_image(data, kind) for data in values])
     if isinstance(values[0], LineTable | BoxTable):
         return _stack(values, kind)
     return pa.array(values, kind)
+
+
+def _image(data: bytes, kind: pa.StructType) -> pa.StructArray:
+    """One image as a chunk of its own, over the very bytes: a group of them would else be held twice."""
+    ends = pa.py_buffer(np.array([0, len(data)], np.int32))
+    file = pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(data)])
+    return pa.StructArray.from_arrays([file, pa.nulls(1, pa.string())], fields=list(kind))
 
 
 def _stack(tables: Sequence[LineTable | BoxTable], kind: pa.ListType) -> pa.ListArray:

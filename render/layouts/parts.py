@@ -75,9 +75,8 @@ def figure(sheet: Sheet, box: Box) -> None:
     sheet.rule(box.x, box.y, 1.0, box.height)
     sheet.rule(box.x, box.bottom - 1, box.width, 1.0)
     num, tone = sheet.draws.between(3, 9), sheet.draws.pick(("accent", "faint", "ink"))
-    for bar in box.inset(3, 0).columns(num, gap=max(2.0, 0.3 * box.width / num)):
-        height = bar.height * sheet.uniform(0.15, 0.95)
-        sheet.rule(bar.x, bar.bottom - height, bar.width, height, tone)
+    columns = box.inset(3, 0).columns(num, gap=max(2.0, 0.3 * box.width / num))
+    sheet.bars([column.below(column.height * (1 - sheet.uniform(0.15, 0.95))) for column in columns], tone)
 
 
 def captioned(sheet: Sheet, box: Box, style: TextStyle) -> float:

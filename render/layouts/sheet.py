@@ -87,6 +87,13 @@ class Sheet:
         """A filled line or bar."""
         self._shape("rule", Box(x, y, width, height), tone)
 
+    def bars(self, boxes: Sequence[Box], tone: str) -> None:
+        """Filled bars of one colour."""
+        first = len(self.shapes)
+        for box in boxes:
+            self.rule(box.x, box.y, box.width, box.height, tone)
+        self.shapes[first:] = [replace(shape, group=first + 1) for shape in self.shapes[first:]]
+
     def frame(self, box: Box, line_px: float = 1.0, radius_px: float = 0.0, tone: str = "ink") -> None:
         """An outline."""
         self._shape("frame", box, tone, line_px, radius_px)

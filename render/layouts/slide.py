@@ -44,6 +44,8 @@ class _Look:
         self.ruling = draws.pick(("under", "bar", "side", "none"))
         self.tone = draws.pick(("accent", "accent", "ink"))
         self.number = draws.between(2, 40)
+        if self.band == self.ruling == "none":  # else it looks like a page of a list, even in a frame
+            self.band = "top"
 
     def slide(self, box: Box) -> None:
         """Fill one slide."""

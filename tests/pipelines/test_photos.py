@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,14 @@ import pytest
 from numpy.typing import NDArray
 
 from curate.picture import BadImage
+from pipelines.dataset import open_job
 from pipelines.photos import PhotoIndex, PhotoOrder, PhotoReader, build_index, in_split
+from pipelines.settings import Execution, Inputs, Settings
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
+from render.mix import Mix
+from render.recipe import Recipe
+from render.scene import Scene
 from tests.curate.pictures import black_png, blocks, encoded
 from tests.pipelines.test_sources import image_parquet, tar_of, write
 
@@ -277,22 +283,48 @@ def test_builtin_photos_are_all_accepted(tmp_path: Path):
     assert index.verdicts == {"ok": 6}
 
 
-def test_real_photos_and_pages_get_their_verdicts(data: Path, tmp_path: Path):
-    corpus = tmp_path / "corpus"
-    pages = sorted((data / "omnidocbench-demo/images").glob("*.jpg"))[:2]
-    photos = [data / "natural" / name for name in ("gb82/mies.png", "kodak/kodim05.png", "gb82/haze.png")]
-    soft = [data / "blur/kwentar/180_honor-10_f.jpg"]
-    corpus.mkdir()
-    for path in (*pages, *photos, *soft):
-        (corpus / path.name).write_bytes(path.read_bytes())
-    build_index(str(corpus), str(tmp_path / "index"), num_workers=2, backend="processes")
+WITH_TEXT, WITHOUT_TEXT = ("gb82/mies.png", "kodak/kodim05.png"), ("gb82/haze.png",)
 
-    rows = rows_of(tmp_path / "index")
+
+@pytest.fixture(scope="module")
+def real(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pages, three photos and a blurred one, and their index."""
+    folder = tmp_path_factory.mktemp("real")
+    pages = sorted((data / "omnidocbench-demo/images").glob("*.jpg"))[:2]
+    photos = [data / "natural" / name for name in (*WITH_TEXT, *WITHOUT_TEXT)]
+    (folder / "corpus").mkdir()
+    for path in (*pages, *photos, data / "blur/kwentar/180_honor-10_f.jpg"):
+        (folder / "corpus" / path.name).write_bytes(path.read_bytes())
+    build_index(str(folder / "corpus"), str(folder / "index"), num_workers=2, backend="processes")
+    return folder
+
+
+def test_real_photos_and_pages_get_their_verdicts(data: Path, real: Path):
+    pages = sorted((data / "omnidocbench-demo/images").glob("*.jpg"))[:2]
+    rows = rows_of(real / "index")
 
     assert [rows[path.name]["verdict"] for path in pages] == ["full of text"] * 2
-    assert [rows[path.name]["verdict"] for path in photos] == ["ok"] * 3
     assert rows["180_honor-10_f.jpg"]["verdict"] == "blurred"
-    assert [bool(rows[path.name]["text_lines"]) for path in photos] == [True, True, False]
+    for names, found in ((WITH_TEXT, True), (WITHOUT_TEXT, False)):
+        for row in (rows[Path(name).name] for name in names):
+            assert (row["verdict"], bool(row["text_lines"])) == ("ok", found)
+
+
+def test_a_photo_with_text_is_never_mirrored(real: Path):
+    inputs = Inputs(photos=(str(real / "corpus"),), num_images=48, images_per_shard=48, seed=1)
+    recipe = Recipe(image_size=("256",), grounds=Mix.parse("photo"), layouts=Mix.parse("line"))
+    execution = Execution(photo_index=str(real / "index"), backend="inline", workers=0)
+    job = open_job(Settings(recipe=recipe, inputs=inputs, execution=execution))
+
+    flipped: dict[str, list[bool]] = {}
+    for index in range(48):
+        record = job.record(index, Counter())
+        crop = Scene.from_json(record.scene).ground.crop
+        flipped.setdefault(record.source, []).append(crop.flip)
+
+    assert {name: any(flips) for name, flips in flipped.items()} == {
+        Path(name).name: name in WITHOUT_TEXT for name in (*WITH_TEXT, *WITHOUT_TEXT)
+    }
 
 
 def test_ray_makes_the_same_index(mixed: Path, tmp_path: Path, ray_cluster: None):

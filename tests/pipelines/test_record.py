@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.shards.codec import encode
-from pipelines.shards.columns import to_batch
+from pipelines.shards.columns import to_table
 from pipelines.shards.record import (
     RECORD_SCHEMA,
     BoxTable,
@@ -66,7 +66,7 @@ def test_columns_of_other_lengths_are_refused():
 def test_rows_come_back_from_arrow():
     records = [toy_record(index) for index in range(6)]
 
-    back = to_batch([record.row() for record in records], RECORD_SCHEMA).to_pylist()
+    back = to_table([record.row() for record in records], RECORD_SCHEMA).to_pylist()
 
     for record, row in zip(records, back, strict=True):
         assert row["image"] == {"bytes": record.image, "path": None}
@@ -80,7 +80,7 @@ def test_lines_as_objects_and_by_column_make_the_same_row():
     by_column = toy_record(3)
     as_objects = replace(by_column, lines=tuple(by_column.lines))
 
-    batches = [to_batch([record.row()], RECORD_SCHEMA) for record in (by_column, as_objects)]
+    batches = [to_table([record.row()], RECORD_SCHEMA) for record in (by_column, as_objects)]
 
     assert batches[0].equals(batches[1])
 
@@ -90,7 +90,7 @@ def test_optional_columns():
     record = replace(toy_record(1), words=boxes, chars=boxes, mask=encode(np.zeros((16, 16), np.uint8)))
     schema = record_schema(words=True, chars=True, mask=True)
 
-    row = to_batch([record.row()], schema).to_pylist()[0]
+    row = to_table([record.row()], schema).to_pylist()[0]
 
     assert [(box["text"], box["line"]) for box in row["chars"]] == [("a", 0), ("b", 0)]
     assert row["words"][1]["quad_px"] == [[1.0, 1.0]] * 4
@@ -101,9 +101,9 @@ def test_row_with_other_columns_is_refused():
     row = toy_record(1).row()
 
     with pytest.raises(ValueError, match=r"row lacks \['mask'\]"):
-        to_batch([row], record_schema(mask=True))
+        to_table([row], record_schema(mask=True))
     with pytest.raises(ValueError, match=r"row has \['extra'\] besides"):
-        to_batch([row | {"extra": 1}], RECORD_SCHEMA)
+        to_table([row | {"extra": 1}], RECORD_SCHEMA)
 
 
 def test_record_is_checked():
@@ -127,7 +127,7 @@ def test_datasets_decodes_images_and_types_lines(tmp_path):
 
     records = [toy_record(index) for index in range(8)]
     (tmp_path / "set").mkdir()
-    table = pa.Table.from_batches([to_batch([record.row() for record in records], RECORD_SCHEMA)])
+    table = to_table([record.row() for record in records], RECORD_SCHEMA)
     pq.write_table(table, tmp_path / "set" / "a.parquet")
 
     options = {"data_files": str(tmp_path / "set" / "*.parquet"), "split": "train"}

@@ -12,6 +12,7 @@ import pytest
 from datasets import Image, List, Value, load_dataset
 from datasets.exceptions import DataFilesNotFoundError
 
+from pipelines.shards.record import RECORD_SCHEMA
 from tests.pipelines.small_job import NUM_IMAGES, SHARD_ROWS, SmallJob, shards
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
@@ -118,6 +119,16 @@ def test_the_folder_is_a_dataset_while_it_grows(tmp_path, request, moment, strea
     }
     assert line["quad_px"] == List(List(Value("float32"), length=2), length=4)
     assert rows[0]["text"] == "\n".join(row["text"] for row in rows[0]["lines"])
+
+
+def test_before_the_first_shard_no_file_would_make_it_a_dataset(tmp_path, whole):
+    """What the card says of that moment: `datasets` loads no split without rows, whatever lies there."""
+    shutil.copytree(whole, tmp_path / "begun", ignore=shutil.ignore_patterns("*.parquet"))
+    (tmp_path / "begun/data").mkdir(exist_ok=True)
+    pq.ParquetWriter(tmp_path / "begun/data/000000.parquet", RECORD_SCHEMA).close()
+
+    with pytest.raises(ValueError, match="no data"):
+        load_dataset(str(tmp_path / "begun"), split="train", cache_dir=str(tmp_path))
 
 
 def test_sidecars_are_never_taken_for_rows(tmp_path, whole):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.curating import parse_command
 from pipelines.recipe_files import RECIPES
 from pipelines.settings import Execution, Inputs, Settings, load_settings, parse_settings
 from render.mix import Mix
@@ -166,3 +167,21 @@ def test_the_identity_is_of_what_decides_the_bytes() -> None:
 
     assert longer.identity() == settings.identity() == elsewhere.identity()
     assert other.identity() != settings.identity()
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"), [("", "out"), ("--out sets/a", "out"), ("--photo-index i --out /a", "photo_index")]
+)
+def test_an_output_in_the_copy_of_a_ray_job_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, name: str
+) -> None:
+    copy = tmp_path / "runtime_resources/working_dir_files/_ray_pkg_0123"  # as Ray 2.60 names it
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+
+    with pytest.raises(ValueError, match=rf"^{name} is .*Ray removes that.*give an absolute path .* or a URL"):
+        parse(flags).absolute()
+    with pytest.raises(SystemExit, match=r"curate\.py: out is 'out'.*give an absolute path"):
+        parse_command(["report", "--out", "out"])
+    assert parse("--photos p --out s3://bucket/a").absolute().inputs.photos == (str(copy / "p"),)
+    assert parse("--out /shared/a").absolute().execution.out == "/shared/a"

@@ -15,9 +15,10 @@ from render.blit import ground_under
 from render.colour import LINEAR
 from render.draw import draw_text
 from render.ground import lay_ground
+from render.palette import Mood, colour_shapes
 from render.recipe import Recipe
 from render.sample import Sampler, View, sample_style
-from render.scene import Crop, Ground, Scene
+from render.scene import Crop, Ground, Scene, Shape
 from render.text import open_writer
 
 NUM_SCENES = 60
@@ -113,3 +114,15 @@ def test_lines_keep_the_contrast_floor(pages: list[Page]) -> None:
     contrast = np.concatenate([page.contrast for page in pages])
 
     assert (contrast >= Recipe().contrast_floor).mean() >= 0.99
+
+
+def test_shapes_of_a_group_have_one_colour_and_others_their_own() -> None:
+    canvas = np.repeat(np.linspace(0, 255, 120).astype(np.uint8), 3).reshape(1, 120, 3).repeat(40, axis=0)
+    mood = Mood(hue=0.3, saturation=0.5, depth=0.2, dark=True, even=True, ink="alpha", layer="none")
+    bars = [Shape(kind="rule", x=10.0 + 20 * k, y=5, width=10, height=30, tone="accent", group=1) for k in range(5)]
+
+    together = {shape.colour for shape in colour_shapes(bars, canvas.copy(), mood)}
+    alone = {shape.colour for shape in colour_shapes([replace(bar, group=0) for bar in bars], canvas.copy(), mood)}
+
+    assert len(together) == 1
+    assert len(alone) == 5

@@ -1,5 +1,7 @@
 """Shaping through ctypes against uharfbuzz's own objects."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import uharfbuzz as hb
@@ -43,3 +45,26 @@ def test_glyphs_are_harfbuzz_s(faces: Catalog, language: str, vertical: bool) ->
 
 def test_an_empty_text_has_no_glyphs(faces: Catalog) -> None:
     assert Shaper(faces.faces[0]).shape("", "en").glyph_ids.size == 0
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_beginning_is_what_shaping_it_alone_gives(faces: Catalog, language: str, vertical: bool) -> None:
+    text, cut = TEXTS[language], 0
+    for face in faces.for_language(language):
+        whole = Shaper(face).shape(text, language, vertical)
+        for length in range(len(text)):
+            part, alone = whole.beginning(length), Shaper(face).shape(text[:length], language, vertical)
+            for field in fields(alone) if part else ():
+                assert np.array_equal(getattr(part, field.name), getattr(alone, field.name)), (face.id, text[:length])
+            cut += part is not None
+
+    assert cut > len(text) * len(faces.for_language(language)) * 0.4
+
+
+def test_kerned_pairs_and_ligatures_are_shaped_anew(faces: Catalog) -> None:
+    whole = Shaper(faces["DejaVuSans"]).shape("AVATAR fi", "en")
+
+    assert whole.beginning(1) is None
+    assert whole.beginning(8) is None
+    assert whole.beginning(6) is not None

@@ -10,7 +10,7 @@ from fontTools import subset
 from fonts.catalog import Catalog
 from fonts.coverage import Coverage
 from render.scene import Block
-from render.typeset import NotDrawnError, _typeset, fit, typeset
+from render.typeset import NotDrawnError, _break, _placed, fit, typeset
 
 ENGLISH = "It is a truth universally acknowledged, that a single man in possession of a good fortune. " * 8
 CHINESE = "天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。寒来暑往，秋收冬藏。（闰余成岁），律吕调阳。" * 6
@@ -26,7 +26,7 @@ def block_of(text: str, language: str, **options) -> Block:
 @pytest.mark.parametrize("align", ["left", "centre", "right", "justify"])
 def test_what_was_fitted_fits_again(faces: Catalog, language: str, align: str) -> None:
     block, done = fit(block_of(ENGLISH if language == "en" else CHINESE, language, align=align), faces)
-    again = _typeset(block, faces[block.face])
+    again = _placed(block, faces[block.face], _break(block, faces[block.face]))
 
     assert len(block.text) < len(ENGLISH)
     assert done.texts == again.texts
