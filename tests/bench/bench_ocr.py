@@ -37,7 +37,7 @@ from curate.picture import Picture  # noqa: E402
 from curate.text import TextDensity, TextOptions  # noqa: E402
 from curate.textlines import num_chars  # noqa: E402
 from pipelines.archives import Entry  # noqa: E402
-from pipelines.shards.png import write_png  # noqa: E402
+from pipelines.shards.codec import write_png  # noqa: E402
 from pipelines.sources import Source, open_source  # noqa: E402
 
 Rows = list[dict[str, Any]]
