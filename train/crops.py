@@ -13,8 +13,10 @@ from train.curriculum import Size
 from train.png import SIGNATURE, window
 
 MAX_PIXELS = 64_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others are not begun: PostScript would start an interpreter
 JPEG = b"\xff\xd8"
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
+PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
 REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
 # What Pillow raises on files that are not what they say they are; its warnings are errors under tests.
@@ -90,7 +92,7 @@ def header_size(data: bytes) -> tuple[int, int]:
         width_px, height_px = struct.unpack_from(">II", data, 16)
     else:
         try:
-            with Image.open(BytesIO(data)) as image:
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
                 width_px, height_px = image.size
         except BOMBS:
             raise BadImage(f"over the {MAX_PIXELS} pixels allowed") from None
@@ -110,11 +112,15 @@ def decode(data: bytes, reduce: int = 1) -> Pixels:
         if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # OpenCV would fill in what is missing
             raise BadImage("truncated")
         return _decode_opencv(data, REDUCTIONS.get(reduce, cv2.IMREAD_COLOR))
-    if data.startswith(SIGNATURE) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG:
+    if data.startswith(SIGNATURE) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG and not _has_profile(data):
         if b"IEND" not in data[-64:]:
             raise BadImage("truncated")
         return _decode_opencv(data, cv2.IMREAD_COLOR)
     return _decode_pillow(data)
+
+
+def _has_profile(png: bytes) -> bool:
+    return png.find(PROFILE, 33, png.find(b"IDAT")) >= 0
 
 
 def _decode_opencv(data: bytes, flags: int) -> Pixels:
@@ -126,7 +132,7 @@ def _decode_opencv(data: bytes, flags: int) -> Pixels:
 
 def _decode_pillow(data: bytes) -> Pixels:
     try:
-        with Image.open(BytesIO(data)) as opened:
+        with Image.open(BytesIO(data), formats=FORMATS) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.mode.startswith("I;16"):
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -134,5 +140,5 @@ def _decode_pillow(data: bytes) -> Pixels:
                 layer = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
             return np.array(image.convert("RGB"))
-    except FAULTS:
+    except (*FAULTS, *BOMBS):
         raise BadImage("damaged or cut short") from None

@@ -76,6 +76,16 @@ def test_pngs_of_others_are_cut_alike():
     assert np.array_equal(crop(pillow(SMOOTH), cut()), crop(write_png(SMOOTH), cut()))
 
 
+@pytest.mark.parametrize("name", ["astronaut.png", "chelsea.png"])  # both hold a profile that libpng warns about
+def test_a_colour_profile_is_left_alone_in_silence(name, capfd):
+    data = (PHOTOS / name).read_bytes()
+    found = decode(data)
+
+    assert capfd.readouterr().err == ""
+    assert np.array_equal(found, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1])
+    assert "iCCP" in capfd.readouterr().err  # OpenCV's
+
+
 def test_resized_crops_cover_and_a_jpeg_read_smaller_looks_the_same():
     whole = cv2.resize(decode((PHOTOS / "coffee.png").read_bytes()), (2400, 1600), interpolation=cv2.INTER_CUBIC)
     jpeg = pillow(whole, "JPEG", quality=95)
