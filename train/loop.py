@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pipelines.shards.folder import Folder
 from pipelines.shards.identity import difference
 from train.building import Ready
 from train.checkpoint import Checkpoints
@@ -73,8 +74,7 @@ class Training:
         """The folder is this run's: begun with the same model, losses, stages and data."""
         path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
         if self.world.is_first and not path.exists():
-            self.out.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+            Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         self.world.wait()
         if lines := difference(json.loads(path.read_text(encoding="utf-8")), mine):
             shown = "\n".join(f"  {line}" for line in lines[:20])

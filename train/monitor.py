@@ -4,12 +4,16 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from tqdm import tqdm
 
+from pipelines.shards.folder import Folder
 from train.curriculum import Now, Stage
+from train.run_report import read_log as read_log
 from train.run_report import write_report
 from train.settings import Run
 from train.world import World
@@ -36,11 +40,12 @@ class Monitor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._speaks:
-            for one in (self._bar, self._log, self._board):
-                one.close()
-            write_report(self._out, self._run)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._speaks:
+            return
+        for close in (self._bar.close, self._log.close, self._board.close, partial(write_report, self._out, self._run)):
+            with suppress(OSError) if kind else nullcontext():  # what ended the run is told, not what followed
+                close()
 
     def begin_stage(self, stage: Stage, left_out: tuple[str, ...]) -> None:
         """Say which stage begins, and what of its mix the data lacks."""
@@ -92,20 +97,8 @@ class Monitor:
 def open_log(path: Path, num_images: int) -> Any:
     """The log for appending, without what an interrupted run wrote after the checkpoint it goes on from."""
     kept = [line for line in read_log(path) if line["images"] <= num_images] if num_images else []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    Folder(str(path.parent)).put(path.name, "".join(json.dumps(line) + "\n" for line in kept).encode())
     return path.open("a", encoding="utf-8")
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; one that a kill cut short is left out."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            continue
-    return lines
 
 
 def _open_board(out: Path, num_images: int) -> Any:

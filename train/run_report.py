@@ -20,13 +20,24 @@ Line = dict[str, Any]
 
 def write_report(out: Path, run: Run) -> None:
     """Write curve.png and report.html of the run in a folder, as far as it has come."""
-    lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = read_log(out / "log.jsonl")
     steps = [line for line in lines if line["kind"] == "step"]
     evals = [line for line in lines if line["kind"] == "eval"]
     folder = Folder(str(out))
     curve = draw_curves(steps, evals)
     folder.put(CURVE_FILE, curve)
     folder.put(REPORT_FILE, _page(out, run, steps, evals, curve).encode())
+
+
+def read_log(path: Path) -> list[Line]:
+    """The lines of a log; one that a kill cut short is left out."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
 
 
 def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
