@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tests.bench.ablation_data import call
+from tests.bench.ablation_measures import of_charts, of_images
 
 GENERAL, UNCURATED, PAGES = "curated/packed/general", "uncurated/shards=general", "pages=text"
 ON_PHOTOS, BLACK_ON_WHITE = "pages-on-photos", "black-on-white"
@@ -46,13 +47,13 @@ ARMS = {
 class Point:
     """The working point: the same for every arm."""
 
-    model: str = "f8c48"
+    model: str = "f4c8"
     width: int = 8
     """Channels of the encoder's first level; the decoder has half as many again."""
     crop_px: int = 64
     batch_size: int = 4
-    steps: int = 2000
-    lr: float = 2e-3
+    steps: int = 800
+    lr: float = 3e-3
 
     def __post_init__(self) -> None:
         for name in ("width", "crop_px", "batch_size", "steps"):
@@ -121,7 +122,8 @@ class Trial:
         recipe = self._claim()
         log, model = self.folder / "log", self.folder / "train/model"
         spent = {"train": call("train/run.py", "--recipe", str(recipe), *self._flags(), log=log)}
-        spent["evaluate"] = call("train/evaluate.py", *self._evaluation(model), log=log)
+        spent["text"] = call("train/evaluate.py", *self._evaluation(model, "text", "psnr", "ned"), log=log)
+        spent["photos"] = call("train/evaluate.py", *self._evaluation(model, "photo", "psnr"), log=log)
         spent["acuity"] = call("train/acuity.py", *self._acuity(model), log=log)
         found = {"arm": self.arm, "seed": self.seed, "point": asdict(self.point)}
         found |= {"cpu_s": {name: round(value, 1) for name, value in spent.items()}}
@@ -146,14 +148,14 @@ class Trial:
         held_out = ["--held-out", f"{folder / 'held-out/photos'}=general"]
         return [*data, *held_out, "--seed", str(self.seed), "--out", str(self.folder / "train")]
 
-    def _evaluation(self, model: Path) -> list[str]:
-        places = ["--gt", str(self.work / "data/held-out/images"), "--model", str(model)]
-        how = ["--metrics", "psnr", "ned", "--device", "cpu", "--ocr-workers", "0", *self._cache()]
-        return [*places, *how, "--out", str(self.folder / "evaluation")]
+    def _evaluation(self, model: Path, kind: str, *metrics: str) -> list[str]:
+        places = ["--gt", str(self.work / f"data/held-out/{kind}-images"), "--model", str(model)]
+        how = ["--metrics", *metrics, "--device", "cpu", "--ocr-workers", "0", *self._cache()]
+        return [*places, *how, "--out", str(self.folder / kind)]
 
     def _acuity(self, model: Path) -> list[str]:
         places = ["--charts", str(self.work / "data/held-out/charts"), "--models", f"model={model}"]
-        how = ["--references", "identity", "--device", "cpu", "--ocr-workers", "0", "--lines-per-chart", "2"]
+        how = ["--references", "--device", "cpu", "--ocr-workers", "0", "--lines-per-chart", "2"]
         return [*places, *how, *self._cache(), "--out", str(self.folder / "acuity")]
 
     def _cache(self) -> list[str]:
@@ -161,9 +163,8 @@ class Trial:
 
     def measures(self) -> dict[str, float]:
         """Every figure of the trial, by name."""
-        from tests.bench.ablation_measures import of_charts, of_images
-
-        return of_images(self.folder / "evaluation") | of_charts(self.folder / "acuity/acuity.json")
+        images = of_images(self.folder / "text") | of_images(self.folder / "photo")
+        return images | of_charts(self.folder / "acuity/acuity.json")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Makes what the ablation trains on and is measured on, once, by the pipelines; checks that the sides share nothing.
 
-WORK/data: photos/SIDE, uncurated, curated/packed/general, pages, pages-on-photos, black-on-white; held-out/images
-(page-*.png, drawn-*.png, photo-*.png), held-out/photos, held-out/charts.
+WORK/data: photos/SIDE, uncurated, curated/packed/general, pages, pages-on-photos, black-on-white; held-out/text-images
+(page-*.png, drawn-*.png), held-out/photo-images, held-out/photos (the same as a shard), held-out/charts.
 """
 
 import json
@@ -156,15 +156,21 @@ def _held_out(sources: Sources, real: Path, folder: Path) -> dict[str, Any]:
     photos = list(photo_tiles(sources.photos[HELD_OUT]))
     render(real, folder, HELD_OUT, NUM_DRAWN, "held-out/drawn", "--bands", "14-20=1")
     drawn = [row["image"]["bytes"] for row in _rows(target / "drawn", ["image"])]
-    (target / "images").mkdir(parents=True, exist_ok=True)
-    named = [("page", encode(tile)) for _, tile in pages] + [("drawn", image) for image in drawn]
-    for number, (kind, image) in enumerate(named + [("photo", encode(tile)) for _, tile in photos]):
-        (target / "images" / f"{kind}-{number:03d}.png").write_bytes(image)
+    _write_images(target / "text-images", page=[encode(tile) for _, tile in pages], drawn=drawn)
+    _write_images(target / "photo-images", photo=[encode(tile) for _, tile in photos])
     write_shards(encoded(photos), target / "photos", num_shards=1)
     given = [*photos_of(folder, HELD_OUT), "--charts-per-cell", "1", "--seed", str(SEEDS["held-out/charts"])]
     out = ["--out", str(target / "charts")]
     call("pipelines/acuity.py", *given, *INLINE, *out, log=folder / "make.log")
     return {"held_out_pages": len(pages), "held_out_drawn": len(drawn), "held_out_photos": len(photos)}
+
+
+def _write_images(folder: Path, **images: Sequence[bytes]) -> None:
+    """PNG files called by what they show."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, files in images.items():
+        for number, image in enumerate(files):
+            (folder / f"{kind}-{number:03d}.png").write_bytes(image)
 
 
 def check_sides(sources: Sources, folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from train.evaluation_files import read_evaluation
 
-KINDS = ("page", "drawn", "photo")  # of held-out images, by the beginning of their names
 BANDS = {"5-9": range(5, 10), "10-13": range(10, 14), "14-20": range(14, 21)}
 GATE = {"8": (8,), "18-20": (18, 19, 20)}  # em in px at which the working point is judged
 LANGUAGES, GROUNDS = ("en", "zh"), ("paper", "photo")
@@ -17,14 +16,14 @@ Cell = dict[str, Any]
 
 
 def of_images(folder: Path) -> dict[str, float]:
-    """PSNR of each kind of held-out images, dB; NED of those with text, where the original reads as anything."""
+    """PSNR of each kind of held-out images, which their names begin with, dB; NED where the original reads as
+    anything."""
     evaluation = read_evaluation(str(folder))
     found = {}
-    for kind in KINDS:
-        found[f"psnr/{kind}"] = fmean(r.figures["PSNR"] for r in evaluation.good if r.file.startswith(kind))
+    for kind in sorted({row.file.partition("-")[0] for row in evaluation.good}):
+        found[f"psnr/{kind}"] = fmean(row.figures["PSNR"] for row in evaluation.good if row.file.startswith(kind))
         if neds := [ned for file, ned in evaluation.neds.items() if file.startswith(kind)]:
             found[f"ned/{kind}"] = fmean(neds)
-    found.pop("ned/photo", None)
     return found
 
 
