@@ -18,8 +18,8 @@ TONES = ("", "good", "bad")
 class Picture:
     """An encoded PNG, WebP or JPEG, shown `zoom` times its size in whole steps (never smaller than it is).
 
-    `tone` colours its upper edge: "good", "bad" or "" for neither. `fits`: it is made smaller to fit a window that
-    is not much narrower, as a drawing may be whose pixels do not matter.
+    `tone` colours its upper edge: "good", "bad" or "" for neither. `fits`: made smaller in a window that is a little
+    narrower, as a drawing may be.
     """
 
     data: bytes
@@ -192,11 +192,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 {% elif part.kind == "command" %}
 <pre><code>{{ part.text }}</code></pre>
 {% elif part.kind == "links" %}
-<p class="links">
-{% for name, address in part.links.items() %}
-<a href="{{ address }}">{{ name }}</a>
-{% endfor %}
-</p>
+<p class="links">{% for name, address in part.links.items() %}<a href="{{ address }}">{{ name }}</a> {% endfor %}</p>
 {% elif part.kind == "totals" %}
 <dl class="totals">
 {% for name, value in part.totals.items() %}
@@ -232,7 +228,8 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <div>
 {% for picture in group %}
 <figure{% if picture.tone %} class="{{ picture.tone }}"{% endif %}>
-<div class="scroll"><img{% if picture.fits %} class="fits"{% endif %} src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
+<div class="scroll"><img src="{{ picture.uri }}" width="{{ picture.width_px * picture.zoom }}"
+{% if picture.fits %} class="fits"{% endif %}
  height="{{ picture.height_px * picture.zoom }}" alt="{{ picture.caption }}"></div>
 <figcaption>{{ picture.caption }}</figcaption></figure>
 {% endfor %}

@@ -100,6 +100,20 @@ def test_colours_pictures_by_their_tone():
     assert [figure.get("class") for figure in Page(report.html()).attributes("figure")] == [None, "good", "bad"]
 
 
+def test_shows_commands_and_links_escaped_and_lets_drawings_shrink():
+    data = encode(np.zeros((2, 2, 3), np.uint8))
+    report = Report("Parts")
+    report.command("python a.py --where 'x < 1'\npython b.py")
+    report.links({"A & B": 'sub/page.html?"q"'})
+    report.pictures([[Picture(data=data, width_px=2, height_px=2, fits=fits) for fits in (True, False)]])
+    page = Page(report.html())
+
+    assert "<pre><code>python a.py --where &#39;x &lt; 1&#39;\npython b.py</code></pre>" in report.html()
+    assert [attrs["href"] for attrs in page.attributes("a")] == ['sub/page.html?"q"']
+    assert ">A &amp; B</a>" in report.html()
+    assert [image.get("class") for image in page.attributes("img")] == ["fits", None]
+
+
 def test_writes_numbers_to_the_right_and_nan_as_nothing():
     html = full_report()[0].html()
     cells = re.findall(r"<td.*?</td>", html)

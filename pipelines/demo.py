@@ -1,0 +1,30 @@
+"""The whole way at small size, on what comes with packages: render, curate, mix, train, evaluate, measure acuity.
+
+python pipelines/demo.py --out demo        # then open demo/index.html
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_packages() -> None:
+    """Make `import pipelines` and its siblings find the packages: Python puts a script's folder first on the path,
+    and its modules would hide others of their names. The checkout goes first where there is one; else what is
+    installed."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    if (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
+
+
+def main(args: Sequence[str]) -> int:
+    from pipelines import demo_running
+    from pipelines.demo_settings import parse_demo
+
+    return demo_running.demonstrate(parse_demo(args))
+
+
+if __name__ == "__main__":
+    find_packages()
+    raise SystemExit(main(sys.argv[1:]))

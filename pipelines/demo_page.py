@@ -1,0 +1,122 @@
+"""The demo's page, OUT/index.html: what each step made, with its command and its own report beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipelines import demo_data_page as data_page
+from pipelines import demo_model_page as model_page
+from pipelines.demo_commands import (
+    ACUITY,
+    CHARTS,
+    COMPARE,
+    COMPARED,
+    CURATE,
+    CURATED,
+    EVALUATE,
+    EVALUATED,
+    MIX,
+    MIXED,
+    MODEL,
+    REFERENCES,
+    RENDER,
+    RENDERED,
+    RUN,
+    TRAIN,
+    Step,
+)
+from pipelines.demo_settings import Demo
+from pipelines.demo_steps import Taken, total_seconds
+from pipelines.report import Report
+
+PAGE_FILE = "index.html"
+TITLE = "Smallprint: small text, from the font to the autoencoder that keeps it"
+SENTENCE = (
+    "Small English and Chinese text is rendered onto photographs, photographs are curated, both are mixed into one "
+    "dataset; a tiny autoencoder learns from it for a minute or two, and is measured by what of the text it keeps."
+)
+LINKS = {
+    RENDER: {"Contact sheet": f"{RENDERED}/preview.png", "Dataset card": f"{RENDERED}/README.md"},
+    CURATE: {"Full report of the curation": f"{CURATED}/report.html"},
+    MIX: {"Dataset card": f"{MIXED}/README.md", "Statistics": f"{MIXED}/statistics.json"},
+    TRAIN: {"Full report of the training": f"{RUN}/report.html"},
+    EVALUATE: {"Full comparison": f"{COMPARED}/report.html"}
+    | {f"Report of {name}": f"{EVALUATED}/{name}/report.html" for name in (MODEL, *REFERENCES)},
+    ACUITY: {"Full report of the acuity": f"{ACUITY}/report.html", "Charts": f"{CHARTS}/README.md"},
+}
+
+
+def page_of(demo: Demo, steps: Sequence[Step], taken: Mapping[str, Taken]) -> str:
+    """The page, of finished steps."""
+    report, out = Report(TITLE, SENTENCE), demo.out
+    _overview(report, steps, taken)
+    shows: list[tuple[str, str, str, Callable[[], None]]] = [
+        ("Rendered pages", RENDER, _RENDER, lambda: data_page.show_pages(report, f"{out}/{RENDERED}")),
+        ("Curated photographs", CURATE, _CURATE, lambda: data_page.show_curation(report, f"{out}/{CURATED}")),
+        ("The mix", MIX, _MIX, lambda: data_page.show_mix(report, f"{out}/{MIXED}")),
+        ("Training", TRAIN, _TRAIN, lambda: model_page.show_training(report, f"{out}/{RUN}", f"{out}/{MIXED}")),
+        (
+            "Evaluation",
+            EVALUATE,
+            _EVALUATE,
+            lambda: model_page.show_evaluation(report, f"{out}/{EVALUATED}", (MODEL, *REFERENCES), f"{out}/{COMPARED}"),
+        ),
+        ("Acuity", ACUITY, _ACUITY, lambda: model_page.show_acuity(report, f"{out}/{ACUITY}")),
+    ]
+    for title, part, about, show in shows:
+        report.section(title)
+        report.text(about)
+        report.command("\n".join(step.command for step in steps if _belongs(step, part)))
+        show()
+        report.links({name: address for name, address in LINKS[part].items() if Path(out, address).is_file()})
+    _next(report)
+    return report.html()
+
+
+def _overview(report: Report, steps: Sequence[Step], taken: Mapping[str, Taken]) -> None:
+    found = [(step, taken[step.name]) for step in steps if step.name in taken]
+    seconds, cpu_seconds = total_seconds([one for _, one in found])
+    report.text(
+        "Everything here was made by the commands below, from photographs and fonts that come with Python packages; "
+        "none needs a network. It is small so that it is quick: it shows that all of it works and what comes out, not "
+        "how good a model can become. Each part names its command, and the report that the command writes."
+    )
+    report.totals({"steps": len(found), "minutes": f"{seconds / 60:.1f}", "CPU minutes": f"{cpu_seconds / 60:.1f}"})
+    rows = [[step.name, f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}", step.command] for step, one in found]
+    report.table(["step", "seconds", "CPU seconds", "command"], rows, "In this order; the same command resumes")
+
+
+def _belongs(step: Step, part: str) -> bool:
+    """Whether a step's command belongs to a part of the page."""
+    if part == EVALUATE:
+        return step.name == COMPARE or step.name.startswith(f"{EVALUATE} ")
+    return step.name in {ACUITY: (CHARTS, ACUITY)}.get(part, (part,))
+
+
+def _next(report: Report) -> None:
+    report.section("With your own")
+    report.text(
+        "Photographs of your own: `--photos DIR` of render.py and `--source DIR` of curate.py, folders, Parquet, "
+        "WebDataset tars or PDFs. Pages with real text are kept by the rules `text-rich` and mixed in as "
+        "a third part. On a cluster the same commands run under Ray and write the same bytes. A model that is to be "
+        "used is trained by the recipes f16c64 to f32c192 on GPUs. README.md has the commands."
+    )
+
+
+_RENDER = (
+    "Text of 5 to 20 px on photographs, as documents of 13 kinds, every line with its exact label. Some of each size "
+    "band follow, at their own pixels; below 8 px Chinese is hard to read for anyone."
+)
+_CURATE = (
+    "Each image is measured once: sharpness, noise, enlargement, compression, duplicates, text. Rules then keep or "
+    "reject it, with a reason."
+)
+_MIX = "One Hugging Face dataset with a configuration for each kind and size of text, and a held-out split."
+_TRAIN = (
+    "The recipe tiny: an autoencoder of the f16 family's plan at factor 8 with a few channels, on crops of 64 px, by "
+    "L1 alone. Real recipes see some ten thousand times as much."
+)
+_EVALUATE = (
+    "Held-out pages go through the model and, to compare, through known losses; the figures are those of the "
+    "benchmark's official evaluator."
+)
+_ACUITY = "An eye chart for autoencoders."
