@@ -105,7 +105,7 @@ def _off_blocks(log: NDArray[np.float64], length: int) -> NDArray[np.float64]:
 
 def _on_grid(log: NDArray[np.float64], profile: NDArray[np.float32]) -> NDArray[np.float64]:
     kept = _off_blocks(log, len(profile))
-    return kept[np.minimum(np.rint(GRID * len(profile)).astype(int), len(kept) - 1)]
+    return kept[np.minimum(np.rint(GRID * len(profile)).astype(int), len(kept) - 1)]  # type: ignore[no-any-return]
 
 
 def _at(log: NDArray[np.float64], frequency: float) -> float:

@@ -22,7 +22,7 @@ def powers(grey: Pixels, top_left: NDArray[np.int64]) -> NDArray[np.float32]:
     window = _window()
     tiles = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
     transform = np.fft.rfft2(tiles)
-    return (transform.real**2 + transform.imag**2).astype(np.float32)  # type: ignore[no-any-return]
+    return (transform.real**2 + transform.imag**2).astype(np.float32)
 
 
 def log_spectra(power: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ Cuts = Mapping[str, Any]  # what a cuts.json holds
 MAX_TICKS = 6
 NUM_STAGE_RULES = 2  # of which images are shown, those that most images fail
 WORDS = {"bad": "fails", "good": "kept"}
-FAILING, ELSEWHERE = "fails the bound", "dropped by another rule"
+FAILING, ELSEWHERE = "fails the bound", "dropped for another reason"
 COLOURS = {FAILING: "#d2691e", ELSEWHERE: "#c3c9ce"}
 
 
