@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
-from spoiled import ENLARGED, Sample, load, load_page, pages, samples, sources  # noqa: E402
+from spoiled import ENLARGED, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
 from curate.fusion import WEIGHTS, Net  # noqa: E402
 from curate.picture import Pixels  # noqa: E402
@@ -36,6 +37,7 @@ from curate.tilefeatures import Measured, features, measure, subject_features  #
 from pipelines.shards.seeds import rng_for  # noqa: E402
 
 NUM_LARGE, NUM_SMALL = 56, 14  # samples of a photo or page, of a small one
+DOUBLED = 7  # for so many samples one more that is enlarged by 2
 LARGE_PIXELS = 1_000_000
 NUM_FOLDS = 8
 NUM_STARTS = 3  # fits of each part from other starts, averaged
@@ -116,7 +118,11 @@ def _measured(job: tuple[int, str, Callable[[Any], Pixels], Any, Path, int]) -> 
         cv2.setNumThreads(1)
         rgb = read(where)
         count = NUM_LARGE if rgb.shape[0] * rgb.shape[1] >= LARGE_PIXELS else NUM_SMALL
-        rows = [_row(name, one) for one in samples(rgb, count, rng_for(seed, "fit", index))]
+        drawn = chain(
+            samples(rgb, count, rng_for(seed, "fit", index)),
+            doubled(rgb, count // DOUBLED, rng_for(seed, "doubled", index)),
+        )
+        rows = [_row(name, one) for one in drawn]
         part = file.with_suffix(".part")
         part.write_bytes(pickle.dumps([row for row in rows if row is not None]))
         part.rename(file)

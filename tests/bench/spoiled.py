@@ -94,6 +94,15 @@ def samples(rgb: Pixels, count: int, rng: np.random.Generator) -> Iterator[Sampl
         yield Sample(rgb=rgb_out, group=group, way=way, strength=strength)
 
 
+def doubled(rgb: Pixels, count: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """`count` samples enlarged by 2 to the pixel: the commonest way, and the one that leaves least trace."""
+    for _ in range(count):
+        base = _cut(_reduced(rgb, rng), rng)
+        way = ENLARGED[int(rng.integers(len(ENLARGED)))]
+        rgb_out = _side_effects(_enlarge(base, way, 2.0, rng), "spoiled", way, rng)
+        yield Sample(rgb=rgb_out, group="spoiled", way=way, strength=2.0)
+
+
 def _reduced(rgb: Pixels, rng: np.random.Generator) -> Pixels:
     """Often as it is; else smaller, as pictures on the web are, if enough is left."""
     factor = rng.uniform(0.3, 0.8)
@@ -134,6 +143,10 @@ def _enlarged(rgb: Pixels, way: str, factor: float, rng: np.random.Generator) ->
     """By OpenCV or by Pillow, whose kernels differ; at times by a round factor, or stored as JPEG while small."""
     if rng.random() < 0.25:
         factor = float(rng.choice(WHOLE_FACTORS))
+    return _enlarge(rgb, way, factor, rng)
+
+
+def _enlarge(rgb: Pixels, way: str, factor: float, rng: np.random.Generator) -> Pixels:
     stored = rng.random() < 0.3
     if not stored and rng.random() < 0.5:
         return DAMAGES[way](rgb, factor, rng)
