@@ -10,6 +10,7 @@ import json
 import os
 import pickle
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
-from spoiled import ENLARGED, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
+from spoiled import ENLARGED, GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
 from curate.fusion import WEIGHTS, Net  # noqa: E402
 from curate.picture import Pixels  # noqa: E402
@@ -136,8 +137,9 @@ def _row(name: str, one: Sample) -> Row | None:
     return Row(source=name, group=one.group, way=one.way, strength=one.strength, measured=measured)
 
 
-def fit(task: Task, names: tuple[str, ...], rows: Floats, labels: Floats, seed: int) -> Net:
+def fit(task: Task, names: tuple[str, ...], table: tuple[Floats, Floats, Floats], seed: int) -> Net:
     """Parts for each view, side by side in one net whose logit is the mean of theirs."""
+    rows, labels, counts = table
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
     scaled = ((rows - mean) / scale).astype(np.float32)
     hidden, bias, out, constants = [], [], [], []
@@ -145,7 +147,7 @@ def fit(task: Task, names: tuple[str, ...], rows: Floats, labels: Floats, seed: 
     for index in range(num_parts):
         sees = task.views[index // NUM_STARTS]
         seen = np.array([sees(name) for name in names])
-        part = fit_part(scaled[:, seen], labels, rng_for(seed, "weights", index))
+        part = fit_part(scaled[:, seen], labels, counts, rng_for(seed, "weights", index))
         hidden.append(np.zeros((len(names), NUM_UNITS)))
         hidden[-1][seen] = part[0]
         bias.append(part[1])
@@ -171,11 +173,12 @@ def folds(names: list[str]) -> NDArray[np.int64]:
 def fit_folds(task: Task, rows: list[Row], seed: int) -> dict[int, Net]:
     """A net for each fold that has seen none of it; prints how it does, by way of spoiling."""
     names, table, labels = _table(task, rows)
-    known = ~np.isnan(labels)
+    known, counts = ~np.isnan(labels), _counts(rows)
     fold = folds([row.source for row in rows])
-    nets = {
-        k: fit(task, names, table[known & (fold != k)], labels[known & (fold != k)], seed) for k in range(NUM_FOLDS)
-    }
+    nets = {}
+    for k in range(NUM_FOLDS):
+        seen = known & (fold != k)
+        nets[k] = fit(task, names, (table[seen], labels[seen], counts[seen]), seed)
     logits = np.array([nets[k].logits(row[None])[0] for k, row in zip(fold, table, strict=True)])
     of_one, of_zero = logits[labels == 1], logits[labels == 0]
     print(f"  unseen photos: AUROC {area_under_curve(of_one, of_zero):.4f}")
@@ -194,9 +197,9 @@ def shuffled(task: Task, rows: list[Row], seed: int) -> float:
     known = np.nonzero(~np.isnan(labels))[0]
     mixed = rng_for(seed, "shuffle", 0).permutation(labels[known])
     fold = folds([rows[i].source for i in known])
-    logits = np.empty(len(known))
+    logits, counts = np.empty(len(known)), _counts(rows)[known]
     for k in range(NUM_FOLDS):
-        net = fit(task, names, table[known[fold != k]], mixed[fold != k], seed)
+        net = fit(task, names, (table[known[fold != k]], mixed[fold != k], counts[fold != k]), seed)
         logits[fold == k] = net.logits(table[known[fold == k]])
     return area_under_curve(logits[mixed == 1], logits[mixed == 0])
 
@@ -207,6 +210,13 @@ def _table(task: Task, rows: list[Row]) -> tuple[tuple[str, ...], Floats, Floats
     labels = [task.label(row) for row in rows]
     table = np.array([[row[name] for name in names] for row in found])
     return names, table, np.array([np.nan if label is None else label for label in labels])
+
+
+def _counts(rows: list[Row]) -> Floats:
+    """How much each sample counts, so that each way of spoiling counts as often as it was to be drawn."""
+    drawn = Counter((row.group, row.way) for row in rows)
+    shares = {group: sum(ways.values()) for group, ways in GROUPS.items()}
+    return np.array([GROUPS[row.group][row.way] / shares[row.group] / drawn[row.group, row.way] for row in rows])
 
 
 def main() -> None:
@@ -225,7 +235,7 @@ def main() -> None:
         print(f"  labels shuffled: AUROC {shuffled(task, rows, flags.seed):.3f}")
         names, table, labels = _table(task, rows)
         known = ~np.isnan(labels)
-        shipped[name] = fit(task, names, table[known], labels[known], flags.seed)
+        shipped[name] = fit(task, names, (table[known], labels[known], _counts(rows)[known]), flags.seed)
     write(WEIGHTS, {name: net.as_json() for name, net in shipped.items()})
     if flags.folds:
         write(flags.folds, {name: [net.as_json() for net in nets.values()] for name, nets in by_fold.items()})
