@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -25,7 +26,7 @@ COLUMNS = {
     "noise_sigma": "deviation of the luma noise; levels of 255, 0 and up; higher is worse; second differences in the "
     "quietest blocks of 16 px",
 }
-RULES_VERSION = "1"  # of what is not in the weights file
+RULES_VERSION = "2"  # of what is not in the weights file
 SHARP_BLUR_PX = 1.3
 LEAST_PX, MOST_PX = 0.3, 8.0
 FINE_VARIANCE, COARSE_VARIANCE = 1.0, 5.0  # px squared, of the two scales of edge_ratios' middle ratio
@@ -40,7 +41,7 @@ class Sharpness:
     def __init__(self) -> None:
         self.nets = shipped_nets()
         weights = sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
-        self.version = f"{RULES_VERSION}-{weights} numpy {np.__version__}"
+        self.version = f"{RULES_VERSION}-{weights} numpy {np.__version__} opencv {cv2.__version__}"
 
     def __call__(self, pictures: Sequence[Picture]) -> pa.RecordBatch:
         rows = [scores(measure(picture.grey), self.nets) for picture in pictures]

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,18 +16,27 @@ NUM_DIRECTIONS = 8  # of the frequency: across, then turning by 22.5 degrees
 FLOOR = 0.02  # a quarter of what rounding to whole levels alone gives
 
 
-def log_spectra(grey: Pixels, top_left: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n, 8, 10) natural logarithm of the mean power in each direction and band of n tiles.
-
-    In squared levels: white noise of deviation s gives log(s**2) in every band. Hann window, mean removed.
-    """
+def powers(grey: Pixels, top_left: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, 64, 33) power of n tiles at each frequency, in squared levels: white noise of deviation s gives s**2 at
+    each. Hann window, mean removed."""
     tiles = np.stack([grey[y : y + TILE_PX, x : x + TILE_PX] for y, x in top_left]).astype(np.float32)
     window = _window()
     tiles = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
-    transform = np.fft.rfft2(tiles)
-    power = transform.real**2 + transform.imag**2
-    means = power.reshape(len(tiles), -1).astype(np.float32) @ _bins()
+    half = TILE_PX // 2 + 1
+    # A tenth of the time of np.fft.rfft2, equal within 1e-6.
+    found = np.stack([cv2.dft(tile, flags=cv2.DFT_COMPLEX_OUTPUT)[:, :half] for tile in tiles])
+    return found[..., 0] ** 2 + found[..., 1] ** 2  # type: ignore[no-any-return]
+
+
+def log_spectra(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 8, 10) natural logarithm of the mean power in each direction and band of n tiles."""
+    means = power.reshape(len(power), -1) @ _bins()
     return np.log(means + FLOOR).reshape(-1, NUM_DIRECTIONS, NUM_BANDS)  # type: ignore[no-any-return]
+
+
+def mean_log(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(64, 33) the mean over tiles of the logarithm at each frequency."""
+    return np.log(power + np.float32(FLOOR)).mean(axis=0)  # type: ignore[no-any-return]
 
 
 @cache

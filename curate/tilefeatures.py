@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.cepstrum import dips
 from curate.edges import edge_ratios
 from curate.noise import noise_and_grain
 from curate.picture import Pixels
-from curate.spectrum import NUM_BANDS, log_spectra
+from curate.resampling import comb, profiles
+from curate.spectrum import NUM_BANDS, log_spectra, mean_log, powers
 from curate.tiles import choose_tiles
 
 Values = NDArray[np.float32]
@@ -25,6 +27,8 @@ class Measured:
     """All that is measured of the tiles of one picture; n tiles."""
 
     spectra: NDArray[np.float32]  # (n, 8, 10) see `log_spectra`
+    mean_log: NDArray[np.float32]  # (64, 33) see `mean_log` of spectrum
+    profiles: tuple[NDArray[np.float32], NDArray[np.float32]]  # see `profiles` of resampling
     edges: NDArray[np.float32]  # (n, 4, 4) see `edge_ratios`
     centrality: NDArray[np.float32]  # (n,)
     noise: float  # levels
@@ -37,8 +41,11 @@ def measure(grey: Pixels) -> Measured | None:
     if tiles is None:
         return None
     noise, grain = noise_and_grain(grey)
+    power = powers(grey, tiles.top_left)
     return Measured(
-        spectra=log_spectra(grey, tiles.top_left),
+        spectra=log_spectra(power),
+        mean_log=mean_log(power),
+        profiles=profiles(grey),
         edges=edge_ratios(grey, tiles.top_left, noise),
         centrality=tiles.centrality,
         noise=noise,
@@ -52,7 +59,8 @@ def features(measured: Measured) -> dict[str, float]:
     named = {"noise": float(np.log(measured.noise + 0.1)), "grain": float(np.log(measured.grain))}
     named |= _quantiles("band", bands, (10, 50, 90))
     named |= _quantiles("slope", (bands - bands[:, [REFERENCE_BAND]])[:, FINE_BANDS], (25, 75, 95))
-    return named | _directions(measured.spectra) | _edges(measured.edges)
+    named |= _directions(measured.spectra) | _edges(measured.edges)
+    return named | comb(*measured.profiles) | dips(measured.mean_log)
 
 
 def _quantiles(name: str, values: Values, percents: tuple[int, ...]) -> dict[str, float]:

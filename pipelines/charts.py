@@ -45,18 +45,23 @@ def histogram(
     *,
     axis: Axis = PLAIN,
     caption: str = "",
+    colours: Mapping[str, str] | None = None,
 ) -> Chart:
-    """Stacked bars: counts (n,) of each series between edges (n + 1,). Marks beyond the edges are left out."""
+    """Stacked bars: counts (n,) of each series between edges (n + 1,). Marks beyond the edges are left out.
+
+    `colours` of some series; the others have theirs by their place.
+    """
     totals = [sum(parts) for parts in zip(*series.values(), strict=True)]
     room = 1.04 + 0.08 * min(len(axis.marks), MARK_ROWS)
     frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * room), axis.ticks)
     bars, base = [], [0.0] * len(totals)
-    for colour, counts in zip(_colours(series), series.values(), strict=True):
+    by_name = {**_colours(series), **(colours or {})}
+    for name, counts in series.items():
         for i, count in enumerate(counts):
             if count:
-                bars.append(frame.bar((edges[i], edges[i + 1]), (base[i], base[i] + count), colour))
+                bars.append(frame.bar((edges[i], edges[i + 1]), (base[i], base[i] + count), by_name[name]))
                 base[i] += count
-    return _chart(title, caption, frame, series, bars=bars, marks=_marks(axis.marks, frame))
+    return _chart(title, caption, frame, by_name, bars=bars, marks=_marks(axis.marks, frame))
 
 
 def _marks(marks: Mapping[float, str], frame: "_Frame") -> list[dict[str, Any]]:
@@ -82,9 +87,9 @@ def curves(
     frame = _Frame((min(xs) - 0.5, max(xs) + 0.5), y_range)
     lines = [
         {"colour": colour, "points": [frame.point(point) for point in points]}
-        for colour, points in zip(_colours(series), series.values(), strict=True)
+        for colour, points in zip(_colours(series).values(), series.values(), strict=True)
     ]
-    return _chart(title, caption, frame, series, lines=lines)
+    return _chart(title, caption, frame, _colours(series), lines=lines)
 
 
 def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart:
@@ -103,21 +108,21 @@ def _short(name: str) -> str:
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
-def _colours(series: Mapping[str, Any]) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(len(series))]
+def _colours(series: Mapping[str, Any]) -> dict[str, str]:
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
 
 
-def _chart(title: str, caption: str, frame: "_Frame", series: Mapping[str, Any], **drawn: Any) -> Chart:
-    legend = _legend(series) if len(series) > 1 else []
+def _chart(title: str, caption: str, frame: "_Frame", colours: Mapping[str, str], **drawn: Any) -> Chart:
+    legend = _legend(colours) if len(colours) > 1 else []
     height = max([frame.bottom + 18, *(entry["y"] for entry in legend)]) + 8
     svg = _PLOT.render(title=title, frame=frame, legend=legend, width=WIDTH, height=height, **drawn)
     return Chart(svg=Markup(svg), caption=caption)
 
 
-def _legend(names: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _legend(colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """Each name with its colour and place, in rows under the plot."""
     x, y, entries = float(LEFT), HEIGHT - BOTTOM + 36, []
-    for name, colour in zip(names, _colours(names), strict=True):
+    for name, colour in colours.items():
         width = 30 + 6.5 * len(name)
         if x + width > WIDTH and x > LEFT:
             x, y = float(LEFT), y + LEGEND_HEIGHT

@@ -21,6 +21,7 @@ from pipelines.selecting import Selected, select
 from pipelines.shardloop import ShardsFailed
 
 PROG = "curate.py"
+MAX_REASONS = 5  # that the terminal shows of a selection
 PARTS = {
     "corpus": Corpus,
     "measures": Measures,
@@ -160,9 +161,14 @@ COMMANDS = (Score, Calibrate, Select, Pack, Report, Run)
 
 
 def describe_selected(selected: Selected) -> str:
-    """A selection for the terminal."""
+    """A selection for the terminal, with what drops most by the first rule that each image fails."""
     share = selected.num_kept / max(1, selected.num_rows)
-    return f"{selected.name:<12} {selected.num_kept:,} of {selected.num_rows:,} kept ({share:.1%})"
+    lines = [f"{selected.name:<12} {selected.num_kept:,} of {selected.num_rows:,} kept ({share:.1%})"]
+    reasons = list(selected.dropped.items())
+    lines += [f"  dropped    {count:,} {reason}" for reason, count in reasons[:MAX_REASONS]]
+    if rest := sum(count for _, count in reasons[MAX_REASONS:]):
+        lines.append(f"  dropped    {rest:,} by {len(reasons) - MAX_REASONS} other rules")
+    return "\n".join(lines)
 
 
 def parse_command(args: Sequence[str]) -> Command:

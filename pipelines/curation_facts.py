@@ -155,10 +155,23 @@ def _add_all(facts: Facts, stream: Stream, folder: Folder) -> list[tuple[str, st
             own = Values(with_category(batch, selection.selection)) if selection.selection.categories else values
             selection.add(own, rows, sound, keeps[name])
         for (name, text), bins in facts.bins.items():
-            bins.add(values.numbers(text), keeps.get(name, sound), sound)
+            keep = keeps.get(name, sound)
+            failing = sound & ~keep & _failing(facts.selections.get(name), text, values)
+            bins.add(values.numbers(text), keep, failing, sound & ~keep & ~failing)
         _add_faults(facts, batch, sound)
         pairs += _duplicates(facts, batch, rows)
     return pairs
+
+
+def _failing(selection: SelectionFacts | None, text: str, values: Values) -> Mask:
+    """The rows that are beyond a bound which the selection has on this expression, be it the first they fail or not."""
+    numbers = values.numbers(text)
+    beyond = np.zeros(len(numbers), bool)
+    for rule in selection.cuts["rules"] if selection else ():
+        if rule["column"] == text and rule["value"] is not None and (not rule["where"] or is_stored(rule["where"])):
+            bound = np.float32(rule["value"])
+            beyond |= (numbers > bound if rule["side"] == "at_most" else numbers < bound) & values.holds(rule["where"])
+    return beyond
 
 
 def _add_faults(facts: Facts, batch: pa.RecordBatch, sound: NDArray[np.bool_]) -> None:

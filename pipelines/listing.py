@@ -16,6 +16,8 @@ from pipelines.shards.folder import Folder
 from pipelines.sources import Source
 
 ENTRIES, LISTING = "entries.parquet", "listing.json"
+SKIPPED = "skipped/"
+MAX_KINDS = 10  # of what was skipped, that are named
 GROUP_ROWS = 1024
 PLACE_FIELDS = [
     ("source", pa.int32()),
@@ -68,6 +70,14 @@ def _unique_names(entries: Iterator[Entry]) -> Iterator[Entry]:
 def describe_counts(counts: Counter[str]) -> str:
     """Counts in words, the largest first: "12 skipped/.txt, 3 skipped/hidden"."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common(20)) or "it is empty"
+
+
+def describe_skipped(folder: Folder) -> str:
+    """What a listed corpus holds besides images, in words, the most first; empty where there is nothing else."""
+    counts = Counter(json.loads(folder.read(LISTING))) if folder.exists(LISTING) else Counter()
+    found = {name.removeprefix(SKIPPED): n for name, n in counts.most_common() if name.startswith(SKIPPED)}
+    more = f", and {len(found) - MAX_KINDS:,} more kinds" if len(found) > MAX_KINDS else ""
+    return ", ".join(f"{n:,} {name}" for name, n in list(found.items())[:MAX_KINDS]) + more
 
 
 def images_by_source(folder: Folder) -> Counter[int]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.curate_settings import Corpus, Execution, Measures
 from pipelines.deduplicating import find_duplicates
-from pipelines.listing import ENTRIES, Listing, images_by_source, write_entries
+from pipelines.listing import ENTRIES, Listing, describe_skipped, images_by_source, write_entries
 from pipelines.runner import cluster_cpus, run
 from pipelines.scoretable import DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
 from pipelines.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob, check_scorers
@@ -25,6 +25,16 @@ from pipelines.timings import timed
 from pipelines.trail import Trail
 
 MAX_NAMED = 10
+# What a user gives for each part of a job's identity.
+LIST_FLAGS = {
+    "sources": "--source",
+    "licence": "--source-licence",
+    "dpi": "--dpi",
+    "limits.max_pixels": "--max-mpx, in pixels",
+    "limits.max_bytes": "--max-mb, in bytes",
+}
+SCORE_FLAGS = {"scorers": "--scorers, their versions", "files": "--scorers, sha256 of the file"}
+TEXT_FLAGS = {"scorers.text": "--ocr, --ocr-models, --text, --ocr-gpus"}
 
 
 def list_images(corpus: Corpus, out: str) -> None:
@@ -38,7 +48,7 @@ def list_images(corpus: Corpus, out: str) -> None:
         raise ValueError("source is empty: give --source PATH")
     sources = [open_source(url, corpus.source_licence, corpus.pages) for url in urls]
     identity = {"sources": urls, "licence": corpus.source_licence, "dpi": corpus.dpi, "limits": asdict(corpus.limits)}
-    claim_folder(folder, identity)
+    claim_folder(folder, identity, flags=LIST_FLAGS)
     if not folder.exists(ENTRIES):
         write_entries(folder, sources)
     elif changes := changes_since(folder, urls, sources):
@@ -81,7 +91,7 @@ def _score_pixels(images: Images, measures: Measures, execution: Execution, list
     folder = part_of(execution.out, SCORES)
     make_job = partial(ScoreJob, images, measures.scorers, folder.url)
     job = make_job()
-    claim_folder(folder, listing | {"scorers": job.versions, "files": _digests(measures)})
+    claim_folder(folder, listing | {"scorers": job.versions, "files": _digests(measures)}, flags=SCORE_FLAGS)
     Trail(folder).clear()
     workers = num_workers(execution.workers, execution.backend)
     run(
@@ -98,7 +108,7 @@ def _score_text(images: Images, measures: Measures, execution: Execution, listin
     """A pool of workers that stay: loading an engine's models takes seconds."""
     folder = part_of(execution.out, TEXT)
     reading = reading_of(measures, execution)
-    claim_folder(folder, listing | {"scorers": {"text": reading.version}})
+    claim_folder(folder, listing | {"scorers": {"text": reading.version}}, flags=TEXT_FLAGS)
     Trail(folder).clear()
     asked = execution.workers if execution.ocr_workers < 0 else execution.ocr_workers
     run(
@@ -138,6 +148,7 @@ def describe_scores(out: str) -> str:
     parts = {name: sum_counts(part_of(out, name)) for name in (SCORES, TEXT, DUPLICATES)}
     table = ScoreTable(out)
     lines = [f"images   {table.num_rows:,} listed, {parts[SCORES]['ok']:,} scored"]
+    lines += [f"skipped  {skipped}" for skipped in [describe_skipped(part_of(out, LIST))] if skipped]
     faults = parts[SCORES] | {key: n for key, n in parts[TEXT].items() if key.startswith("fault/")}
     for key, count in sorted(faults.items()):
         if key.startswith("fault/"):

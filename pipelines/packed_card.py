@@ -17,6 +17,8 @@ COLUMNS = {
     "width_px, height_px": "its size as seen, after the EXIF orientation",
     "kind": "general or text",
     "source, licence": "the image's file, and its licence",
+    "layout, band, scene": "a renderer's, empty here: rendered and curated rows have one schema, so that both can be "
+    "read, mixed and trained on as one dataset",
     "language": "that of most letters read, by their script",
     "text": "the lines read by OCR in reading order, joined by newlines; empty where there are none, and where only "
     "samples of the lines were read (text_stage is not read): score with --text full to have all",

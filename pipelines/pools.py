@@ -1,5 +1,6 @@
 """Workers that make shards, in this process or in processes of our own; none knows of another."""
 
+import logging
 import os
 import pickle
 import signal
@@ -77,6 +78,16 @@ class Worker:
         if lines := difference(self._task.versions, library_versions()):
             raise RuntimeError("this worker has other library versions (driver -> worker): " + "; ".join(lines))
         return self._task.make_job()
+
+
+def hush_token_notice() -> None:
+    """Keep Ray from telling at each start that its cluster asks for a token, as docs/ray.md says; never that it
+    asks for none."""
+    logging.getLogger("ray._private.authentication.authentication_token_setup").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "Token authentication is enabled" not in record.getMessage()
 
 
 def one_thread() -> None:

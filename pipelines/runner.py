@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from pipelines.pools import InlinePool, Outcome, Pool, ProcessPool, Task
+from pipelines.pools import InlinePool, Outcome, Pool, ProcessPool, Task, hush_token_notice
 from pipelines.progress import Progress
 from pipelines.shardloop import make_shards, whole_shards
 from pipelines.shards.files import Job, ShardInfo
@@ -238,6 +238,7 @@ def _connect() -> None:
     import ray
 
     if not ray.is_initialized():
+        hush_token_notice()
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
 
 

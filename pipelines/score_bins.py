@@ -16,22 +16,25 @@ NUM_BINS = 40
 SHOWN_SHARES = (0.005, 0.5, 0.99)  # of the values; what lies beyond the first and last falls into the outer bins
 LOG_RATIOS = (50.0, 1e7)  # the axis of what is no share is logarithmic where it spans as much and most is small
 Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Key = tuple[str, str]  # selection, column or expression
 AllCuts = Mapping[str, Mapping[str, Any]]  # what cuts.json holds, by the selection's name
 
 
 @dataclass(slots=True, kw_only=True)
 class Bins:
-    """A histogram of an expression: counts (n,) of the rows that a selection keeps and drops, faults left out."""
+    """A histogram of an expression: counts (n,) of the rows that a selection keeps, that fail a bound on it, and that
+    only other rules drop; faults left out."""
 
     edges: NDArray[np.float64]  # (n + 1,); decimal logarithms where is_log
     is_log: bool
     kept: Numbers
     dropped: Numbers
+    elsewhere: Numbers
 
-    def add(self, values: NDArray[np.float32], kept: NDArray[np.bool_], sound: NDArray[np.bool_]) -> None:
+    def add(self, values: NDArray[np.float32], kept: Mask, failing: Mask, elsewhere: Mask) -> None:
         """Count values (n,); nan is left out."""
-        for counts, rows in ((self.kept, kept), (self.dropped, sound & ~kept)):
+        for counts, rows in ((self.kept, kept), (self.dropped, failing), (self.elsewhere, elsewhere)):
             counts += np.histogram(self.scaled(values[rows & ~np.isnan(values)]), self.edges)[0]
 
     def scaled(self, values: Any) -> Any:
@@ -102,5 +105,6 @@ def _widened(low: float, high: float, bounds: Sequence[float]) -> tuple[float, f
 def _bins(low: float, high: float, *, is_log: bool) -> Bins:
     margin = 0.02 * (high - low) or 0.5
     first, last = (math.log10(low), math.log10(high)) if is_log else (low - margin if low else low, high + margin)
-    kept, dropped = np.zeros((2, NUM_BINS), np.int64)
-    return Bins(edges=np.linspace(first, last, NUM_BINS + 1), is_log=is_log, kept=kept, dropped=dropped)
+    kept, dropped, elsewhere = np.zeros((3, NUM_BINS), np.int64)
+    edges = np.linspace(first, last, NUM_BINS + 1)
+    return Bins(edges=edges, is_log=is_log, kept=kept, dropped=dropped, elsewhere=elsewhere)

@@ -14,6 +14,8 @@ Cuts = Mapping[str, Any]  # what a cuts.json holds
 MAX_TICKS = 6
 NUM_STAGE_RULES = 2  # of which images are shown, those that most images fail
 WORDS = {"bad": "fails", "good": "kept"}
+FAILING, ELSEWHERE = "fails the bound", "dropped for another reason"
+COLOURS = {FAILING: "#d2691e", ELSEWHERE: "#c3c9ce"}
 
 
 class SelectionPages:
@@ -80,8 +82,10 @@ class SelectionPages:
         marks = dict(bins.mark(bound, label) for bound, label in bounds.items())
         axis = Axis(ticks=log_ticks(bins.edges[0], bins.edges[-1]) if bins.is_log else None, marks=marks)
         kept = f"kept by {name}" if name else "sound"
-        series = {kept: bins.kept.tolist(), "dropped": bins.dropped.tolist()}
-        return histogram(text, bins.edges.tolist(), series, axis=axis, caption=self._about.get(text, ""))
+        counts = {kept: bins.kept, FAILING: bins.dropped, ELSEWHERE: bins.elsewhere}
+        series = {word: part.tolist() for word, part in counts.items() if word == kept or part.any()}
+        about = self._about.get(text, "")
+        return histogram(text, bins.edges.tolist(), series, axis=axis, caption=about, colours=COLOURS)
 
     def _skipped(self, cuts: Cuts) -> None:
         if cuts["skipped"]:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,15 @@ def _version(name: str) -> str:
         return ""
 
 
-def claim_folder(folder: Folder, identity: dict[str, Any], remedy: str = REMEDY) -> None:
+def claim_folder(
+    folder: Folder, identity: dict[str, Any], remedy: str = REMEDY, *, flags: Mapping[str, str] | None = None
+) -> None:
     """Make the folder this job's, or check that it is.
 
     `identity` is what the shards' bytes depend on, as JSON (never how many images are asked for).
-    Raises ValueError showing each difference to the job, or to the library versions, already there, and the
-    remedy: a sentence.
+    `flags` says what a user gives for a part of it: {"limits.max_pixels": "--max-mpx, in pixels"}. Raises
+    ValueError showing each difference to the job, or to the library versions, already there, by those names where
+    there are any, and the remedy: a sentence.
     """
     mine = json.loads(json.dumps({"identity": identity, "versions": library_versions()}))
     if not folder.exists(JOB_FILE):
@@ -60,9 +64,20 @@ def claim_folder(folder: Folder, identity: dict[str, Any], remedy: str = REMEDY)
     except ValueError as error:
         raise ValueError(f"{folder.url}/{JOB_FILE} is not JSON ({error}): name another folder") from error
     if lines := difference(theirs, mine):
-        shown = "\n".join(f"  {line}" for line in lines[:MAX_DIFFERENCES])
+        shown = "\n".join(f"  {_named(line, flags or {})}" for line in lines[:MAX_DIFFERENCES])
         more = f"\n  and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else ""
         raise ValueError(f"{folder.url} was begun by another job (there -> now):\n{shown}{more}\n{remedy}")
+
+
+def _named(line: str, flags: Mapping[str, str]) -> str:
+    """A line of `difference` with the flag in place of the longest part of the path that has one."""
+    path, _, values = line.partition(": ")
+    path = path.removeprefix("identity.")
+    for start in sorted(flags, key=len, reverse=True):
+        if path == start or path.startswith(f"{start}."):
+            within = path[len(start) + 1 :]
+            return f"{flags[start]}{f' ({within})' if within else ''}: {values}"
+    return line
 
 
 def difference(old: Any, new: Any, at: str = "") -> list[str]:

@@ -1,7 +1,8 @@
-"""How well and how fast curation scores: `SMALLPRINT_DATA=... python tests/bench/bench_curate.py quality --seed 1 2 3`.
+"""How well and how fast curation scores: `SMALLPRINT_DATA=... python tests/bench/bench_curate.py quality --seed 0 1 2`.
 
 quality: the table of AUROC on damaged copies of real photos, ours beside published filters on the same files, then
 the labelled photos of `blur`. With --folds (from fit_clarity.py) each photo is scored by a fit that has not seen it.
+--filters names the published filters that run.
 speed: images a CPU second of decoding and all pixel scorers, beside published filters; workers; memory.
 """
 
@@ -40,9 +41,9 @@ CLEANVISION = Peer(
 )
 
 
-def run_filters(what: str, folder: Path) -> dict[str, dict[str, float]]:
+def run_filters(what: str, folder: Path, only: list[str] | None = None) -> dict[str, dict[str, float]]:
     """What peer_cleanvision.py answers."""
-    job = json.dumps({"what": what, "folder": str(folder)})
+    job = json.dumps({"what": what, "folder": str(folder), "only": only})
     command = [str(environment(CLEANVISION)), str(CLEANVISION.script)]
     done = subprocess.run(command, input=job, capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
     if done.returncode:
@@ -51,20 +52,22 @@ def run_filters(what: str, folder: Path) -> dict[str, dict[str, float]]:
     return answer
 
 
-def quality(data: Path, seeds: list[int], folder: Path, folds: Path | None) -> None:
+def quality(data: Path, seeds: list[int], folder: Path, folds: Path | None, filters: list[str] | None) -> None:
     """Copies and the filters' scores stay in `folder` and serve again."""
     judge = Judge(folds)
     print("scored by fits that have not seen the photo" if folds else "scored by the shipped weights")
     for seed in seeds:
         copies = list(make_copies(data, folder / str(seed), seed))
-        print_table(seed, judge.scores(copies), filters_of(copies, folder / f"filters{seed}.json"))
+        print_table(seed, judge.scores(copies), filters_of(copies, folder / f"filters{seed}.json", filters))
     for text in judge.labelled(data):
         print(text)
 
 
-def filters_of(copies: list[Copy], kept: Path) -> dict[str, Scores]:
+def filters_of(copies: list[Copy], kept: Path, only: list[str] | None) -> dict[str, Scores]:
+    if only == []:
+        return {}
     if not kept.exists():
-        kept.write_text(json.dumps(run_filters("scores", copies[0].path.parent)))
+        kept.write_text(json.dumps(run_filters("scores", copies[0].path.parent, only)))
     return {peer: _by_case(copies, scores) for peer, scores in json.loads(kept.read_text()).items()}
 
 
@@ -97,9 +100,12 @@ def speed(data: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("quality", "speed"))
-    parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3], help="of crops and strengths")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2], help="of crops and strengths")
     parser.add_argument("--copies", type=Path, help="folder that keeps the damaged copies, 2 GB a seed, for other runs")
     parser.add_argument("--folds", type=Path, help="nets of the folds, as fit_clarity.py writes them")
+    parser.add_argument(
+        "--filters", nargs="*", help='only these, such as "FFT share"; none: ours alone; all by default'
+    )
     flags = parser.parse_args()
     if "SMALLPRINT_DATA" not in os.environ:
         raise SystemExit("bench_curate.py: SMALLPRINT_DATA must name the folder of real photos and texts")
@@ -110,7 +116,7 @@ def main() -> None:
         speed(data)
         return
     with tempfile.TemporaryDirectory() as name:
-        quality(data, flags.seed, flags.copies or Path(name), flags.folds)
+        quality(data, flags.seed, flags.copies or Path(name), flags.folds, flags.filters)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Fits the networks of curate/fusion.json: `SMALLPRINT_DATA=... python tests/bench/fit_clarity.py --measures DIR`.
 
 Draws samples of real photos and document pages, spoils them in known ways (spoiled.py), measures their tiles once
-into DIR (a file a source; ten minutes of one core), and fits. Folds hold whole source photos; the figures printed
+into DIR (a file a source; four minutes of one core), and fits. Folds hold whole source photos; the figures printed
 are of photos that the fit has not seen, also for labels shuffled between pictures. Same seed, same weights.
 """
 
@@ -10,9 +10,11 @@ import json
 import os
 import pickle
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
-from spoiled import Sample, load, load_page, pages, samples, sources  # noqa: E402
+from spoiled import ENLARGED, GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
 from curate.fusion import WEIGHTS, Net  # noqa: E402
 from curate.picture import Pixels  # noqa: E402
@@ -35,10 +37,11 @@ from curate.sharpness import edge_scores  # noqa: E402
 from curate.tilefeatures import Measured, features, measure, subject_features  # noqa: E402
 from pipelines.shards.seeds import rng_for  # noqa: E402
 
-NUM_LARGE, NUM_SMALL = 72, 16  # samples of a photo or page, of a small one
+NUM_LARGE, NUM_SMALL = 56, 14  # samples of a photo or page, of a small one
+DOUBLED = 7  # for so many samples one more that is enlarged by 2
 LARGE_PIXELS = 1_000_000
 NUM_FOLDS = 8
-ENLARGED = ("upscale", "upscale_sharpened")
+NUM_STARTS = 3  # fits of each part from other starts, averaged
 SOFT_PX, FEW_SHARP = 1.5, 0.15  # a crop with more blur and fewer sharp tiles is soft
 LIKE_ENLARGED = ("gaussian", "defocus", "blur_noise")  # an enlargement by linear steps is the same as a blur
 
@@ -116,7 +119,11 @@ def _measured(job: tuple[int, str, Callable[[Any], Pixels], Any, Path, int]) -> 
         cv2.setNumThreads(1)
         rgb = read(where)
         count = NUM_LARGE if rgb.shape[0] * rgb.shape[1] >= LARGE_PIXELS else NUM_SMALL
-        rows = [_row(name, one) for one in samples(rgb, count, rng_for(seed, "fit", index))]
+        drawn = chain(
+            samples(rgb, count, rng_for(seed, "fit", index)),
+            doubled(rgb, count // DOUBLED, rng_for(seed, "doubled", index)),
+        )
+        rows = [_row(name, one) for one in drawn]
         part = file.with_suffix(".part")
         part.write_bytes(pickle.dumps([row for row in rows if row is not None]))
         part.rename(file)
@@ -130,19 +137,22 @@ def _row(name: str, one: Sample) -> Row | None:
     return Row(source=name, group=one.group, way=one.way, strength=one.strength, measured=measured)
 
 
-def fit(task: Task, names: tuple[str, ...], rows: Floats, labels: Floats, seed: int) -> Net:
-    """A part for each view, side by side in one net whose logit is the mean of theirs."""
+def fit(task: Task, names: tuple[str, ...], table: tuple[Floats, Floats, Floats], seed: int) -> Net:
+    """Parts for each view, side by side in one net whose logit is the mean of theirs."""
+    rows, labels, counts = table
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
     scaled = ((rows - mean) / scale).astype(np.float32)
     hidden, bias, out, constants = [], [], [], []
-    for index, sees in enumerate(task.views):
+    num_parts = len(task.views) * NUM_STARTS
+    for index in range(num_parts):
+        sees = task.views[index // NUM_STARTS]
         seen = np.array([sees(name) for name in names])
-        part = fit_part(scaled[:, seen], labels, rng_for(seed, "weights", index))
+        part = fit_part(scaled[:, seen], labels, counts, rng_for(seed, "weights", index))
         hidden.append(np.zeros((len(names), NUM_UNITS)))
         hidden[-1][seen] = part[0]
         bias.append(part[1])
-        out.append(part[2] / len(task.views))
-        constants.append(part[3][0] / len(task.views))
+        out.append(part[2] / num_parts)
+        constants.append(part[3][0] / num_parts)
     return Net(
         names=names,
         mean=mean,
@@ -163,11 +173,12 @@ def folds(names: list[str]) -> NDArray[np.int64]:
 def fit_folds(task: Task, rows: list[Row], seed: int) -> dict[int, Net]:
     """A net for each fold that has seen none of it; prints how it does, by way of spoiling."""
     names, table, labels = _table(task, rows)
-    known = ~np.isnan(labels)
+    known, counts = ~np.isnan(labels), _counts(rows)
     fold = folds([row.source for row in rows])
-    nets = {
-        k: fit(task, names, table[known & (fold != k)], labels[known & (fold != k)], seed) for k in range(NUM_FOLDS)
-    }
+    nets = {}
+    for k in range(NUM_FOLDS):
+        seen = known & (fold != k)
+        nets[k] = fit(task, names, (table[seen], labels[seen], counts[seen]), seed)
     logits = np.array([nets[k].logits(row[None])[0] for k, row in zip(fold, table, strict=True)])
     of_one, of_zero = logits[labels == 1], logits[labels == 0]
     print(f"  unseen photos: AUROC {area_under_curve(of_one, of_zero):.4f}")
@@ -186,9 +197,9 @@ def shuffled(task: Task, rows: list[Row], seed: int) -> float:
     known = np.nonzero(~np.isnan(labels))[0]
     mixed = rng_for(seed, "shuffle", 0).permutation(labels[known])
     fold = folds([rows[i].source for i in known])
-    logits = np.empty(len(known))
+    logits, counts = np.empty(len(known)), _counts(rows)[known]
     for k in range(NUM_FOLDS):
-        net = fit(task, names, table[known[fold != k]], mixed[fold != k], seed)
+        net = fit(task, names, (table[known[fold != k]], mixed[fold != k], counts[fold != k]), seed)
         logits[fold == k] = net.logits(table[known[fold == k]])
     return area_under_curve(logits[mixed == 1], logits[mixed == 0])
 
@@ -199,6 +210,13 @@ def _table(task: Task, rows: list[Row]) -> tuple[tuple[str, ...], Floats, Floats
     labels = [task.label(row) for row in rows]
     table = np.array([[row[name] for name in names] for row in found])
     return names, table, np.array([np.nan if label is None else label for label in labels])
+
+
+def _counts(rows: list[Row]) -> Floats:
+    """How much each sample counts, so that each way of spoiling counts as often as it was to be drawn."""
+    drawn = Counter((row.group, row.way) for row in rows)
+    shares = {group: sum(ways.values()) for group, ways in GROUPS.items()}
+    return np.array([GROUPS[row.group][row.way] / shares[row.group] / drawn[row.group, row.way] for row in rows])
 
 
 def main() -> None:
@@ -217,7 +235,7 @@ def main() -> None:
         print(f"  labels shuffled: AUROC {shuffled(task, rows, flags.seed):.3f}")
         names, table, labels = _table(task, rows)
         known = ~np.isnan(labels)
-        shipped[name] = fit(task, names, table[known], labels[known], flags.seed)
+        shipped[name] = fit(task, names, (table[known], labels[known], _counts(rows)[known]), flags.seed)
     write(WEIGHTS, {name: net.as_json() for name, net in shipped.items()})
     if flags.folds:
         write(flags.folds, {name: [net.as_json() for net in nets.values()] for name, nets in by_fold.items()})

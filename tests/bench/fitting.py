@@ -7,13 +7,16 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 NUM_UNITS = 16
-EPOCHS, RATE, DECAY = 500, 0.02, 5e-3
+EPOCHS, RATE, DECAY = 500, 0.02, 2e-3
 
 
-def fit_part(rows: Singles, labels: Floats, rng: np.random.Generator) -> list[Floats]:
-    """Adam on all rows at once: logistic loss, the two classes with equal weight, weights decaying."""
-    share = labels.mean()
-    weight = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)) / len(labels)
+def fit_part(rows: Singles, labels: Floats, counts: Floats, rng: np.random.Generator) -> list[Floats]:
+    """Adam on all rows at once: logistic loss, the two classes with equal weight, weights decaying.
+
+    counts: (n,) how much each row counts among those of its class.
+    """
+    one, zero = counts[labels == 1].sum(), counts[labels == 0].sum()
+    weight = counts * np.where(labels == 1, 0.5 / one, 0.5 / zero)
     parts = _start(rows.shape[1], rng)
     first, second = ([np.zeros_like(part) for part in parts] for _ in range(2))
     for step in range(1, EPOCHS + 1):

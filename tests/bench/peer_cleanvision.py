@@ -1,7 +1,7 @@
 """Published filters, run in an environment of their own: scores or seconds of the image files of a folder.
 
-Reads {"what": "scores" | "speed", "folder": ...} from standard input, prints one line of JSON. All scores are
-higher for sharper pictures.
+Reads {"what": "scores" | "speed", "folder": ..., "only": [names] | null} from standard input, prints one line of
+JSON. All scores are higher for sharper pictures.
 - cleanvision: `blurry_score` of Imagelab.find_issues({"blurry": {}}); in speed also all its checks.
 - variance of Laplacian: of OpenCV's 3x3 Laplacian on the grey picture.
 - FFT mean: low frequencies (120 x 120 at the centre) set to zero, mean of 20 log10 of what comes back.
@@ -54,19 +54,22 @@ def find_issues(folder, issues):
     return lab.issues
 
 
-def scores(folder):
-    """{score: {file name: value}}"""
-    found: dict[str, dict[str, float]] = {name: {} for name in SCORES}
+def scores(folder, only):
+    """{score: {file name: value}} of these scores (None: all)"""
+    wanted = [name for name in SCORES if only is None or name in only]
+    found: dict[str, dict[str, float]] = {name: {} for name in wanted}
     for path in sorted(Path(folder).iterdir()):
         grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        for name, score in SCORES.items():
-            found[name][path.name] = score(grey)
+        for name in wanted:
+            found[name][path.name] = SCORES[name](grey)
+    if only is not None and CLEANVISION not in only:
+        return found
     table = find_issues(folder, {"blurry": {}})
     found[CLEANVISION] = {Path(path).name: float(value) for path, value in table["blurry_score"].items()}
     return found
 
 
-def speed(folder):
+def speed(folder, _only):
     """{way: images a CPU second}, decoding included; the faster of two rounds."""
     paths = sorted(Path(folder).iterdir())
     ways: dict[str, Callable[[], object]] = {name: partial(_score_all, score, paths) for name, score in SCORES.items()}
@@ -89,4 +92,4 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     os.environ["TQDM_DISABLE"] = "1"
     job = json.load(sys.stdin)
-    print(json.dumps({"scores": scores, "speed": speed}[job["what"]](job["folder"])))
+    print(json.dumps({"scores": scores, "speed": speed}[job["what"]](job["folder"], job["only"])))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from curate.damage import DAMAGES
 from curate.picture import Picture, Pixels
@@ -34,6 +35,10 @@ STRENGTHS = {
 # A sample's kind: spoiled as a whole, only its subject, or not at all.
 GROUPS = {"kept": KEPT, "spoiled": SPOILED, "off_subject": OFF_SUBJECT}
 CAMERA = {"kept": 0.15, "spoiled": 0.45, "off_subject": 0.15}  # how often a camera comes after
+ENLARGED = ("upscale", "upscale_sharpened")
+CAMERA_AFTER_ENLARGING = 0.1
+PILLOWS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+WHOLE_FACTORS = (1.5, 2.0, 3.0, 4.0)
 SHARE = {"kept": 0.44, "spoiled": 0.46, "off_subject": 0.10}
 
 
@@ -85,8 +90,17 @@ def samples(rgb: Pixels, count: int, rng: np.random.Generator) -> Iterator[Sampl
         weights = np.array(list(ways.values()), float)
         way = str(rng.choice(list(ways), p=weights / weights.sum()))
         strength = float(np.exp(rng.uniform(*np.log(STRENGTHS.get(way, (1, 1))))))
-        rgb_out = _side_effects(_spoil(base, way, strength, rng), group, rng)
+        rgb_out = _side_effects(_spoil(base, way, strength, rng), group, way, rng)
         yield Sample(rgb=rgb_out, group=group, way=way, strength=strength)
+
+
+def doubled(rgb: Pixels, count: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """`count` samples enlarged by 2 to the pixel: the commonest way, and the one that leaves least trace."""
+    for _ in range(count):
+        base = _cut(_reduced(rgb, rng), rng)
+        way = ENLARGED[int(rng.integers(len(ENLARGED)))]
+        rgb_out = _side_effects(_enlarge(base, way, 2.0, rng), "spoiled", way, rng)
+        yield Sample(rgb=rgb_out, group="spoiled", way=way, strength=2.0)
 
 
 def _reduced(rgb: Pixels, rng: np.random.Generator) -> Pixels:
@@ -94,6 +108,8 @@ def _reduced(rgb: Pixels, rng: np.random.Generator) -> Pixels:
     factor = rng.uniform(0.3, 0.8)
     if rng.random() < 0.6 or rgb.shape[0] * rgb.shape[1] * factor**2 < 400_000:
         return rgb
+    if rng.random() < 0.4:
+        return _pillow(rgb, round(factor * rgb.shape[1]), round(factor * rgb.shape[0]), rng)
     way = cv2.INTER_AREA
     if rng.random() < 0.4:
         rgb = cv2.GaussianBlur(rgb, (0, 0), 0.35 / factor)  # type: ignore[assignment]
@@ -118,14 +134,44 @@ def _spoil(rgb: Pixels, way: str, strength: float, rng: np.random.Generator) -> 
     if way == "sharpened":
         soft = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.7, 1.5))
         return cv2.addWeighted(rgb, 1.6, soft, -0.6, 0)  # type: ignore[return-value]
+    if way in ENLARGED:
+        return _enlarged(rgb, way, strength, rng)
     return DAMAGES[way](rgb, strength, rng)
 
 
-def _side_effects(rgb: Pixels, group: str, rng: np.random.Generator) -> Pixels:
+def _enlarged(rgb: Pixels, way: str, factor: float, rng: np.random.Generator) -> Pixels:
+    """By OpenCV or by Pillow, whose kernels differ; at times by a round factor, or stored as JPEG while small."""
+    if rng.random() < 0.25:
+        factor = float(rng.choice(WHOLE_FACTORS))
+    return _enlarge(rgb, way, factor, rng)
+
+
+def _enlarge(rgb: Pixels, way: str, factor: float, rng: np.random.Generator) -> Pixels:
+    stored = rng.random() < 0.3
+    if not stored and rng.random() < 0.5:
+        return DAMAGES[way](rgb, factor, rng)
+    height, width = rgb.shape[:2]
+    small = _pillow(rgb, max(1, round(width / factor)), max(1, round(height / factor)), rng)
+    if stored:
+        small = DAMAGES["jpeg"](small, rng.uniform(60, 96), rng)
+    large = _pillow(small, width, height, rng)
+    if way == "upscale":
+        return large
+    soft = cv2.GaussianBlur(large, (0, 0), 0.5 * factor * rng.uniform(0.7, 1.6))
+    amount = rng.uniform(0.5, 1.6)
+    return cv2.addWeighted(large, 1 + amount, soft, -amount, 0)  # type: ignore[return-value]
+
+
+def _pillow(rgb: Pixels, width: int, height: int, rng: np.random.Generator) -> Pixels:
+    way = PILLOWS[int(rng.integers(len(PILLOWS)))]
+    return np.array(Image.fromarray(rgb).resize((width, height), way))
+
+
+def _side_effects(rgb: Pixels, group: str, way: str, rng: np.random.Generator) -> Pixels:
     """What may come on top and decides nothing: contrast, a camera's noise and sharpening, storing as JPEG."""
     if rng.random() < 0.12:
         rgb = DAMAGES["contrast"](rgb, rng.uniform(0.4, 0.9), rng)
-    if rng.random() < CAMERA[group]:
+    if rng.random() < (CAMERA_AFTER_ENLARGING if way in ENLARGED else CAMERA[group]):
         rgb = _camera(rgb, rng)
     if rng.random() < 0.45:
         rgb = DAMAGES["jpeg"](rgb, rng.uniform(70, 98), rng)

@@ -12,7 +12,7 @@ from curate.fusion import Net, shipped_nets
 from curate.noise import noise_and_grain
 from curate.picture import Picture
 from curate.sharpness import COLUMNS, Sharpness
-from curate.spectrum import log_spectra
+from curate.spectrum import log_spectra, powers
 from curate.tilefeatures import features, measure, subject_features
 from curate.tiles import TILE_PX, choose_tiles
 from tests.curate.pictures import blocks, encoded
@@ -124,7 +124,7 @@ def test_real_twins_out_of_focus_and_shaken_come_after_the_sharp_one(scene, data
 
 def test_white_noise_has_its_power_in_every_band_and_a_grain_of_one():
     grey = np.clip(np.rint(np.random.default_rng(2).normal(128, 12, (640, 640))), 0, 255).astype(np.uint8)
-    spectra = log_spectra(grey, choose_tiles(grey).top_left)
+    spectra = log_spectra(powers(grey, choose_tiles(grey).top_left))
     noise, grain = noise_and_grain(grey)
     _, coarse = noise_and_grain(cv2.GaussianBlur(grey, (0, 0), 1.5))
 

@@ -116,7 +116,7 @@ def write_parquet(path: Path, images: list[bytes], licence: str = "CC0-1.0") -> 
     pq.write_table(pa.table({"image": images, "licence": [licence] * len(images)}), path, row_group_size=2)
 
 
-def flags(command: str, out: Path, source: Path | None, *more: str) -> list[str]:
+def flags(command: str, out: Path | str, source: Path | None, *more: str) -> list[str]:
     """The arguments of a command; score and run without OCR and with quick scorers."""
     args = [command, "--out", str(out)]
     if source is not None:
@@ -124,7 +124,7 @@ def flags(command: str, out: Path, source: Path | None, *more: str) -> list[str]
     return [*args, *more]
 
 
-def curate(command: str, out: Path, source: Path | None = None, *more: str) -> int:
+def curate(command: str, out: Path | str, source: Path | None = None, *more: str) -> int:
     """Run a command in this process; its exit code."""
     return curating.execute(curating.parse_command(flags(command, out, source, "--workers", "0", *more)))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.core import url_to_fs
 
 from pipelines.shards.files import shard_name, sidecar_name
 from tests.pipelines.curation import (
@@ -169,9 +170,10 @@ def test_another_recipe_is_refused_with_the_difference(good, scored, tmp_path, c
 
     assert codes == [1, 1, 1]
     assert "was begun by another job (there -> now):" in said
-    assert 'identity.scorers.fingerprint: "' in said
-    assert 'identity.sources.0: "' in said
-    assert "identity.limits.max_pixels: 128000000 -> 1000000" in said
+    assert '--scorers, their versions (fingerprint): "' in said
+    assert '--source (0): "' in said
+    assert "--max-mpx, in pixels: 128000000 -> 1000000" in said
+    assert "identity." not in said
     assert digests(scored) == before
 
 
@@ -254,6 +256,53 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tmp_path, good, capf
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_no_image_is_told(tmp_path, capfd):
+    source = write_good(tmp_path / "source", 2)
+    for name in ("a.txt", "b.txt", ".hidden.png"):
+        (source / name).write_text("none")
+    codes = [curate("score", tmp_path / "out", source) for _ in range(2)]
+    said = capfd.readouterr().out
+
+    assert codes == [0, 0]
+    assert said.count("images   2 listed, 2 scored\nskipped  2 .txt, 1 hidden\n") == 2
+
+
+def test_a_selection_tells_what_drops_most(tmp_path, good, scored, capfd):
+    rules = tmp_path / "mine.yaml"
+    bounds = "".join(f"    - {{column: width_px, at_least: {96 + 2 * step}}}\n" for step in range(1, 8))
+    rules.write_text(f"wide:\n  rules:\n{bounds}")
+    out = Path(shutil.copytree(scored, tmp_path / "out"))
+    code = curate("select", out, None, "--rules", str(rules))
+    lines = capfd.readouterr().out.splitlines()
+
+    assert code == 0
+    assert lines[0] == "wide         10 of 24 kept (41.7%)"
+    assert lines[1:6] == [f"  dropped    2 width_px under {96 + 2 * step}" for step in range(1, 6)]
+    assert lines[6:] == ["  dropped    4 by 2 other rules"]
+
+
+def test_a_curation_in_an_object_store_is_the_same(tmp_path, good, s3, capfd):
+    """Scored, selected, packed and reported; resumed; and read back with the same bytes as a local one."""
+    rules = tmp_path / "mine.yaml"
+    rules.write_text(RULES)
+    store, place = url_to_fs(f"{s3}/curated")
+    codes = [curate("run", out, good, "--rules", str(rules)) for out in (tmp_path / "out", f"{s3}/curated")]
+    keys = set(store.find(place))
+    dates = {key: store.info(key)["LastModified"] for key in keys if key.endswith(".parquet")}
+    codes.append(curate("score", f"{s3}/curated", good))
+    codes.append(curate("score", f"{s3}/curated", good, "--max-mpx", "1"))
+    store.get(place, str(tmp_path / "back"), recursive=True)
+    said = capfd.readouterr()
+
+    assert codes == [0, 0, 0, 1]
+    parts = ("scores", "list", "selections", "packed", "duplicates")
+    assert all(digests(tmp_path / "back" / part) == digests(tmp_path / "out" / part) for part in parts)
+    assert dates == {key: store.info(key)["LastModified"] for key in dates}
+    assert f"{place}/report.html" in keys
+    assert f"report   {s3}/curated/report.html" in said.out
+    assert f"{s3}/curated/list was begun by another job" in said.err
+
+
 def test_an_empty_source_is_refused(tmp_path, capfd):
     (tmp_path / "source").mkdir()
     (tmp_path / "source/notes.txt").write_text("none")
@@ -273,5 +322,6 @@ def test_run_scores_selects_and_packs(tmp_path, good, capfd):
 
     assert code == 0
     assert f"sharp        {NUM_GOOD} of {NUM_GOOD} kept (100.0%)" in said
+    assert "dropped" not in said
     assert f"sharp        {NUM_GOOD} images, " in said
     assert (tmp_path / "out/packed/sharp/README.md").exists()

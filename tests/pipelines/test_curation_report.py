@@ -66,7 +66,18 @@ def test_bins_hold_every_sound_image(facts):
     bins = facts.bins["general", "clarity"]
 
     assert bins.kept.sum() == facts.selections["general"].cuts["counts"]["kept"]
-    assert (bins.kept + bins.dropped).sum() == 7
+    assert (bins.kept + bins.dropped + bins.elsewhere).sum() == 7
+
+
+def test_bars_tell_what_fails_a_bound_from_what_another_rule_drops(curated, facts):
+    bins, cuts = facts.bins["general", "clarity"], facts.selections["general"].cuts
+    [rule] = [rule for rule in cuts["rules"] if rule["column"] == "clarity"]
+    middles = (bins.edges[:-1] + bins.edges[1:]) / 2
+    width = bins.edges[1] - bins.edges[0]
+
+    assert bins.dropped.sum() >= rule["failing"] > 0
+    assert middles[bins.dropped > 0].max() < rule["value"] + width
+    assert bins.elsewhere.sum() == 7 - cuts["counts"]["kept"] - bins.dropped.sum()
 
 
 def test_chooses_images_on_both_sides_of_a_bound(curated, facts):

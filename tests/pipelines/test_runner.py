@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.pools import hush_token_notice
 from pipelines.progress import Progress
 from pipelines.runner import run
 from pipelines.shardloop import MAX_DEATHS, Deaths, ShardsFailed
@@ -349,3 +350,14 @@ def test_progress_counts_images():
         line = progress.line()
 
     assert re.fullmatch(r"500 of 1,000 images, [\d,.]+/s, [\d,]+ s left", line)
+
+
+def test_ray_is_silent_about_its_token_and_not_about_having_none(capfd):
+    setup = pytest.importorskip("ray._private.authentication.authentication_token_setup")
+    hush_token_notice()
+    setup._warn_token_auth_enabled()
+    setup._warn_token_auth_disabled()
+    said = capfd.readouterr().err
+
+    assert "Token authentication is disabled" in said
+    assert "Token authentication is enabled" not in said

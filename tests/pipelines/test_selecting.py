@@ -180,5 +180,5 @@ def test_nothing_is_selected_from_no_rows(tmp_path):
     selections = list(parse_rules("a: {rules: [{column: clarity, at_least: 10%}]}", "here").values())
     [done] = select_from(Table(0), selections, str(tmp_path))
 
-    assert done == Selected(name="a", num_rows=0, num_kept=0, seconds=done.seconds)
+    assert done == Selected(name="a", num_rows=0, num_kept=0, dropped={}, seconds=done.seconds)
     assert read_cuts(Folder(str(tmp_path)), "a")["rules"][0]["value"] is None
