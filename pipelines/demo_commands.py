@@ -14,6 +14,7 @@ CHARTS, ACUITY = "charts", "acuity"
 RENDERED, CORPUS, CURATED, MIXED, RUN, HELD_OUT = "rendered", "corpus", "curated", "mix", "run", "held-out"  # folders
 EVALUATED, COMPARED = "evaluated", "evaluated/compared"
 MODEL, REFERENCES = "tiny", ("identity", "bicubic-x2", "bicubic-x4")
+COMPARED_ONES = (MODEL, *REFERENCES[1:])  # side by side; identity looks like the original
 NUM_EVALS = 4  # while training, the last at its end
 
 # Words in braces are filled in; each word stays one argument, whatever is in it.
@@ -33,7 +34,7 @@ _TEMPLATES = {
         for name in REFERENCES
     },
     COMPARE: "train/evaluate.py compare "
-    + " ".join(f"{{out}}/evaluated/{name}" for name in (MODEL, *REFERENCES))
+    + " ".join(f"{{out}}/evaluated/{name}" for name in COMPARED_ONES)
     + " --out {out}/evaluated/compared",
     CHARTS: "pipelines/acuity.py --grounds photo --contrasts dark --charts-per-cell 1 --charts-per-shard 16 "
     "--backend processes --out {out}/charts",

@@ -23,6 +23,7 @@ from pipelines.shards.folder import Folder
 SVG = "http://www.w3.org/2000/svg"
 FIGURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 3)}
 A_KIND, GAP_PX = 2, 8  # of the sample sheets: images of each kind and band, and between them
+SHOWN_TILES = 8  # two full rows of a wide window
 IDENTITY = "identity"
 ABOUT = {
     IDENTITY: "the image itself: the ceiling",
@@ -42,7 +43,7 @@ def show_training(report: Report, url: str, mix: str) -> None:
     report.heading("Held-out images and their reconstructions, twice their size")
     held = json.loads(Folder(mix).read(STATISTICS_FILE))["test"]
     names = [name for name in sorted(held, key=config_order) for _ in range(min(A_KIND, held[name]["images"]))]
-    report.pictures(tiles_of(folder.read(sheet), names))
+    report.pictures([*tiles_of(folder.read(sheet), names)][:SHOWN_TILES])
 
 
 def tiles_of(sheet: bytes, names: Sequence[str]) -> Iterator[list[Picture]]:
@@ -101,11 +102,6 @@ def show_acuity(report: Report, url: str) -> None:
     """The curves over the size of the text, and the smallest size that gets through."""
     folder = Folder(url)
     content = json.loads(folder.read("acuity.json"))
-    report.text(
-        "How small may a character be and still get through? Charts hold known characters of 5 to 20 px. Each that "
-        "comes out is compared with its true look and with the nine characters that look most like it (forced "
-        "choice), and an OCR engine reads the lines (NED)."
-    )
     report.charts(panels_of(folder.read("plot.svg").decode()))
     places = [(row["language"], row["ground"]) for row in next(iter(content["models"].values()))["acuity"]]
     header = ["autoencoder"]

@@ -58,7 +58,7 @@ def page_of(demo: Demo, steps: Sequence[Step], taken: Mapping[str, Taken]) -> st
             "Evaluation",
             EVALUATE,
             _EVALUATE,
-            lambda: model_page.show_evaluation(report, f"{out}/{EVALUATED}", (MODEL, *REFERENCES), f"{out}/{COMPARED}"),
+            lambda: model_page.show_evaluation(report, f"{out}/{EVALUATED}", (*REFERENCES, MODEL), f"{out}/{COMPARED}"),
         ),
         ("Acuity", ACUITY, _ACUITY, lambda: model_page.show_acuity(report, f"{out}/{ACUITY}")),
     ]
@@ -81,8 +81,9 @@ def _overview(report: Report, steps: Sequence[Step], taken: Mapping[str, Taken])
         "how good a model can become. Each part names its command, and the report that the command writes."
     )
     report.totals({"steps": len(found), "minutes": f"{seconds / 60:.1f}", "CPU minutes": f"{cpu_seconds / 60:.1f}"})
-    rows = [[step.name, f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}", step.command] for step, one in found]
-    report.table(["step", "seconds", "CPU seconds", "command"], rows, "In this order; the same command resumes")
+    rows = [[step.name, one.seconds, one.cpu_seconds, _STEPS[step.name.partition(" ")[0]]] for step, one in found]
+    shown = [[name, f"{seconds:.1f}", f"{cpu_seconds:.1f}", about] for name, seconds, cpu_seconds, about in rows]
+    report.table(["step", "seconds", "CPU seconds", "what it does"], shown, "In this order, on this machine")
 
 
 def _belongs(step: Step, part: str) -> bool:
@@ -112,11 +113,26 @@ _CURATE = (
 )
 _MIX = "One Hugging Face dataset with a configuration for each kind and size of text, and a held-out split."
 _TRAIN = (
-    "The recipe tiny: an autoencoder of the f16 family's plan at factor 8 with a few channels, on crops of 64 px, by "
-    "L1 alone. Real recipes see some ten thousand times as much."
+    "The recipe tiny: an autoencoder built by the rule of the large ones, at factor 8 with few channels, on crops of "
+    "64 px, by L1 alone. In so little time a model learns colours and shapes, and where text stands; how much of what "
+    "the text says, the figures below tell. The recipes for use see millions of crops, on GPUs."
 )
 _EVALUATE = (
     "Held-out pages go through the model and, to compare, through known losses; the figures are those of the "
     "benchmark's official evaluator."
 )
-_ACUITY = "An eye chart for autoencoders."
+_ACUITY = (
+    "How small may a character be and still get through? Charts hold known characters of 5 to 20 px. Each that comes "
+    "out is compared with its true look and with the nine characters that look most like it (forced choice), and an "
+    "OCR engine reads the lines (NED). The photographs under the charts are those of the demo."
+)
+_STEPS = {
+    RENDER: "small text onto photographs, with labels",
+    CURATE: "measures photographs, keeps the good ones",
+    MIX: "both as one dataset, with a held-out split",
+    TRAIN: "an autoencoder on the training split",
+    EVALUATE: "what it keeps of held-out pages; known losses to compare",
+    COMPARE: "the evaluations side by side",
+    CHARTS: "eye charts",
+    ACUITY: "the smallest character that gets through",
+}

@@ -24,7 +24,7 @@ class Demo:
     """Folder of everything that is made, a local path; OUT/index.html is the page."""
     num_images: int = 160
     """Pages that are rendered."""
-    num_crops: int = 2880
+    num_crops: int = 3840
     """Crops of 64 px that the model is trained on, of the recipe tiny's 4,800; a multiple of 96, which divides into
     its stages."""
     num_held_out: int = 16
