@@ -154,10 +154,10 @@ figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; overflow-wra
   border: 1px solid var(--rule); border-radius: 6px; }
 .chips b { display: block; font-weight: 400; font-size: 20px; line-height: 1.3; }
 .chips small { color: var(--faint); font-variant-numeric: tabular-nums; }
-.pictures .good { border-top: 4px solid #2f8f5b; }
-.pictures .bad { border-top: 4px solid #c0392b; }
+.pictures .good { border-top: 4px solid #2f8f5b; } .pictures .bad { border-top: 4px solid #c0392b; }
 .pictures img { display: block; outline: 1px solid var(--rule); max-width: none; image-rendering: pixelated; }
-.pictures > div:has(.fits) { width: 100%; } .pictures .fits { width: 100%; min-width: 760px; height: auto; image-rendering: auto; }
+.pictures > div:has(.fits) { width: 100%; }
+.pictures .fits { width: 100%; min-width: 760px; height: auto; image-rendering: auto; }
 @media (max-width: 600px) {
   header, nav { padding-left: 12px; padding-right: 12px; }
   section { padding: 14px 12px; border-left: 0; border-right: 0; border-radius: 0; }
