@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ def parse_rules(text: str, origin: str) -> dict[str, Selection]:
             raise ValueError("write `name:` and under it `rules:` with one `- {column: ..., at_least: ...}` a line")
         own = {str(name): _selection(str(name), part) for name, part in values.items()}
         return {name: _extended(name, own, ()) for name in own}
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"rules {origin}: {error}") from None
 
 
@@ -47,7 +48,7 @@ def _extended(name: str, own: Mapping[str, Selection], above: tuple[str, ...]) -
 
 def _selection(name: str, values: Any) -> Selection:
     if not isinstance(values, dict | None):
-        raise ValueError(f"selection {name!r} is {values!r}: write `rules:` and more under it")
+        raise ValueError(f"selection {name!r} is {_shown(values)}: write `rules:` and more under it")
     values = dict(values or {})
     values["rules"] = tuple(_part(Rule, part, f"selection {name!r}, rules") for part in _list(values, name, "rules"))
     categories = _list(values, name, "categories")
@@ -55,6 +56,13 @@ def _selection(name: str, values: Any) -> Selection:
     if values.get("weight") is not None:
         values["weight"] = _part(Weight, values["weight"], f"selection {name!r}, weight")
     return _part(Selection, {"name": name} | values, f"selection {name!r}")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, cut where it is long: a few lines of YAML may stand for one without end."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxdict, short.maxstring, short.maxother = 3, 12, 80, 80
+    return short.repr(value)
 
 
 def _list(values: dict[str, Any], name: str, key: str) -> list[Any]:
@@ -67,7 +75,7 @@ def _list(values: dict[str, Any], name: str, key: str) -> list[Any]:
 def _part(kind: type[Part], values: Any, where: str) -> Part:
     """One dataclass from the values of a mapping; unknown fields and wrong types are refused."""
     if not isinstance(values, dict):
-        raise ValueError(f"{where}: {values!r} is no mapping: write `field: value`")
+        raise ValueError(f"{where}: {_shown(values)} is no mapping: write `field: value`")
     known = {f.name: f.type for f in fields(kind) if f.name != "inherited"}
     for key in values:
         if key not in known:
@@ -76,14 +84,14 @@ def _part(kind: type[Part], values: Any, where: str) -> Part:
     try:
         return kind(**{key: _typed(value, known[key]) for key, value in values.items()})
     except (TypeError, msgspec.ValidationError) as error:
-        raise ValueError(f"{where}: {values}: {error}") from None
+        raise ValueError(f"{where}: {_shown(values)}: {error}") from None
 
 
 def _typed(value: Any, hint: Any) -> Any:
     if hint == Bound | None and isinstance(value, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value)
         if match is None:
-            raise ValueError(f"bound is {value!r}: write a number, or a percentile such as 10%")
+            raise ValueError(f"bound is {_shown(value)}: write a number, or a percentile such as 10%")
         return Percentile(percent=float(match[1]))
     if isinstance(value, tuple) or hint in (Weight | None,):
         return value

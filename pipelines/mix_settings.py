@@ -108,5 +108,5 @@ class Running:
 def typed(name: str, value: Any, hint: Any) -> Any:
     """A value of a recipe file as the type of its field."""
     if name == "ratios":
-        return Mix.of(value) if isinstance(value, dict) else Mix.parse(str(value))
+        return Mix.read(name, value)
     return convert(name, value, hint)

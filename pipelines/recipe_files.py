@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -40,7 +41,10 @@ def recipe_path(recipe: str, folder: Path = RECIPES) -> Path:
 
 def read_recipe(path: Path, known: Sequence[str]) -> dict[str, Any]:
     """The fields that a recipe file sets. Raises ValueError for one that is not known."""
-    values = yaml.safe_load(path.read_text("utf-8")) or {}
+    try:
+        values = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"recipe {path} is no YAML ({error}): write `field: value` lines") from None
     if not isinstance(values, dict):
         raise ValueError(f"recipe {path} holds a {type(values).__name__}: write `field: value` lines")
     for name in values:
@@ -59,8 +63,9 @@ def convert(name: str, value: Any, hint: Any) -> Any:
     """A value of a file as the type of its field. Raises ValueError naming the field."""
     try:
         return msgspec.convert(value, hint, strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{name} is {value!r}: {error}") from None
+    except (msgspec.ValidationError, RecursionError) as error:
+        shown = reprlib.repr(value)  # a few lines of YAML may stand for a value without end
+        raise ValueError(f"{name} is {shown}: {error}") from None
 
 
 def part(kind: type[Part], values: dict[str, Any], convert_one: Callable[[str, Any, Any], Any] = convert) -> Part:

@@ -173,5 +173,5 @@ def _settings_of(values: dict[str, Any], path: Path) -> Settings:
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
     if hint is Mix:
-        return Mix.of(value) if isinstance(value, dict) else Mix.parse(str(value))
+        return Mix.read(name, value)
     return convert(name, value, hint)

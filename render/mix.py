@@ -1,7 +1,10 @@
 """Shares of named choices, as a user writes them ("en=0.5,zh=0.5"), and exact counts from them."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Self
 
 import numpy as np
@@ -15,7 +18,7 @@ class Mix:
 
     def __post_init__(self) -> None:
         for name, share in self.shares:
-            if not share >= 0:
+            if not 0 <= share < inf:
                 raise ValueError(f"share of {name!r} is {share}: give a number of at least 0")
         if not sum(share for _, share in self.shares) > 0:
             raise ValueError(f"shares are {dict(self.shares)}: at least one must be above 0")
@@ -24,6 +27,16 @@ class Mix:
     def of(cls, shares: Mapping[str, float]) -> Self:
         """A mix of a mapping, in its order."""
         return cls(tuple((str(name), float(share)) for name, share in shares.items()))
+
+    @classmethod
+    def read(cls, field: str, value: object) -> Self:
+        """A mix as a field of a recipe file has it: a mapping to numbers, or text. Raises ValueError for another."""
+        if isinstance(value, str):
+            return cls.parse(value)
+        if isinstance(value, Mapping) and all(isinstance(share, int | float) for share in value.values()):
+            with suppress(OverflowError):  # a whole number of more digits than a float holds
+                return cls.of(value)
+        raise ValueError(f"{field} is {reprlib.repr(value)}: write NAME=NUMBER, as in en=0.5,zh=0.5")
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -76,13 +76,17 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """A checkpoint, each file checked by its sha256. Raises ValueError naming the first that is damaged."""
     try:
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        if not isinstance(state["numbers"], dict):
+            raise ValueError(f"numbers is a {type(state['numbers']).__name__}")
         tensors = {}
         for name, digest in state["files"].items():
+            if name != Path(name).name:
+                raise ValueError(f"{name!r} leads out of it")
             if _sha256(folder / name) != digest:
                 raise ValueError(f"{name} has another sha256 than when it was written")
             tensors[Path(name).stem] = load_file(folder / name)
         return Checkpoint(tensors=tensors, numbers=state["numbers"])
-    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ValueError(f"checkpoint {folder} is damaged ({error})") from error
 
 

@@ -3,6 +3,7 @@
 Progress is counted in images, so the batch size never changes a schedule.
 """
 
+import reprlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -194,6 +195,8 @@ def read_stages(values: Sequence[Mapping[str, Any]]) -> tuple[Stage, ...]:
 
     Raises ValueError naming the stage, the field, its value and what to give.
     """
+    if not (isinstance(values, list | tuple) and all(isinstance(one, Mapping) for one in values)):
+        raise ValueError(f"stages is {reprlib.repr(values)}: write a list, a stage's `field: value` lines each")
     return tuple(_read_stage(number, dict(one)) for number, one in enumerate(values))
 
 
@@ -202,7 +205,7 @@ def _read_stage(number: int, values: dict[str, Any]) -> Stage:
     known = [one.name for one in fields(Stage)]
     for field_name in values:
         if field_name not in known:
-            near = get_close_matches(field_name, known, 1)
+            near = get_close_matches(str(field_name), known, 1)
             raise ValueError(f"stage {name!r}: no field {field_name}" + (f"; did you mean {near[0]}?" if near else ""))
     if lacking := {"name", "num_images", "batch_size"} - values.keys():
         raise ValueError(f"stage {name!r}: {', '.join(sorted(lacking))} missing; every stage states them")

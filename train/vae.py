@@ -6,6 +6,7 @@ Technical report, section 2 and table 1; widths, blocks and norms are what its p
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,12 @@ from train.tiling import Halo, halo_of, map_tiles
 SKIPS = ("global", "local", "none")
 ENCODER_BLOCKS, DECODER_BLOCKS, MIDDLE_BLOCKS = 2, 3, 2  # a level, a level, before and after the latents
 MAX_MULTIPLIER = 8
+MAX_FACTOR, MAX_WIDTH = 256, 8192  # far above any use: a configuration may come from outside
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +47,11 @@ class VaeConfig:
     latents_std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.factor < 2 or self.factor & (self.factor - 1):
-            raise ValueError(f"factor is {self.factor}: use a power of two from 2, such as 16")
+        if not _is_whole(self.factor, 2, MAX_FACTOR) or self.factor & (self.factor - 1):
+            raise ValueError(f"factor is {self.factor}: use a power of two from 2 to {MAX_FACTOR}, such as 16")
         for name in ("latent_channels", "encoder_width", "decoder_width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: use at least 1")
+            if not _is_whole(getattr(self, name), 1, MAX_WIDTH):
+                raise ValueError(f"{name} is {getattr(self, name)}: use at least 1 and at most {MAX_WIDTH}")
         if self.skip not in SKIPS:
             raise ValueError(f"skip is {self.skip!r}: use one of {', '.join(SKIPS)}")
         if self.skip == "global" and 3 * self.factor**2 % self.latent_channels:
@@ -56,6 +62,8 @@ class VaeConfig:
         for name in ("latents_mean", "latents_std"):
             if len(getattr(self, name)) not in (0, self.latent_channels):
                 raise ValueError(f"{name} has {len(getattr(self, name))} values for {self.latent_channels} channels")
+            if not all(isinstance(value, int | float) and isfinite(value) for value in getattr(self, name)):
+                raise ValueError(f"{name} holds what is no finite number: measure it anew")
 
     @property
     def multipliers(self) -> tuple[int, ...]:
@@ -260,7 +268,7 @@ def read_config(folder: str | Path) -> VaeConfig:
             name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in known
         }
         return VaeConfig(**plain)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no configuration of ours: {error!r}") from error
 
 

@@ -61,6 +61,8 @@ class ShardInfo:
             raise ValueError(f"index, num_rows, num_bytes, num_lost are {numbers}: need whole numbers from 0")
         if not (isinstance(self.counts, dict) and isinstance(self.versions, dict)):
             raise ValueError("counts and versions need names and values")
+        if not all(isinstance(count, int) for count in self.counts.values()):
+            raise ValueError("counts hold what is no whole number")
 
     @property
     def num_promised(self) -> int:
@@ -164,7 +166,7 @@ def sidecars(folder: Folder) -> Iterator[ShardInfo]:
     for name, data in folder.read_each(names):
         try:
             info = ShardInfo(**json.loads(data))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
         if name == sidecar_name(info.index) and sizes.get(shard_name(info.index)) == info.num_bytes:
             yield info
