@@ -19,6 +19,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".g
 TAR_BLOCK = 512
 # What tarfile raises on headers that are not what they say they are; chains of them are read by recursion.
 TAR_FAULTS = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
+PARQUET_FAULTS = (pa.ArrowException, UnicodeDecodeError)  # the second: names in a damaged footer
 MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 LICENCE_COLUMNS = ("licence", "license")
 
@@ -119,7 +120,7 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
                     licence=licence,
                 )
             first += parquet.metadata.row_group(group).num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (*PARQUET_FAULTS, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
             raise
         yield Entry(name=container, container=container, fault="Parquet file damaged or cut short")
@@ -196,7 +197,7 @@ class RowReader:
                 leaf = f"{name}.bytes" if is_struct else name
                 self._check_size(parquet.metadata.row_group(row_group), leaf)
                 return parquet.read_row_group(row_group, columns=[leaf]).column(0)
-        except (pa.ArrowException, OSError, IndexError) as error:
+        except (*PARQUET_FAULTS, OSError, IndexError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
                 raise
             raise BadImage("its row group cannot be read") from error

@@ -16,6 +16,7 @@ from pipelines.shards.folder import Folder
 from train.curriculum import BANDS
 
 KINDS = ("general", "text", "synthetic")
+FAULTS = (pa.ArrowException, UnicodeDecodeError)  # of a damaged file; the second: names in its footer
 MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as well
 SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
@@ -94,7 +95,7 @@ def read_part(shard: Shard, kind: str = "") -> Part:
             there = [name for name in (*SMALL_COLUMNS, *TEXT_COLUMNS) if name in parquet.schema_arrow.names]
             table = parquet.read(columns=there)
             metadata = parquet.metadata
-    except (pa.ArrowException, OSError) as error:
+    except (*FAULTS, OSError) as error:
         _raise_store_errors(error)
         raise ValueError(f"{shard.path} is damaged or cut short ({error}): {REMEDY}") from error
     if shard.num_rows not in (-1, metadata.num_rows):
@@ -168,7 +169,7 @@ def open_images(shard: Shard, group: int) -> pa.Array:
             parquet = pq.ParquetFile(file)
             leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
             column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
-    except (pa.ArrowException, IndexError, OSError) as error:
+    except (*FAULTS, IndexError, OSError) as error:
         _raise_store_errors(error)
         raise ValueError(f"{shard.path}: row group {group} cannot be read ({error}); {REMEDY}") from error
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
