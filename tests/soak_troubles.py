@@ -73,7 +73,7 @@ class Scene:
 
     def pause(self, command: Command) -> bool:
         """Wait for a moment by chance, by half in the middle of writing a file; whether the command still runs."""
-        moment = time.monotonic() + self.rng.uniform(0.1, 0.9) * self.seconds
+        moment = time.monotonic() + self.rng.uniform(0.05, 0.75) * self.seconds
         writing = self.rng.random() < 0.5
         while time.monotonic() < moment and command.process.poll() is None:
             time.sleep(0.02)
@@ -118,7 +118,10 @@ def kill_worker(scene: Scene) -> tuple[int, Command]:
     """A worker dies; the driver is to go on. (Scoring calls an image on which two died a killer, so it loses one.)"""
     command, num_killed = scene.start(), 0
     for _ in range(1 if scene.stage.name == "curate" else 2):
-        if scene.pause(command) and (workers := command.workers()):
+        while command.process.poll() is None and not command.workers():
+            time.sleep(0.02)
+        time.sleep(scene.rng.uniform(0, 0.2) * scene.seconds)
+        if command.process.poll() is None and (workers := command.workers()):
             with suppress(ProcessLookupError):
                 os.kill(workers[int(scene.rng.integers(len(workers)))], KILL)
                 num_killed += 1

@@ -73,6 +73,8 @@ class Training:
     def _claim(self, identity: object) -> None:
         """The folder is this run's: begun with the same model, losses, stages and data."""
         path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
+        if self.world.is_first:
+            Folder(str(self.out)).sweep()  # what a killed run was writing
         if self.world.is_first and not path.exists():
             Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         self.world.wait()
