@@ -108,9 +108,8 @@ def _mix_rows(split: str, parts: dict[str, dict[str, Any]]) -> Iterator[list[Any
     total = sum(part["images"] for part in parts.values())
     for name in sorted(parts, key=config_order):
         part = parts[name]
-        share = f"{part['images'] / total:.1%}"
-        sizes = [f"{part['pixels'] / 1e6:,.1f}", f"{part['image_bytes'] / 1e6:,.1f}"]
-        yield [split, name, part["images"], share, *sizes, part["characters"]]
+        sizes = [part["images"] / total, part["pixels"] / 1e6, part["image_bytes"] / 1e6]
+        yield [split, name, part["images"], *sizes, part["characters"]]
 
 
 def _licences(parts: dict[str, dict[str, Any]]) -> set[str]:

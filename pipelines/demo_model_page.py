@@ -6,6 +6,7 @@ import json
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import nan
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
 
 SVG = "http://www.w3.org/2000/svg"
-FIGURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 3)}
+FIGURES = {"PSNR, dB": "PSNR", "SSIM": "SSIM", "NED": "NED"}  # keys of results.json by title
 A_KIND, GAP_PX = 2, 8  # of the sample sheets: images of each kind and band, and between them
 SHOWN_TILES = 8  # two full rows of a wide window
 IDENTITY = "identity"
@@ -72,7 +73,7 @@ def show_evaluation(report: Report, url: str, names: Sequence[str], compared: st
         "PSNR and SSIM compare pixels. NED compares what an OCR engine reads on the reconstruction with what it reads "
         "on the original: 1 where it reads the same, 0 where nothing of it is left."
     )
-    header = ["autoencoder", *(title for title, _ in FIGURES.values()), "NED", "what it does"]
+    header = ["autoencoder", *FIGURES, "what it does"]
     rows = [[name, *_figures(result), ABOUT.get(name, "the model trained above")] for name, result in results.items()]
     report.table(header, rows, f"{max(result['num_samples'] for result in results.values())} held-out pages")
     rows = [[name, *_by_band(url, name)] for name in names]
@@ -83,19 +84,19 @@ def show_evaluation(report: Report, url: str, names: Sequence[str], compared: st
         report.pictures([[_picture(data, "The part of a page that differs most, and words of it enlarged.")]])
 
 
-def _figures(result: dict[str, Any]) -> list[str]:
-    keys = {"PSNR": 2, "SSIM": 3, "NED": 3}
-    return ["" if result.get(key) is None else f"{result[key]:.{digits}f}" for key, digits in keys.items()]
+def _figures(result: dict[str, Any]) -> list[float]:
+    found = (result.get(name) for name in FIGURES.values())
+    return [nan if value is None else float(value) for value in found]
 
 
-def _by_band(url: str, name: str) -> list[str]:
+def _by_band(url: str, name: str) -> list[float]:
     """Mean NED of each band; the files are named after theirs."""
     folder = Folder(f"{url}/{name}")
     found: dict[str, list[float]] = defaultdict(list)
     if folder.exists("ned_details.json"):
         for row in json.loads(folder.read("ned_details.json"))["details"]:
             found[row["file"].rpartition("-")[0]].append(row["ned"])
-    return [f"{sum(found[band]) / len(found[band]):.3f}" if found[band] else "" for band in BANDS]
+    return [sum(found[band]) / len(found[band]) if found[band] else nan for band in BANDS]
 
 
 def show_acuity(report: Report, url: str) -> None:

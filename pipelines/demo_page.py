@@ -81,9 +81,11 @@ def _overview(report: Report, steps: Sequence[Step], taken: Mapping[str, Taken])
         "how good a model can become. Each part names its command, and the report that the command writes."
     )
     report.totals({"steps": len(found), "minutes": f"{seconds / 60:.1f}", "CPU minutes": f"{cpu_seconds / 60:.1f}"})
-    rows = [[step.name, one.seconds, one.cpu_seconds, _STEPS[step.name.partition(" ")[0]]] for step, one in found]
-    shown = [[name, f"{seconds:.1f}", f"{cpu_seconds:.1f}", about] for name, seconds, cpu_seconds, about in rows]
-    report.table(["step", "seconds", "CPU seconds", "what it does"], shown, "In this order, on this machine")
+    rows = [
+        [step.name, round(one.seconds), round(one.cpu_seconds), _STEPS[step.name.partition(" ")[0]]]
+        for step, one in found
+    ]
+    report.table(["step", "seconds", "CPU seconds", "what it does"], rows, "In this order, on this machine")
 
 
 def _belongs(step: Step, part: str) -> bool:

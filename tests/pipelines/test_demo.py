@@ -141,7 +141,7 @@ def test_the_page_shows_what_was_made(made, page):
 def test_identity_keeps_all_and_the_page_says_so(page):
     at = page.texts.index("identity")
 
-    assert page.texts[at + 1 : at + 4] == ["80.00", "1.000", "1.000"]
+    assert page.texts[at + 1 : at + 4] == ["80.000", "1.000", "1.000"]
 
 
 def test_held_out_pages_are_files_of_the_test_split_and_of_every_band(made):
