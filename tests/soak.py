@@ -181,6 +181,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="of rounds; the last one is finished in peace")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if not Path(os.environ.get("SMALLPRINT_DATA", "")).joinpath("natural").is_dir():
+        parser.error("SMALLPRINT_DATA names no folder of real photos")
     out = args.out.resolve()
     if (out / "work").is_mount():
         raise SystemExit(f"{out}/work is mounted: umount it first")
