@@ -125,7 +125,7 @@ class Fitting:
         return Checkpoint(tensors=tensors, numbers=own | numbers)
 
     def whole_average(self) -> Vae:
-        """The averaged model, whole, on the CPU. Every rank must call it; the first gets it, the others an empty one."""
+        """The averaged model, whole, on the CPU. Every rank must call it; only the first gets its weights."""
         weights = get_model_state_dict(self.ema, options=WHOLE)
         vae = Vae(self.ema.config)
         if self.world.is_first:
