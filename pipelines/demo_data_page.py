@@ -57,7 +57,7 @@ def show_curation(report: Report, url: str) -> None:
     report.text(
         f"The corpus is {counts['rows'] - len(SPOILT)} photographs as they are and {len(SPOILT)} copies of them, "
         "spoilt on purpose so that there is something to reject. All but one are mirrored, so that they are judged by "
-        "their looks and not found as copies first. A rejected photograph that is no copy was rejected in earnest."
+        "their looks and not found as copies first."
     )
     dropped = {"kept": counts["kept"], **counts["dropped"]}
     report.charts([bars("Images by verdict", dropped, caption="Rejected: the first reason that applies.")])
