@@ -27,7 +27,7 @@ def demonstrate(demo: Demo) -> int:
         return 1
     except StepError as error:
         print(f"\n{PROG}: {error}\nThe same command goes on from there.", file=sys.stderr)
-        return error.code
+        return 1
     except KeyboardInterrupt:
         print(f"\n{PROG}: stopped; the same command goes on from here", file=sys.stderr)
         return STOPPED

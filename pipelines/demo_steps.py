@@ -11,7 +11,7 @@ from pipelines.demo_commands import Step
 from pipelines.shards.folder import Folder
 
 RECORD_FILE = "steps.json"
-STOPPED, BY_CTRL_C = 130, -2  # exit codes
+STOPPED, BY_CTRL_C = 130, -2  # exit codes of what Ctrl-C ended
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +29,6 @@ class StepError(Exception):
 
     def __init__(self, step: Step, code: int) -> None:
         super().__init__(f"the step {step.name} failed (exit code {code}). Its command was:\n  {step.command}")
-        self.code = STOPPED if code in (STOPPED, BY_CTRL_C) else 1
 
 
 class Runner:
@@ -51,7 +50,10 @@ class Runner:
         return same and not self._has_run and self._out.exists(step.makes)
 
     def run(self, step: Step) -> None:
-        """Do a step, or what is missing of it, telling its command and its time. Raises StepError."""
+        """Do a step, or what is missing of it, telling its command and its time.
+
+        Raises StepError, and KeyboardInterrupt where Ctrl-C ended it.
+        """
         self._has_run = True
         found = self.taken.get(step.name)
         if not found or found.is_done or found.command != step.command:
@@ -59,11 +61,13 @@ class Runner:
         print(f"\n$ {step.command}", flush=True)
         start, before = time.monotonic(), _cpu_seconds()
         try:
-            code = subprocess.run(step.argv, check=False).returncode
+            code = _exit_code(step)
         finally:
             found.seconds += time.monotonic() - start
             found.cpu_seconds += _cpu_seconds() - before
             self._keep()
+        if code in (STOPPED, BY_CTRL_C):
+            raise KeyboardInterrupt
         if code:
             raise StepError(step, code)
         found.is_done = True
@@ -73,6 +77,16 @@ class Runner:
     def _keep(self) -> None:
         rows = {name: asdict(one) for name, one in self.taken.items()}
         self._out.put(RECORD_FILE, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+
+
+def _exit_code(step: Step) -> int:
+    """Run the command to its end. Ctrl-C reaches it too: then it is waited for, since it may save its state first."""
+    with subprocess.Popen(step.argv) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def _cpu_seconds() -> float:

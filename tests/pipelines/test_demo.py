@@ -234,6 +234,19 @@ def test_a_step_that_fails_is_named_with_its_command_and_its_time_counts(tmp_pat
     assert Runner(out).taken["one"].seconds > first > 0
 
 
+def test_ctrl_c_waits_for_the_step_to_save(tmp_path):
+    code = (
+        "import os, pathlib, signal, sys, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.6); "
+        "pathlib.Path(sys.argv[1]).write_text('saved'); sys.exit(130)"
+    )
+    step, out = python_step(tmp_path, code), Folder(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        Runner(out).run(step)
+
+    assert (tmp_path / "made").read_text() == "saved"
+    assert not Runner(out).is_done(step)
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
