@@ -97,7 +97,7 @@ def test_a_format_that_is_no_photograph_s_is_not_begun(reader: str, tmp_path: Pa
     """PostScript would go to an interpreter, others to readers that few have tried."""
     read, fault = READERS[reader]
     for data in (HARMFUL["postscript.jpg"], encoded(PIXELS, "PPM"), encoded(PIXELS, "TGA"), encoded(PIXELS, "PCX")):
-        with pytest.raises(fault, match="^not an image$|^no image that can be read$"):
+        with pytest.raises(fault, match=r"^not an image$|^no image that can be read$"):
             read(data, tmp_path)
 
 
