@@ -107,6 +107,7 @@ class Trial:
     arm: str
     seed: int
     point: Point
+    device: str = "cpu"
 
     @property
     def folder(self) -> Path:
@@ -148,16 +149,16 @@ class Trial:
         folder = self.work / "data"
         data = ["--data", *(str(folder / name) for name in ARMS[self.arm].data)]
         held_out = ["--held-out", f"{folder / 'held-out/photos'}=general"]
-        return [*data, *held_out, "--seed", str(self.seed), "--out", str(self.folder / "train")]
+        return [*data, *held_out, "--seed", str(self.seed), *self._device(), "--out", str(self.folder / "train")]
 
     def _evaluation(self, model: Path, kind: str, *metrics: str) -> list[str]:
         places = ["--gt", str(self.work / f"data/held-out/{kind}-images"), "--model", str(model)]
-        how = ["--metrics", *metrics, "--device", "cpu", "--ocr-workers", "0", *self._cache()]
+        how = ["--metrics", *metrics, *self._device(), "--ocr-workers", "0", *self._cache()]
         return [*places, *how, "--out", str(self.folder / kind)]
 
     def _acuity(self, model: Path) -> list[str]:
         places = ["--charts", str(self.work / "data/held-out/charts"), "--models", f"model={model}"]
-        how = ["--references", "--device", "cpu", "--ocr-workers", "0", "--lines-per-chart", "2"]
+        how = ["--references", *self._device(), "--ocr-workers", "0", "--lines-per-chart", "2"]
         return [*places, *how, *self._cache(), "--out", str(self.folder / "acuity")]
 
     def _take_original(self) -> None:
@@ -171,6 +172,9 @@ class Trial:
                 copy = shutil.copytree if (other / name).is_dir() else shutil.copy2
                 (mine / name).parent.mkdir(parents=True, exist_ok=True)
                 copy(other / name, mine / name)
+
+    def _device(self) -> list[str]:
+        return ["--device", self.device]
 
     def _cache(self) -> list[str]:
         return ["--ocr-cache", str(self.work / "ocr")]

@@ -35,7 +35,6 @@ from tests.bench.ablation_sources import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-NUM_PAGES = 800  # rendered, 256 px
 PAGES_EACH, TILES_EACH = 6, 3  # of a document that is trained on
 HELD_OUT_PAGES_EACH = 2
 NUM_DRAWN = 24  # rendered on photographs that are held out
@@ -62,15 +61,21 @@ def call(script: str, *args: str, log: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def make_data(real: Path, work: Path) -> dict[str, Any]:
-    """All of it, or what is said of it where it is there: counts, what curation kept, CPU seconds."""
+def make_data(real: Path, work: Path, num_pages: int) -> dict[str, Any]:
+    """All of it, or what is said of it where it is there: counts, what curation kept, CPU seconds.
+
+    num_pages: synthetic pages to train on, 256 px. Raises ValueError where others are there.
+    """
     folder, about = work / "data", work / "data" / "about.json"
     if about.is_file():
-        return dict(json.loads(about.read_bytes()))
+        there: dict[str, Any] = json.loads(about.read_bytes())
+        if there["pages_rendered"] != num_pages:
+            raise ValueError(f"{folder} has {there['pages_rendered']} pages, not {num_pages}: name another --work")
+        return there
     start, sources = _spent(), Sources.of(real)
     for side in (TRAIN, HELD_OUT):
         copy_photos(sources.photos[side], folder / "photos" / side)
-    found = _general(sources, folder) | _text(sources, real, folder) | _held_out(sources, real, folder)
+    found = _general(sources, folder) | _text(sources, real, folder, num_pages) | _held_out(sources, real, folder)
     check_sides(sources, folder)
     found |= {"cpu_s": round(_spent() - start), "date": time.strftime("%Y-%m-%d")}
     about.write_text(json.dumps(found, indent=2) + "\n")
@@ -107,11 +112,11 @@ def _rows(folder: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield from table.to_pylist()
 
 
-def _text(sources: Sources, real: Path, folder: Path) -> dict[str, Any]:
+def _text(sources: Sources, real: Path, folder: Path, num_pages: int) -> dict[str, Any]:
     """Pages of documents; pages rendered on photographs; and the same pages again, black on white."""
     tiles = encoded(list(page_tiles(sources.documents[TRAIN], TRAIN, PAGES_EACH, TILES_EACH)))
     write_shards(tiles, folder / "pages")
-    render(real, folder, TRAIN, NUM_PAGES, "pages-on-photos")
+    render(real, folder, TRAIN, num_pages, "pages-on-photos")
     plain = list(black_on_white(folder / "pages-on-photos"))
     write_shards(plain, folder / "black-on-white")
     return {"page_tiles": len(tiles), "pages_rendered": len(plain)}

@@ -33,9 +33,10 @@ def _measures() -> tuple[Measure, ...]:
         for band, px in (("", "5 to 20"), ("/5-9", "5 to 9"), ("/10-13", "10 to 13"), ("/14-20", "14 to 20"))
     ]
     neds = [
-        Measure(key=f"ned/{language}/{ground}/14-20", label=f"NED of charts, {name}, {ground}, 14 to 20 px")
+        Measure(key=f"ned/{language}/{ground}/{band}", label=f"NED of charts, {name}, {ground}, {px} px")
         for language, name in (("en", "English"), ("zh", "Chinese"))
         for ground in ("paper", "photo")
+        for band, px in (("10-13", "10 to 13"), ("14-20", "14 to 20"))
     ]
     return (
         Measure(key="ned/page", label="NED, held-out pages"),
@@ -59,7 +60,7 @@ def tables(found: Found) -> str:
 def means(found: Found) -> str:
     """By measure the mean of each arm over its seeds."""
     seeds = {arm: sorted(seed for name, seed in found if name == arm) for arm in ARMS}
-    head = ["mean over seeds", *(f"({arm}) {ARMS[arm].about}, n = {len(seeds[arm])}" for arm in ARMS)]
+    head = ["mean over seeds", *(f"({arm}), {len(seeds[arm])} runs" for arm in ARMS)]
     rows = [
         [measure.label, *(_mean([found[arm, seed][measure.key] for seed in seeds[arm]], measure) for arm in ARMS)]
         for measure in MEASURES

@@ -35,6 +35,8 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time, one thread each")
+    parser.add_argument("--num-pages", type=int, default=800, help="synthetic pages of the data")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for a larger working point")
     parser.add_argument("--table", action="store_true", help="print what there is and run nothing")
     for field in fields(Point):
         flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
@@ -45,8 +47,8 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
 def trials(flags: argparse.Namespace) -> list[Trial]:
     """The runs that are asked for, seed by seed: pairs are whole early."""
     point = Point(**{name: getattr(flags, name) for name in (field.name for field in fields(Point))})
-    work = flags.work.resolve()
-    return [Trial(work=work, arm=arm, seed=seed, point=point) for seed in flags.seeds for arm in flags.arms]
+    common = {"work": flags.work.resolve(), "point": point, "device": flags.device}
+    return [Trial(arm=arm, seed=seed, **common) for seed in flags.seeds for arm in flags.arms]
 
 
 def run(trial: Trial) -> None:
@@ -84,7 +86,7 @@ def main() -> int:
     if not flags.table:
         if not (real := os.environ.get("SMALLPRINT_DATA", "")):
             raise SystemExit("SMALLPRINT_DATA is not set: name the folder of real photos, documents and corpora")
-        print(f"data: {json.dumps(make_data(Path(real).resolve(), flags.work.resolve()))}", flush=True)
+        print(f"data: {json.dumps(make_data(Path(real).resolve(), flags.work.resolve(), flags.num_pages))}", flush=True)
         with ThreadPoolExecutor(flags.parallel) as pool:
             list(pool.map(run, trials(flags)))
     done = finished(flags)
