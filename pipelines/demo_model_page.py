@@ -24,6 +24,7 @@ from pipelines.shards.folder import Folder
 SVG = "http://www.w3.org/2000/svg"
 FIGURES = {"PSNR, dB": "PSNR", "SSIM": "SSIM", "NED": "NED"}  # keys of results.json by title
 A_KIND, GAP_PX = 2, 8  # of the sample sheets: images of each kind and band, and between them
+A_ROW = 2  # panels of acuity: a language each
 SHOWN_TILES = 8  # two full rows of a wide window
 IDENTITY = "identity"
 ABOUT = {
@@ -103,7 +104,9 @@ def show_acuity(report: Report, url: str) -> None:
     """The curves over the size of the text, and the smallest size that gets through."""
     folder = Folder(url)
     content = json.loads(folder.read("acuity.json"))
-    report.charts(panels_of(folder.read("plot.svg").decode()))
+    panels = panels_of(folder.read("plot.svg").decode())
+    for start in range(0, len(panels), A_ROW):
+        report.charts(panels[start : start + A_ROW])
     places = [(row["language"], row["ground"]) for row in next(iter(content["models"].values()))["acuity"]]
     header = ["autoencoder"]
     for language, _ in places:

@@ -98,13 +98,17 @@ def _belongs(step: Step, part: str) -> bool:
 def _next(report: Report) -> None:
     report.section("With your own")
     report.text(
-        "Photographs of your own: `--photos DIR` of render.py and `--source DIR` of curate.py, folders, Parquet, "
-        "WebDataset tars or PDFs. Pages with real text are kept by the rules `text-rich` and mixed in as "
-        "a third part. On a cluster the same commands run under Ray and write the same bytes. A model that is to be "
-        "used is trained by the recipes f16c64 to f32c192 on GPUs. README.md has the commands."
+        "The same commands take photographs and documents of yours: folders, Parquet files, WebDataset tars, PDFs. "
+        "Pages of real text, kept by the rules text-rich, become a third part of the mix. On a cluster they run under "
+        "Ray and write the same bytes; models for use are trained on GPUs."
     )
+    report.command(_OWN)
 
 
+_OWN = """python pipelines/render.py --photos PHOTOS --num-images 1000000 --out RENDERED
+python pipelines/curate.py run --source PHOTOS PAPERS.pdf --out CURATED
+python pipelines/mix.py --inputs RENDERED CURATED/packed/general CURATED/packed/text-rich --out MIX
+torchrun --nproc-per-node 8 train/run.py --recipe f16c64 --data MIX/train --precision bf16 --out RUN"""
 _RENDER = (
     "Text of 5 to 20 px on photographs, as documents of 13 kinds, every line with its exact label. Some of each size "
     "band follow, at their own pixels; below 8 px Chinese is hard to read for anyone."
