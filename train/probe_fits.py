@@ -79,10 +79,10 @@ def fit_logistic(x: Tensor, y: Tensor, num_classes: int, strength: float) -> tup
         solver.zero_grad()
         fit = functional.cross_entropy(x @ weight + bias, y)
         total = fit + strength / (2 * len(x)) * weight.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
+    solver.step(loss)
     return weight.detach(), bias.detach()
 
 
