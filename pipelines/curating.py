@@ -19,6 +19,7 @@ from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, 
 from pipelines.scoretable import ScoreTable
 from pipelines.selecting import Selected, select
 from pipelines.shardloop import ShardsFailed
+from pipelines.shards.folder import Folder
 
 PROG = "curate.py"
 MAX_REASONS = 5  # that the terminal shows of a selection
@@ -220,6 +221,7 @@ def execute(command: Command) -> int:
         if command.execution.dry_run:
             print(command.plan())
         else:
+            Folder(command.execution.out).sweep()  # what a killed driver was writing
             command.run()
     except (ValueError, OSError, ImportError, ShardsFailed) as error:
         print(f"{name}: {error}", file=sys.stderr)

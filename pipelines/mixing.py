@@ -94,6 +94,8 @@ def make(settings: Settings) -> str:
     out, schema = Folder(running.out), mixed_schema(inputs)
     remedy = "Name another --out, or go back to what it was begun with."
     identity = {"inputs": {one.name: one.digest for one in inputs}, "without": []} | mixture.identity()
+    for folder in (out, Folder(running.plan)):
+        folder.sweep()  # what a killed driver was writing
     if out.exists(JOB_FILE):
         claim_folder(out, identity, remedy)
     workers = num_workers(running.workers, running.backend)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -141,6 +142,7 @@ def test_a_killed_driver_is_resumed(tmp_path, good, slow, slowly_scored, started
     driver.wait()
     wait_until(lambda: not writers(out / "scores"))
     left = len(sidecars(out / "scores"))
+    (out / f"list/.entries.parquet~{gethostname()}~0123abcd.tmp").write_bytes(b"half")  # as if killed there, too
     code = curate("score", out, good, *slow)
 
     assert left < NUM_SHARDS

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import numpy as np
@@ -274,12 +275,15 @@ def test_processes_killed_midway_leave_what_the_same_command_finishes(inputs, mi
         driver.communicate()
     half = digests(out)
     made = {name: digest for name, digest in half.items() if re.fullmatch(r".*/(data|manifest)/\d+\.\w+", name)}
+    for folder in (out, tmp_path / "out.plan/choice"):
+        (folder / f".plan.json~{gethostname()}~0123abcd.tmp").write_bytes(b"half")  # as if it had been killed there
     code = mix(*inputs.flags(out, *flags))
 
     assert code == 0
     assert 0 < len(made) < len([name for name in whole if "/data/" in name or "/manifest/" in name])
     assert made.items() <= whole.items()  # two processes made what one does
     assert digests(out) == whole
+    assert not list((tmp_path / "out.plan").rglob(".*.tmp"))
 
 
 def test_s3_holds_the_same_bytes(inputs, mixed, s3):
