@@ -153,7 +153,8 @@ def spoil(stage: Stage, work: Path, rng: np.random.Generator) -> tuple[str, str,
     """Damage a file of a finished stage: the kind of damage, the file, and what is wrong with how it is noticed."""
     if stage.name == "train":
         return _spoil_checkpoint(work / "run", rng)
-    places = sorted({path.parents[1] for folder in stage.folders for path in (work / folder).rglob("manifest/*.json")})
+    kept = [name for name in stage.folders if not name.endswith(".plan")]  # what led to a plan is read no more
+    places = sorted({path.parents[1] for name in kept for path in (work / name).rglob("manifest/*.json")})
     folder = Folder(str(places[int(rng.integers(len(places)))]))
     infos = read_manifest(folder)
     index = int(rng.choice(sorted(infos)))
