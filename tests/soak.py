@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -183,6 +184,7 @@ def main() -> int:
     args = parser.parse_args()
     if not Path(os.environ.get("SMALLPRINT_DATA", "")).joinpath("natural").is_dir():
         parser.error("SMALLPRINT_DATA names no folder of real photos")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs this in the background has it ignored
     out = args.out.resolve()
     if (out / "work").is_mount():
         raise SystemExit(f"{out}/work is mounted: umount it first")
