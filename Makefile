@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 OUT ?= demo
-DEMO_FLAGS ?= --recipe demo
+DEMO_FLAGS ?=
 PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile
 
 # A stamp names the files it was installed from, so that a change of either installs again.
@@ -29,8 +29,8 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-demo: $(FOR_DEMO)  ## render a small dataset into demo/ with the fonts and photos that come with PyPI packages
-	$(BIN)/python pipelines/render.py $(DEMO_FLAGS) --out $(OUT)
+demo: $(FOR_DEMO)  ## the whole way at small size, from rendering to a measured model; then open demo/index.html
+	$(BIN)/python pipelines/demo.py $(DEMO_FLAGS) --out $(OUT)
 
 test: check  ## all checks: format, lint, types, imports, tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
@@ -49,8 +49,8 @@ clean:  ## remove the environment, the demo and every cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(FOR_DEMO): | $(BIN)/pip
-	@echo 'Installing what rendering needs into $(VENV): about a minute.'
-	$(INSTALL) --editable '.[ocr]'
+	@echo 'Installing what rendering and curation need, and PyTorch to train with, into $(VENV): a minute or two.'
+	$(INSTALL) --editable '.[ocr,train]'
 	@touch $@
 
 $(FOR_TEST): | $(BIN)/pip
