@@ -75,6 +75,7 @@ class Soak:
     def round(self, number: int, end: float) -> None:
         """The pipeline once from the beginning, each stage in trouble until it is left alone; then compared."""
         self.disk.open()
+        known = len(self.faults)
         for stage in self.stages:
             where = f"round {number} {stage.name}"
             rng = rng_for(self.seed, f"soak/{stage.name}", number)
@@ -85,8 +86,8 @@ class Soak:
             self.compare(stage, where)
         else:
             self.take_census(f"round {number}")
-        if self.faults and not (kept := self.out / f"failed-{number}").exists():
-            shutil.copytree(self.work, kept)
+        if len(self.faults) > known:
+            shutil.copytree(self.work, self.out / f"failed-{number}")
         self.disk.close()
 
     def troubled(self, stage: Stage, where: str, rng: np.random.Generator, end: float) -> bool:
