@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,10 @@ def summary(out: Path) -> dict[str, Any]:
     return json.loads((out / "summary.json").read_text())  # type: ignore[no-any-return]
 
 
-def contents(out: Path) -> dict[str, bytes]:
-    """Every file but job.json, which names the folder's place in no way."""
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+def contents(out: Path) -> dict[str, str]:
+    """The sha256 of every file."""
+    files = (path for path in sorted(out.rglob("*")) if path.is_file())
+    return {str(path.relative_to(out)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_samples_are_what_the_benchmark_asks(built: Path):
