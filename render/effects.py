@@ -1,6 +1,7 @@
 """Degradations of a finished picture: one pure function each, uint8 RGB (h, w, 3) in and out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -35,11 +36,22 @@ def jpeg(image: Image, effect: Effect) -> Image:
 
 def resample(image: Image, effect: Effect) -> Image:
     """Enlarge by `amount` (over 1) and reduce again: the size stays, edges soften a little."""
-    cv2.ipp.setUseIPP(False)  # of this thread: Intel's cubic gives other pixels on other CPUs, OpenCV's own does not
     height, width = image.shape[:2]
     size = (round(width * effect.amount), round(height * effect.amount))
-    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    with _opencvs_own_code():
+        large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@contextmanager
+def _opencvs_own_code() -> Iterator[None]:
+    """Without Intel's: its cubic gives other pixels on other CPUs. The switch is this thread's, so it is put back."""
+    before = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(before)
 
 
 EFFECTS: dict[str, Callable[[Image, Effect], Image]] = {

@@ -5,16 +5,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from fonts.catalog import Catalog
 from render.draw import ClippedError, draw, draw_text
+from render.effects import EFFECTS
 from render.labels import character_quads, geometry
 from render.mix import Mix
 from render.raster import Raster
 from render.recipe import BANDS, Recipe
-from render.scene import Block, Ground, Paint, Scene
+from render.scene import Block, Effect, Ground, Paint, Scene
 from render.typeset import typeset
 from tests.render.scenes import SMALL, made_photo, scenes
 
@@ -153,3 +155,12 @@ def test_golden_pixels(faces: Catalog, update_golden: bool) -> None:
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
 
     assert found == json.loads(GOLDEN.read_text())
+
+
+def test_resampling_leaves_opencv_as_it_was():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    before = cv2.ipp.useIPP()
+
+    EFFECTS["resample"](image, Effect(kind="resample", amount=1.3))
+
+    assert cv2.ipp.useIPP() == before
