@@ -60,7 +60,7 @@ def tables(found: Found) -> str:
 def means(found: Found) -> str:
     """By measure the mean of each arm over its seeds."""
     seeds = {arm: sorted(seed for name, seed in found if name == arm) for arm in ARMS}
-    head = ["mean over seeds", *(f"({arm}), {len(seeds[arm])} runs" for arm in ARMS)]
+    head = ["mean over seeds", *(f"({arm}), {_count(len(seeds[arm]), 'run')}" for arm in ARMS)]
     rows = [
         [measure.label, *(_mean([found[arm, seed][measure.key] for seed in seeds[arm]], measure) for arm in ARMS)]
         for measure in MEASURES
@@ -75,7 +75,10 @@ def _mean(values: Sequence[float], measure: Measure) -> str:
 def differences(found: Found) -> str:
     """By measure the mean difference of each contrast over the seeds that both arms have, and its interval."""
     pairs = {(a, b): sorted(seed for arm, seed in found if arm == a and (b, seed) in found) for a, b in CONTRASTS}
-    head = ["difference, 95% interval", *(f"({a}) - ({b}), {len(seeds)} pairs" for (a, b), seeds in pairs.items())]
+    head = [
+        "difference, 95% interval",
+        *(f"({a}) - ({b}), {_count(len(seeds), 'pair')}" for (a, b), seeds in pairs.items()),
+    ]
     rows = [
         [measure.label, *(_difference(found, measure, *pair, seeds) for pair, seeds in pairs.items())]
         for measure in MEASURES
@@ -90,7 +93,7 @@ def _difference(found: Found, measure: Measure, a: str, b: str, seeds: Sequence[
     mean, half = interval(values)
     shown = f"{mean:+.{measure.digits}f}"
     if math.isinf(half):
-        return f"{shown} (one pair: no interval)"
+        return f"{shown}, no interval"
     sure = "**" if abs(mean) > half else ""
     return f"{sure}{shown} ± {half:.{measure.digits}f}{sure}"
 
@@ -101,6 +104,10 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
         return fmean(values), math.inf
     width = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
     return fmean(values), width * stdev(values) / math.sqrt(len(values))
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

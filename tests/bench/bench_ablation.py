@@ -91,7 +91,7 @@ def main() -> int:
             list(pool.map(run, trials(flags)))
     done = finished(flags)
     found = {(one["arm"], one["seed"]): one["measures"] for one in done}
-    print(f"\nworking point {trials(flags)[0].point.name}, {len(done)} runs\n\n{tables(found)}")
+    print(f"\nworking point {trials(flags)[0].point.name}, finished runs: {len(done)}\n\n{tables(found)}")
     return 0 if flags.table or all(trial.is_done for trial in trials(flags)) else 1
 
 
