@@ -16,7 +16,7 @@ def launch(run: Run) -> int:
     from ray.train.torch import TorchTrainer
 
     if not ray.is_initialized():
-        ray.init(include_dashboard=False)
+        ray.init()  # with its dashboard: Ray Train asks it for the state of its actors
     use_gpu = run.execution.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= run.execution.ray_workers
     scaling = ScalingConfig(num_workers=run.execution.ray_workers, use_gpu=use_gpu)
     settings = {"run": run, "checkout": str(Path(__file__).resolve().parents[1])}
