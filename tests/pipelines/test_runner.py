@@ -352,13 +352,15 @@ def test_progress_counts_images():
     assert re.fullmatch(r"500 of 1,000 images, [\d,.]+/s, [\d,]+ s left", line)
 
 
-def test_ray_is_silent_about_its_token_and_not_about_having_none(capfd, caplog):
+def test_ray_is_silent_about_its_token_and_not_about_having_none(caplog):
     setup = pytest.importorskip("ray._private.authentication.authentication_token_setup")
+    setup.logger.addHandler(caplog.handler)  # it has handlers of its own and passes nothing on
     caplog.set_level("WARNING", logger=setup.logger.name)  # a cluster of other tests leaves it at errors
     hush_token_notice()
     setup._warn_token_auth_enabled()
     setup._warn_token_auth_disabled()
-    said = capfd.readouterr().err
+    setup.logger.removeHandler(caplog.handler)
+    said = caplog.text
 
     assert "Token authentication is disabled" in said
     assert "Token authentication is enabled" not in said
