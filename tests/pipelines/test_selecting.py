@@ -159,7 +159,7 @@ def test_a_wrong_rule_leaves_what_is_there(selected, tmp_path):
 @pytest.mark.parametrize(
     ("rules", "names", "error", "message"),
     [
-        ("nowhere", (), FileNotFoundError, "neither a file nor one of: general, stages, text-rich"),
+        ("nowhere", (), FileNotFoundError, "neither a file nor one of: demo, general, stages, text-rich"),
         ("general", ("sharp",), ValueError, "selection 'sharp' is not in the rules; they have general"),
     ],
 )
