@@ -101,10 +101,12 @@ def test_a_cache_that_cannot_be_written_is_told_once(tmp_path: Path, caplog: pyt
 
 
 def test_the_version_names_engine_models_and_options(reader: Reader, cache: Path):
+    reader.read([np.full((20, 20, 3), 255, np.uint8)])  # what is kept says who read it
+
     assert reader.version.startswith("rapidocr 3.")
     assert "PP-OCRv6_rec_small" in reader.version
     assert reader.version.endswith("short side from 736 px, boxes from 0.5")
-    assert [path.read_text() for path in cache.rglob("engine.txt")] == [reader.version]
+    assert reader.version in [path.read_text() for path in cache.rglob("engine.txt")]
     assert engine_installed()
 
 
