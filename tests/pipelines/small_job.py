@@ -70,7 +70,7 @@ def sidecars(folder: Path) -> list[Path]:
     return sorted((folder / "manifest").glob("*.json"))
 
 
-def wait_until(happened: Callable[[], T], seconds: float = 60) -> T:
+def wait_until(happened: Callable[[], T], seconds: float = 180) -> T:
     """The first value that counts as true."""
     end = time.monotonic() + seconds
     while not (value := happened()):

@@ -231,7 +231,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path, good, slow, slowly_
     worker = stop_writer(out / "scores")
     driver.send_signal(signal.SIGINT)
     os.kill(worker, signal.SIGCONT)
-    said, _ = driver.communicate(timeout=60)
+    said, _ = driver.communicate(timeout=180)
     code = curate("score", out, good, *slow)
 
     assert driver.returncode == 130

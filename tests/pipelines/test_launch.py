@@ -84,7 +84,7 @@ def test_a_lone_curate_script_in_an_empty_home_on_two_nodes(tmp_path, ray_cluste
     script = Path(shutil.copy(curation.SCRIPT, home))
     surroundings = {"HOME": str(home), "PYTHONPATH": str(installed), "RAY_ADDRESS": ray_cluster}
     driver = curation.start("score", out, source, script=script, cwd=home, env=surroundings)
-    said, _ = driver.communicate(timeout=110)
+    said, _ = driver.communicate(timeout=180)
     code = curation.curate("score", tmp_path / "here", source)
 
     assert (driver.returncode, code) == (0, 0), said
@@ -101,7 +101,7 @@ def test_a_folder_of_modules_with_our_names(tmp_path, start, whole):
     for name in PACKAGES:
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('this is not the package')\n")
     driver = start(Path("out"), "--backend", "processes", "--workers", "1", cwd=tmp_path)
-    said, _ = driver.communicate(timeout=60)
+    said, _ = driver.communicate(timeout=180)
 
     assert driver.returncode == 0, said
     assert f"dataset     {tmp_path}/out" in said

@@ -46,7 +46,7 @@ def publish(hub: Hub, *args: str, **extra: str) -> tuple[int, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     env |= {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_TELEMETRY": "1", **extra}
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *args], env=env, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, str(SCRIPT), *args], env=env, capture_output=True, text=True, timeout=200, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -127,7 +127,7 @@ def test_workers_end_with_whoever_started_them(tmp_path: Path):
     script = tmp_path / "reads.py"
     script.write_text(WORKER.format(root=str(ROOT), cache=str(tmp_path)))
 
-    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, timeout=100)
+    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, timeout=200)
 
     assert done.returncode == -signal.SIGKILL
     worker = int(done.stdout)

@@ -122,7 +122,7 @@ def start(run: Run, folder: Path, *launcher: str) -> subprocess.Popen[str]:
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 100
+    end = time.monotonic() + 200
     while not path.exists():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end, f"no {path}"
@@ -150,7 +150,6 @@ def test_a_run_that_is_killed_or_asked_to_stop_resumes_exactly(
     assert same_files(tmp_path / "run", undisturbed, "model/model.safetensors")
 
 
-@pytest.mark.timeout(300)  # torch is imported in six processes
 def test_two_ranks_train_as_one_process_does(whole: Path, data: list[str], tmp_path: Path) -> None:
     """The same images, and gradients that are means over ranks; stopped and resumed in between."""
     run = small_run(data, tmp_path / "run")
