@@ -16,8 +16,7 @@ from pipelines.scoretable import ScoreTable
 from pipelines.selecting import read_cuts
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows
-from pipelines.sheet import _varied as varied
-from pipelines.sheet import caption_of
+from pipelines.sheet import caption_of, varied
 
 BANDS = ("5-7", "7-10", "10-14", "14-20")  # em, px
 A_BAND = 4  # pages shown

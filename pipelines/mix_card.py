@@ -11,7 +11,7 @@ from pipelines.card import size_category
 from pipelines.mix_plan import SPLITS, Plan
 from pipelines.mix_sides import TEST
 from pipelines.mix_statistics import Part
-from pipelines.packed_card import _table as table
+from pipelines.packed_card import table
 
 NO_SOURCE = "none: a drawn ground, no photo"
 Place = tuple[str, str]  # split, configuration

@@ -47,11 +47,11 @@ def card_text(schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str]) 
         f"# {cuts['selection']}: images selected by Smallprint",
         cuts["about"],
         f"{kept:,} of {rows:,} images were kept ({kept / max(1, rows):.1%}). {_packed(counts)}",
-        _table("Dropped, by the first reason", ("reason", "images", "share"), _dropped(cuts)),
-        _table("Categories", ("category", "images"), _under(counts, "category")),
+        table("Dropped, by the first reason", ("reason", "images", "share"), _dropped(cuts)),
+        table("Categories", ("category", "images"), _under(counts, "category")),
         "## Rules\n\n```yaml\n" + cuts["rules_file"].strip() + "\n```",
         "## Columns\n\n" + "\n".join(f"- **{name}**: {about}" for name, about in _columns(schema).items()),
-        _table("Licences", ("licence", "images"), _under(counts, "licence")),
+        table("Licences", ("licence", "images"), _under(counts, "licence")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -74,7 +74,7 @@ def _under(counts: Counter[str], name: str) -> list[tuple[str, str]]:
     return [(key, f"{n:,}") for key, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [head, tuple("---" for _ in head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]

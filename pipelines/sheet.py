@@ -60,12 +60,12 @@ def contact_sheet(folder: Folder) -> bytes:
     with folder.open(shard_name(0)) as file:
         table = pq.ParquetFile(file)
         keys = table.read(columns=["band", "language", "layout"]).to_pylist()
-        chosen = _varied(keys, NUM_CELLS)
+        chosen = varied(keys, NUM_CELLS)
         rows = table.read(columns=["image", "band", "language", "layout", "lines"]).take(chosen).to_pylist()
     return encode(lay_out([(decode(row["image"]["bytes"]), caption_of(row)) for row in rows]))
 
 
-def _varied(keys: Sequence[dict[str, str]], count: int) -> list[int]:
+def varied(keys: Sequence[dict[str, str]], count: int) -> list[int]:
     """Up to `count` rows: each next one has the band and language, then the layout, seen least so far."""
     seen: dict[Any, int] = {}
     left, chosen = list(range(len(keys))), list[int]()

@@ -13,7 +13,7 @@ from train.evaluate_settings import Measures
 from train.inception import Inception, find_weights
 from train.measuring import Featurizer, Instruments, Meter
 from train.metrics import Pixels, psnr, ssim, unit
-from train.perceptual import find_linear, find_trunk, load_lpips
+from train.perceptual import Lpips, find_linear, find_trunk
 from train.weights import MissingWeights
 
 
@@ -49,7 +49,7 @@ def _on(device: torch.device, figure: Any) -> Meter:
 def _lpips(trunk: str, device: torch.device) -> tuple[Meter, str]:
     try:
         digest = _digest(find_trunk(trunk), find_linear())
-        lpips = load_lpips(trunk).to(device)
+        lpips = Lpips.load(trunk).to(device)
     except MissingWeights as error:
         cause = str(error).partition(" To train without")[0]
         raise FileNotFoundError(f"{cause} Name it with --lpips-trunk, or leave lpips out of --metrics.") from error

@@ -146,9 +146,6 @@ def _packaged_linear() -> Path | None:
     return Path(folders[0], "weights", "v0.1", "vgg.pth") if folders else None
 
 
-load_lpips = Lpips.load
-
-
 def random_lpips(seed: int = 0) -> Lpips:
     """LPIPS of random weights in the true shapes: for tests and for measuring speed, never for training."""
     generator = torch.Generator().manual_seed(seed)

@@ -22,7 +22,7 @@ from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluating import main
 from train.metrics import psnr, unit
-from train.perceptual import load_lpips
+from train.perceptual import Lpips
 from train.reading import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ def test_all_figures_agree_with_the_official_evaluators_libraries(pairs: Path):
 
 def official_lpips(trunk: Path, a, b) -> float:
     """The mean over single images; that each is the package's figure is tested with the metrics."""
-    lpips = load_lpips(str(trunk))
+    lpips = Lpips.load(str(trunk))
     return float(np.mean([float(lpips(x[None] * 2 - 1, y[None] * 2 - 1)[0]) for x, y in zip(a, b, strict=True)]))
 
 

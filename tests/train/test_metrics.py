@@ -14,7 +14,7 @@ from train.fid import frechet_distance
 from train.inception import Inception, find_weights
 from train.metrics import mean_finite, psnr, rank_correlation, ssim, standard_error, unit
 from train.ned import Reading, ned_details, ned_over_all, official_ned, text_similarity
-from train.perceptual import load_lpips
+from train.perceptual import Lpips
 
 
 def pictures(num: int = 3, height: int = 64, width: int = 80) -> np.ndarray:
@@ -156,7 +156,7 @@ def test_lpips_is_that_of_the_package(tmp_path: Path):
     a = pictures(2)
     x, y = unit(a) * 2 - 1, unit(damaged(a)) * 2 - 1
 
-    mine = load_lpips(str(tmp_path / "trunk.pth"))(y, x)
+    mine = Lpips.load(str(tmp_path / "trunk.pth"))(y, x)
 
     with torch.inference_mode():
         assert mine.numpy() == pytest.approx(theirs(x, y).flatten().numpy(), abs=5e-5)

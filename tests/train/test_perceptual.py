@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import tests.train.torchvision_ops  # noqa: F401 - before lpips
-from train.perceptual import TRUNK_FILE, Lpips, find_linear, load_lpips, random_lpips
+from train.perceptual import TRUNK_FILE, Lpips, find_linear, random_lpips
 from train.weights import MissingWeights, read_tensors
 
 
@@ -142,7 +142,7 @@ def test_loads_from_files(trunk: dict[str, Tensor], lpips: Lpips, tmp_path: Path
     images, targets = pictures(16, 16)
 
     for name in ("vgg16.pth", "vgg16.safetensors"):
-        assert torch.equal(load_lpips(str(tmp_path / name))(images, targets), lpips(images, targets))
+        assert torch.equal(Lpips.load(str(tmp_path / name))(images, targets), lpips(images, targets))
 
 
 def test_missing_trunk_names_file_source_and_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,14 +150,14 @@ def test_missing_trunk_names_file_source_and_flag(tmp_path: Path, monkeypatch: p
     expected = tmp_path / "hub" / "checkpoints" / TRUNK_FILE
 
     with pytest.raises(MissingWeights, match=re.escape(str(expected))) as missing:
-        load_lpips()
+        Lpips.load()
     assert "https://download.pytorch.org/models/vgg16-397923af.pth" in str(missing.value)
     assert "--lpips-weight 0" in str(missing.value)
 
     expected.parent.mkdir(parents=True)
     expected.write_bytes(b"half a download")
     with pytest.raises(ValueError, match=r"has sha256 .* not 397923af"):
-        load_lpips()
+        Lpips.load()
 
 
 def test_missing_or_other_linear_weights_are_named(tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def test_a_file_that_is_no_vgg16_is_refused(trunk: dict[str, Tensor], tmp_path: 
     (tmp_path / "torn.safetensors").write_bytes(b"\x10")
 
     with pytest.raises(ValueError, match=r"trunk lacks the tensor features\.\d+\.(weight|bias)"):
-        load_lpips(str(tmp_path / "other.pth"))
+        Lpips.load(str(tmp_path / "other.pth"))
     with pytest.raises(ValueError, match=r"module\.pth is no whole file of tensors"):
-        load_lpips(str(tmp_path / "module.pth"))
+        Lpips.load(str(tmp_path / "module.pth"))
     with pytest.raises(ValueError, match=r"torn\.safetensors is no whole file of tensors"):
-        load_lpips(str(tmp_path / "torn.safetensors"))
+        Lpips.load(str(tmp_path / "torn.safetensors"))
     with pytest.raises(ValueError, match=r"features\.0\.weight has shape \(1,\)"):
         Lpips(trunk | {"features.0.weight": torch.zeros(1)}, {})
 
