@@ -1,7 +1,7 @@
 """Makes what the ablation trains on and is measured on, once, by the pipelines; checks that the sides share nothing.
 
 WORK/data: photos/SIDE, uncurated, curated/packed/general, pages, pages-on-photos, black-on-white; held-out/text-images
-(page-*.png, drawn-*.png), held-out/photo-images, held-out/photos (the same as a shard), held-out/charts.
+(page-*.png, screen-*.png, drawn-*.png), held-out/photo-images, held-out/photos (the same as a shard), held-out/charts.
 """
 
 import json
@@ -23,7 +23,10 @@ from pipelines.verification import Redrawer, sources_of
 from render.scene import Ground, Paint, Scene
 from tests.bench.ablation_sources import (
     HELD_OUT,
+    HELD_OUT_DPI,
+    SCREEN_DPI,
     TRAIN,
+    TRAIN_DPI,
     Sources,
     copy_photos,
     encoded,
@@ -114,7 +117,7 @@ def _rows(folder: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _text(sources: Sources, real: Path, folder: Path, num_pages: int) -> dict[str, Any]:
     """Pages of documents; pages rendered on photographs; and the same pages again, black on white."""
-    tiles = encoded(list(page_tiles(sources.documents[TRAIN], TRAIN, PAGES_EACH, TILES_EACH)))
+    tiles = encoded(list(page_tiles(sources.documents[TRAIN], TRAIN_DPI, PAGES_EACH, TILES_EACH)))
     write_shards(tiles, folder / "pages")
     render(real, folder, TRAIN, num_pages, "pages-on-photos")
     plain = list(black_on_white(folder / "pages-on-photos"))
@@ -157,11 +160,14 @@ def plain(scene: Scene) -> Scene:
 def _held_out(sources: Sources, real: Path, folder: Path) -> dict[str, Any]:
     """What is measured on: pages, pages rendered on photographs, photographs, and charts."""
     target = folder / "held-out"
-    pages = list(page_tiles(sources.documents[HELD_OUT], HELD_OUT, HELD_OUT_PAGES_EACH, 1))
+    pages, screen = (
+        [encode(tile) for _, tile in page_tiles(sources.documents[HELD_OUT], dpis, HELD_OUT_PAGES_EACH, 1)]
+        for dpis in (HELD_OUT_DPI, SCREEN_DPI)
+    )
     photos = list(photo_tiles(sources.photos[HELD_OUT]))
     render(real, folder, HELD_OUT, NUM_DRAWN, "held-out/drawn", "--bands", "14-20=1")
     drawn = [row["image"]["bytes"] for row in _rows(target / "drawn", ["image"])]
-    _write_images(target / "text-images", page=[encode(tile) for _, tile in pages], drawn=drawn)
+    _write_images(target / "text-images", page=pages, screen=screen, drawn=drawn)
     _write_images(target / "photo-images", photo=[encode(tile) for _, tile in photos])
     write_shards(encoded(photos), target / "photos", num_shards=1)
     given = [*photos_of(folder, HELD_OUT), "--charts-per-cell", "1", "--seed", str(SEEDS["held-out/charts"])]

@@ -23,7 +23,7 @@ TRAIN, HELD_OUT = SIDES = ("train", "held-out")
 HELD_OUT_SHARE = 0.25  # of the files: `--split held-out` of the pipelines, a twentieth, would be three photographs
 PHOTO_PX = 768  # longest side of a photograph that is trained on; what it shows is sharp at this size
 TILE_PX = 256
-PAGE_DPI = {TRAIN: (72, 96, 120, 144), HELD_OUT: (144,)}  # 10 pt letters: an em of 10 to 20 px, and of 20 px
+TRAIN_DPI, HELD_OUT_DPI, SCREEN_DPI = (72, 96, 120, 144), (144,), (96,)  # 10 pt letters: an em of 10 to 20, 20, 13 px
 MIN_CHARACTERS = 600  # of a page's text layer
 MIN_INK = 0.04  # share of a tile's pixels that differ from its paper
 SEED = 1
@@ -107,12 +107,12 @@ def photo_tiles(paths: Sequence[Path]) -> Iterator[tuple[str, Pixels]]:
             yield path.name, np.ascontiguousarray(pixels[top : top + TILE_PX, left : left + TILE_PX])
 
 
-def page_tiles(paths: Sequence[Path], side: str, pages_each: int, tiles_each: int) -> Iterator[tuple[str, Pixels]]:
-    """The squares of TILE_PX with the most ink, some of each page, pages evenly spread over each document, at the
-    resolutions of the side."""
-    readers = [
-        PageReader(lambda name: io.BytesIO(Path(name).read_bytes()), PageOptions(dpi=dpi)) for dpi in PAGE_DPI[side]
-    ]
+def page_tiles(
+    paths: Sequence[Path], dpis: Sequence[int], pages_each: int, tiles_each: int
+) -> Iterator[tuple[str, Pixels]]:
+    """The squares of TILE_PX with the most ink, some of each page, pages evenly spread over each document, drawn at
+    one resolution after the other."""
+    readers = [PageReader(lambda name: io.BytesIO(Path(name).read_bytes()), PageOptions(dpi=dpi)) for dpi in dpis]
     for path in paths:
         for number, page in enumerate(_text_pages(readers[0], path, pages_each)):
             reader = readers[number % len(readers)]

@@ -39,11 +39,13 @@ def _measures() -> tuple[Measure, ...]:
         for band, px in (("10-13", "10 to 13"), ("14-20", "14 to 20"))
     ]
     return (
-        Measure(key="ned/page", label="NED, held-out pages"),
+        Measure(key="ned/page", label="NED, held-out pages, 10 pt at 20 px"),
+        Measure(key="ned/screen", label="NED, held-out pages, 10 pt at 13 px"),
         Measure(key="ned/drawn", label="NED, pages drawn on held-out photos, 14 to 20 px"),
         *neds,
         *choices,
-        Measure(key="psnr/page", label="PSNR of held-out pages, dB", digits=2),
+        Measure(key="psnr/page", label="PSNR of held-out pages, 10 pt at 20 px, dB", digits=2),
+        Measure(key="psnr/screen", label="PSNR of held-out pages, 10 pt at 13 px, dB", digits=2),
         Measure(key="psnr/drawn", label="PSNR of pages drawn on held-out photos, dB", digits=2),
         Measure(key="psnr/photo", label="PSNR of held-out photos, dB", digits=2),
     )
