@@ -25,8 +25,8 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines import chartmaking
-    from pipelines.acuity_settings import parse_settings
+    from pipelines.charting import making as chartmaking
+    from pipelines.charting.settings import parse_settings
 
     settings = parse_settings(args, chartmaking.DESCRIPTION, "acuity.py").absolute()
     os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths

@@ -27,7 +27,7 @@ def find_packages() -> None:
 def main(args: Sequence[str]) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"  # read by numpy at its import: more would change the last digits of sums
-    from pipelines import curating
+    from pipelines.curation import curating
 
     command = curating.parse_command(args)
     os.chdir(sys.prefix)  # a folder without a curate.py: Ray adds the driver's to its workers' paths

@@ -16,7 +16,10 @@ from typing import Any
 from curate.picture import BadImage
 from fonts.catalog import load_catalog
 from pipelines.card import write_card
+from pipelines.corpora.sources import open_source
 from pipelines.photos import PhotoIndex, build_index
+from pipelines.rendered.summary import describe, summarise
+from pipelines.rendered.verification import SOURCES_FILE
 from pipelines.rendering import RenderJob
 from pipelines.runner import run
 from pipelines.settings import Settings
@@ -24,9 +27,6 @@ from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import Folder, read_manifest, sum_counts
 from pipelines.shards.identity import claim_folder
 from pipelines.sheet import contact_sheet, preview_of
-from pipelines.sources import open_source
-from pipelines.summary import describe, summarise
-from pipelines.verification import SOURCES_FILE
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12

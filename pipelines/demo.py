@@ -19,8 +19,8 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines import demo_running
-    from pipelines.demo_settings import parse_demo
+    from pipelines.demonstration import running as demo_running
+    from pipelines.demonstration.settings import parse_demo
 
     return demo_running.demonstrate(parse_demo(args))
 

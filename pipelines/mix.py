@@ -26,7 +26,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines import mixing
+    from pipelines.mixture import mixing
 
     settings = mixing.parse_settings(args)
     os.chdir(sys.prefix)  # a folder without modules of ours: Ray adds the driver's to its workers' paths

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from curate.ocr import engine_version, is_installed
 from curate.picture import BadImage, Pixels, decode
 from curate.verdict import OK, Thresholds
-from pipelines.archives import Entry
-from pipelines.indexing import NOT_MEASURED, IndexJob, index_tables
-from pipelines.listing import ENTRIES, LISTING, describe_counts, write_entries
+from pipelines.corpora.archives import Entry
+from pipelines.corpora.indexing import NOT_MEASURED, IndexJob, index_tables
+from pipelines.corpora.listing import ENTRIES, LISTING, describe_counts, write_entries
+from pipelines.corpora.sources import absolute, open_source
 from pipelines.runner import run
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder
 from pipelines.shards.seeds import rng_for
-from pipelines.sources import absolute, open_source
 
 SPLITS = ("all", "train", "held-out")
 HELD_OUT = 0.05

@@ -21,7 +21,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines import publishing
+    from pipelines.publication import publishing
 
     return publishing.main(args)
 

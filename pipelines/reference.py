@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from pipelines import curate_settings, mix_settings, settings
-from pipelines.calibrating import Calibration
+from pipelines import settings
+from pipelines.curation import settings as curate_settings
+from pipelines.curation.calibrating import Calibration
+from pipelines.mixture import settings as mix_settings
 from render.mix import Mix
 from render.recipe import Recipe
 

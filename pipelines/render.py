@@ -29,7 +29,7 @@ def main(args: Sequence[str]) -> int:
     from pipelines.settings import parse_settings
 
     if args and args[0] in ("inspect", "verify", "export"):
-        from pipelines import after
+        from pipelines.rendered import after
 
         return after.main(args)
     try:

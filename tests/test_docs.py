@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import curating, mixing
+from pipelines.curation import curating
+from pipelines.mixture import mixing
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from curate.omnidoc import AnnotationError, blocks_of, read_annotations
 from curate.rulesfile import dump_rules, parse_rules
-from pipelines import curating, mixing
+from pipelines.curation import curating
+from pipelines.mixture import mixing
 from pipelines.settings import load_settings
 from tests.fuzzing import JSON, LAUGHS, NESTED, NUMBERS, few, outcome, values_of
 from train.settings import load_run

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curate.picture import BadImage, Picture
-from pipelines.archives import RowReader, parquet_entries, tar_entries
+from pipelines.corpora.archives import RowReader, parquet_entries, tar_entries
 from pipelines.shards.files import read_manifest, shard_name, sidecar_name, sum_counts, verify_shard
 from pipelines.shards.folder import Folder
 from tests.curate.pictures import blocks, encoded

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.rendered.verification import Redrawer, sources_of
 from pipelines.shards.codec import encode
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.rows import Rows
-from pipelines.verification import Redrawer, sources_of
 from render.scene import Ground, Paint, Scene
 from tests.bench.ablation_sources import (
     HELD_OUT,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from curate.picture import BadImage
-from pipelines.pdfs import PageOptions, PageReader
+from pipelines.corpora.pdfs import PageOptions, PageReader
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.seeds import rng_for
 

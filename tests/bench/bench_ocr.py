@@ -36,9 +36,9 @@ from curate.ocr import RapidOcr  # noqa: E402
 from curate.picture import Picture  # noqa: E402
 from curate.text import TextDensity, TextOptions  # noqa: E402
 from curate.textlines import num_chars  # noqa: E402
-from pipelines.archives import Entry  # noqa: E402
+from pipelines.corpora.archives import Entry  # noqa: E402
+from pipelines.corpora.sources import Source, open_source  # noqa: E402
 from pipelines.shards.codec import write_png  # noqa: E402
-from pipelines.sources import Source, open_source  # noqa: E402
 
 Rows = list[dict[str, Any]]
 WITH_TEXT = ("kodim05.png", "mies.png", "night.png")

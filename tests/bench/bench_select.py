@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from curate.rulesfile import parse_rules
-from pipelines.mix_facts import FACTS, FINE_BYTES
-from pipelines.mix_inputs import Input
-from pipelines.mix_plan import plan_from_facts
-from pipelines.mix_settings import Mixture
+from pipelines.curation.selecting import select_from
+from pipelines.mixture.facts import FACTS, FINE_BYTES
+from pipelines.mixture.inputs import Input
+from pipelines.mixture.plan import plan_from_facts
+from pipelines.mixture.settings import Mixture
 from pipelines.pools import one_thread
-from pipelines.selecting import select_from
 from pipelines.shards.files import ShardInfo, shard_name, sidecar_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for

@@ -6,8 +6,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from pipelines import chartmaking
-from pipelines.acuity_settings import ChartSettings, parse_settings
+from pipelines.charting import making as chartmaking
+from pipelines.charting.settings import ChartSettings, parse_settings
 
 FLAGS = "--backend inline --workers 0 --charts-per-shard 32 --seed 3 --charts-per-cell 1 --targets-per-chart 32"
 NUM_CHARTS, NUM_SHARDS = 128, 4

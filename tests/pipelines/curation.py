@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import curating
+from pipelines.curation import curating
 from tests.curate.pictures import black_png, blocks, encoded, with_orientation
 
 ROOT = Path(__file__).parents[2]

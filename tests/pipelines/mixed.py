@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipelines import mixing
+from pipelines.mixture import mixing
 from tests.curate.pictures import blocks, encoded
 from tests.pipelines.curation import curate, write_good
 from tests.pipelines.small_job import ROOT

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.curate_settings import Corpus, Execution, Measures
-from pipelines.measurement import score
+from pipelines.curation.measurement import score
+from pipelines.curation.scoretable import part_of
+from pipelines.curation.selecting import select
+from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.runner import run
-from pipelines.scoretable import part_of
-from pipelines.selecting import select
 from pipelines.shards.identity import claim_folder
 
 NUM_IMAGES = 8
@@ -120,7 +120,7 @@ def make_scored(folder: Path) -> Path:
 
 def add_duplicates(out: Path) -> None:
     """Write the duplicates as the table has them."""
-    from pipelines.scoretable import ScoreTable
+    from pipelines.curation.scoretable import ScoreTable
 
     ids = [name for batch in ScoreTable(str(out)).batches(["id"]) for name in batch.column("id").to_pylist()]
     folder = part_of(str(out), "duplicates")

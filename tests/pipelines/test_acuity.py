@@ -12,15 +12,15 @@ import pytest
 from datasets import load_dataset
 
 from fonts.catalog import load_catalog
-from pipelines import chartmaking
-from pipelines.acuity_settings import CONTRASTS, GROUNDS, LANGUAGES, SIDE_PX, Charts
-from pipelines.chartscenes import chart_faces
-from pipelines.lookalikes import common_characters, look_alikes
+from pipelines.charting import making as chartmaking
+from pipelines.charting.lookalikes import common_characters, look_alikes
+from pipelines.charting.scenes import chart_faces
+from pipelines.charting.settings import CONTRASTS, GROUNDS, LANGUAGES, SIDE_PX, Charts
+from pipelines.charting.targets import NUM_CANDIDATES, compose
 from pipelines.shards.codec import decode
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows
-from pipelines.targets import NUM_CANDIDATES, compose
 from render.colour import luminance, to_rgb
 from render.draw import draw
 from render.page import coverage_of

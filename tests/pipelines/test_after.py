@@ -1,7 +1,7 @@
 import pytest
 from fsspec.core import url_to_fs
 
-from pipelines import after
+from pipelines.rendered import after
 from tests.pipelines.rendered import copy_of, rendered
 
 

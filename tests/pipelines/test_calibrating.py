@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from curate.damage import DAMAGES
-from pipelines.calibrating import Calibration, calibrate, draw_sample, strength_of
-from pipelines.fitting import NAME, RULES_FILE, read_tried
-from pipelines.scoretable import ScoreTable
-from pipelines.selecting import load_rules, select
+from pipelines.curation.calibrating import Calibration, calibrate, draw_sample, strength_of
+from pipelines.curation.fitting import NAME, RULES_FILE, read_tried
+from pipelines.curation.scoretable import ScoreTable
+from pipelines.curation.selecting import load_rules, select
 from pipelines.shards.folder import Folder
 from tests.pipelines.scored import make_scored
 

@@ -3,8 +3,8 @@
 import pytest
 
 from curate.textcolumns import SCHEMA
-from pipelines.choosing import TEXT_COLUMNS, chosen_names, chosen_rules, possible_names
-from pipelines.curate_settings import Choice
+from pipelines.curation.choosing import TEXT_COLUMNS, chosen_names, chosen_rules, possible_names
+from pipelines.curation.settings import Choice
 
 MEASURED = ("id", "status", "width_px", "clarity")
 RULES = """

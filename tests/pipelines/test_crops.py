@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.crops import cut, is_vertical
+from pipelines.rendered.crops import cut, is_vertical
 
 
 def picture() -> np.ndarray:

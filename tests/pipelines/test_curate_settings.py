@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.curate_settings import CURATE_RECIPES, Corpus, Execution, Measures, Packing
-from pipelines.curating import COMMANDS, PARTS, load_parts, parse_command
+from pipelines.curation.curating import COMMANDS, PARTS, load_parts, parse_command
+from pipelines.curation.settings import CURATE_RECIPES, Corpus, Execution, Measures, Packing
 from pipelines.recipe_files import field_names
 
 

@@ -7,13 +7,13 @@ from html import unescape
 import numpy as np
 import pytest
 
-from pipelines.calibrating import Calibration, calibrate
-from pipelines.curation_facts import Closest, gather
-from pipelines.curation_report import write_report
-from pipelines.fitting import without_nan
-from pipelines.scoretable import ScoreTable
-from pipelines.selecting import read_cuts, select, selection_names
-from pipelines.selection_pages import log_ticks
+from pipelines.curation.calibrating import Calibration, calibrate
+from pipelines.curation.facts import Closest, gather
+from pipelines.curation.fitting import without_nan
+from pipelines.curation.report import write_report
+from pipelines.curation.scoretable import ScoreTable
+from pipelines.curation.selecting import read_cuts, select, selection_names
+from pipelines.curation.selection_pages import log_ticks
 from pipelines.shards.folder import Folder
 from tests.pipelines.scored import make_scored, make_selected
 from tests.pipelines.test_report import Page

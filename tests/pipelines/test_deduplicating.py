@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.deduplicating import find_duplicates, leaders_of, repeats, root_of
-from pipelines.scoretable import ScoreTable, images_of
+from pipelines.curation.deduplicating import find_duplicates, leaders_of, repeats, root_of
+from pipelines.curation.scoretable import ScoreTable, images_of
 from tests.curate.pictures import encoded
 from tests.pipelines.curation import curate, digests, rows, write_bad, write_good
 from tests.pipelines.test_scoring import page, read_text

@@ -12,17 +12,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import demo_commands as commands
-from pipelines import demo_running
-from pipelines.demo_commands import Step, steps_of
-from pipelines.demo_inputs import SPOILT, write_corpus
-from pipelines.demo_model_page import panels_of, tiles_of
-from pipelines.demo_page import page_of
-from pipelines.demo_settings import Demo, parse_demo
-from pipelines.demo_steps import Runner, StepError, Taken
+from pipelines.corpora.sources import BUILTIN_PHOTOS
+from pipelines.demonstration import commands
+from pipelines.demonstration import running as demo_running
+from pipelines.demonstration.commands import Step, steps_of
+from pipelines.demonstration.inputs import SPOILT, write_corpus
+from pipelines.demonstration.model_page import panels_of, tiles_of
+from pipelines.demonstration.page import page_of
+from pipelines.demonstration.settings import Demo, parse_demo
+from pipelines.demonstration.steps import Runner, StepError, Taken
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
-from pipelines.sources import BUILTIN_PHOTOS
 
 ROOT = Path(__file__).parents[2]
 SMALLER = {  # the last of equal flags counts

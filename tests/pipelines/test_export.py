@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.export import export
+from pipelines.rendered.export import export
 from pipelines.shards.codec import decode
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.inspection import choose, inspect, part
+from pipelines.rendered.inspection import choose, inspect, part
 from tests.pipelines.rendered import NUM_IMAGES, copy_of, rendered
 
 

@@ -17,9 +17,9 @@ from datasets import Image, get_dataset_config_names, load_dataset
 from curate.fingerprint import perceptual_hashes
 from curate.matches import MAX_DISTANCE, MAX_FINE, KnownHashes
 from curate.picture import Picture
-from pipelines import mixing
-from pipelines.mix_ratios import targets
-from pipelines.mix_smallest import smallest
+from pipelines.mixture import mixing
+from pipelines.mixture.ratios import targets
+from pipelines.mixture.smallest import smallest
 from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
@@ -517,7 +517,7 @@ def test_matches_miss_nothing():
 
 
 def test_pages_of_a_pdf_are_one_document_by_default():
-    from pipelines.mix_settings import Mixture
+    from pipelines.mixture.settings import Mixture
 
     pattern = re.compile(Mixture().document)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from curate.picture import BadImage, Limits, decode, read_header
-from pipelines.archives import Entry
-from pipelines.pdfs import DAMAGED, LOCKED, PageOptions, PageReader
-from pipelines.sources import Source, open_source
+from pipelines.corpora.archives import Entry
+from pipelines.corpora.pdfs import DAMAGED, LOCKED, PageOptions, PageReader
+from pipelines.corpora.sources import Source, open_source
 from tests.curate.pictures import blocks, encoded
 
 PdfiumError = pytest.importorskip("pypdfium2").PdfiumError

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from pipelines import publishing
+from pipelines.publication import publishing
+from pipelines.publication.uploading import HIDDEN, Scrubbed, without_secret
 from pipelines.shards.folder import Folder
-from pipelines.uploading import HIDDEN, Scrubbed, without_secret
 from tests.pipelines.hub import Hub, running_hub
 from tests.pipelines.mixed import Inputs, digests, make_inputs, mix, rows, sha256
 from tests.pipelines.small_job import ROOT, SmallJob

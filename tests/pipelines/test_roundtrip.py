@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curate.ocr import is_installed
-from pipelines.roundtrip import round_trip, similarity
+from pipelines.rendered.roundtrip import round_trip, similarity
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows
 from tests.pipelines.rendered import NUM_IMAGES, rendered

@@ -15,14 +15,14 @@ import pytest
 from curate.picture import Limits
 from curate.scorers import BUILT_IN, Scorer
 from curate.text import TextDensity
-from pipelines.archives import Entry
-from pipelines.listing import write_entries
-from pipelines.pdfs import DEFAULT_PAGES
+from pipelines.corpora.archives import Entry
+from pipelines.corpora.listing import write_entries
+from pipelines.corpora.pdfs import DEFAULT_PAGES
+from pipelines.corpora.sources import open_source
+from pipelines.curation.scoretable import LIST, SCORES, TEXT, ScoreTable, images_of, part_of
+from pipelines.curation.scoring import Images, Reading, Scored, ScoreJob, TextJob, check_scorers
 from pipelines.runner import run
-from pipelines.scoretable import LIST, SCORES, TEXT, ScoreTable, images_of, part_of
-from pipelines.scoring import Images, Reading, Scored, ScoreJob, TextJob, check_scorers
 from pipelines.shards.identity import claim_folder
-from pipelines.sources import open_source
 from tests.curate.pictures import encoded
 from tests.pipelines.curation import curate, digests, picture, rows, write_bad, write_good
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from curate.rulesfile import parse_rules
-from pipelines.selecting import (
+from pipelines.curation.selecting import (
     GROUP_ROWS,
     Selected,
     load_rules,

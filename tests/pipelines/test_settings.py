@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.curating import parse_command
+from pipelines.curation.curating import parse_command
 from pipelines.recipe_files import RECIPES
 from pipelines.settings import Execution, Inputs, Settings, load_settings, parse_settings
 from render.mix import Mix

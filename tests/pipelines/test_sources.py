@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.picture import BadImage, decode
-from pipelines.archives import Entry, RowReader, image_column
-from pipelines.sources import BUILTIN_PHOTOS, Source, absolute, open_source
+from pipelines.corpora.archives import Entry, RowReader, image_column
+from pipelines.corpora.sources import BUILTIN_PHOTOS, Source, absolute, open_source
 from tests.curate.pictures import blocks, encoded
 
 PNG = [encoded(blocks(seed, 40, 30), "PNG") for seed in range(6)]

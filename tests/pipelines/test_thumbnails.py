@@ -1,7 +1,7 @@
 import numpy as np
 
+from pipelines.curation.thumbnails import DETAIL_PX, THUMB_PX, detail, picture, side_by_side, whole
 from pipelines.shards.codec import encode
-from pipelines.thumbnails import DETAIL_PX, THUMB_PX, detail, picture, side_by_side, whole
 
 
 def test_makes_large_images_small_and_leaves_small_ones():

@@ -1,9 +1,9 @@
 import pytest
 
+from pipelines.curation.timings import TIMINGS_FILE, read_timings, timed
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.folder import Folder
-from pipelines.timings import TIMINGS_FILE, read_timings, timed
 from tests.pipelines.scored import Twins
 
 

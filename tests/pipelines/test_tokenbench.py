@@ -17,11 +17,11 @@ from datasets import load_dataset
 
 from curate.benchchoice import STRUCK
 from curate.ngrams import grams
-from pipelines import benchmaking
-from pipelines.bench_pages import category_in, document_of
-from pipelines.bench_review import read_strikes
-from pipelines.bench_settings import parse_build
-from pipelines.leakage import SAME_DOCUMENT, SAME_TEXT, Documents
+from pipelines.benchmark import making as benchmaking
+from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_TEXT, Documents
+from pipelines.benchmark.pages import category_in, document_of
+from pipelines.benchmark.review import read_strikes
+from pipelines.benchmark.settings import parse_build
 from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.rendered.verification import Findings, ink_faults, verify
 from pipelines.shards.codec import decode, encode
-from pipelines.verification import Findings, ink_faults, verify
 from tests.pipelines.rendered import NUM_IMAGES, copy_of, rendered
 
 

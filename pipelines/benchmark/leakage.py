@@ -1,0 +1,90 @@
+"""What training datasets hold already: their documents, and the texts that samples share with them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from curate.benchchoice import Rejection, Rejections, Sample, TextIndex
+from curate.ngrams import HAN_FIRST, HAN_LAST
+from pipelines.benchmark.pages import document_of
+from pipelines.shards.folder import Folder
+from pipelines.shards.rows import Rows
+
+SAME_DOCUMENT, SAME_TEXT = "its document is in a training dataset", "its text is in a training dataset"
+COLUMNS = ("source", "text")
+
+
+def seen_in_training(
+    samples: Sequence[Sample], names: Mapping[str, str], datasets: Sequence[str], most: float
+) -> Rejections:
+    """The samples whose page belongs to a document of a dataset, or of whose n-grams more than `most` are in one
+    record. names: the document of each sample by the sample's id, as its corpus names it.
+
+    Documents are compared by name, since corpora move: "a/b.jpg" is "b.jpg" and "x/a/b.jpg", not "c/b.jpg"; a PDF is
+    the same wherever it lies. Raises ValueError where a folder holds no whole shard.
+    """
+    index = TextIndex()
+    for sample in samples:
+        index.add(sample.id, sample.text)
+    documents, found = Documents(), Rejections()
+    for url in datasets:
+        for source, text in _records(url):
+            documents.add(document_of(source))
+            found |= {name: Rejection(reason=SAME_TEXT, of=source) for name in _inside(index, text, most)}
+    for sample in samples:
+        if name := documents.like(names[sample.id]):
+            found[sample.id] = Rejection(reason=SAME_DOCUMENT, of=name)
+    return found
+
+
+def _records(url: str) -> Iterator[tuple[str, str]]:
+    for table in Rows(Folder(url)).tables(COLUMNS):
+        yield from zip(*(map(_known, table.column(name).to_pylist()) for name in COLUMNS), strict=True)
+
+
+def _known(value: str | None) -> str:
+    return value or ""
+
+
+def _inside(index: TextIndex, text: str, most: float) -> Iterator[str]:
+    """The samples of whose n-grams more than a share are in a text."""
+    for part in _scripts(text):
+        for name, (count, size) in index.shared(part).items():
+            if count > most * size:
+                yield name
+
+
+def _scripts(text: str) -> Iterable[str]:
+    """A text, and its Han and its other characters alone: n-grams are as long as most of a text asks, and a mixed
+    record must not hide its smaller half."""
+    han = "".join(char for char in text if HAN_FIRST <= ord(char) <= HAN_LAST)
+    other = "".join(char for char in text if not HAN_FIRST <= ord(char) <= HAN_LAST)
+    return [part for part in dict.fromkeys((text, han, other)) if part]
+
+
+class Documents:
+    """Names of documents, found by their last parts; a PDF is known by its own name, wherever it lies."""
+
+    def __init__(self) -> None:
+        self._whole: dict[tuple[str, ...], str] = {}
+        self._tails: dict[tuple[str, ...], str] = {}
+
+    def add(self, name: str) -> None:
+        parts = _parts(name)
+        if parts and parts not in self._whole:
+            self._whole[parts] = name
+            for start in range(len(parts)):
+                self._tails.setdefault(parts[start:], name)
+
+    def like(self, name: str) -> str:
+        """A document put in of which one's name ends with the other's; "" where there is none."""
+        parts = _parts(name)
+        ends = (self._whole[parts[start:]] for start in range(len(parts)) if parts[start:] in self._whole)
+        return next(ends, "") or self._tails.get(parts, "")
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    parts = [part for part in name.split("/") if part]
+    if parts and parts[-1].lower().endswith(".pdf"):
+        return (parts[-1],)
+    if len(parts) > 1 and parts[-1] == parts[-2]:  # the corpus was this one file, and is named after it
+        parts.pop()
+    return tuple(parts)

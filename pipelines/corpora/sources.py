@@ -1,0 +1,190 @@
+"""Image corpora: a folder of images, Parquet files, WebDataset tars or PDFs, local or at an fsspec URL, listed
+in a stable order without reading a pixel, and read one image at a time."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from curate.picture import BadImage
+from pipelines.corpora.archives import Entry, RowReader, is_image, parquet_entries, skipped_as, tar_entries
+from pipelines.corpora.pdfs import DEFAULT_PAGES, PageOptions, PageReader, is_page, pdf_entries
+
+BUILTIN = "builtin"
+BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states them
+    "astronaut.png": "public domain (NASA)",
+    "camera.png": "CC0-1.0",
+    "chelsea.png": "CC0-1.0",
+    "coffee.png": "CC0-1.0",
+    "hubble_deep_field.jpg": "public domain (NASA)",
+    "rocket.jpg": "public domain (SpaceX)",
+}
+MANIFEST = "manifest.jsonl"
+ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries, ".pdf": pdf_entries}
+
+
+class Source:
+    """One corpus. `licence` is that of images of which neither manifest nor row says another, or all by name.
+
+    A manifest.jsonl at its root may name licences, one {"file": ..., "licence": ...} a line.
+    """
+
+    def __init__(
+        self,
+        fs: Any,
+        root: str,
+        names: tuple[str, ...],
+        licence: str | dict[str, str],
+        pages: PageOptions = DEFAULT_PAGES,
+    ) -> None:
+        self._fs, self._root, self._names = fs, root, names
+        self._licence, self._known = (licence, {}) if isinstance(licence, str) else ("unknown", licence)
+        self._rows = RowReader(self._open)
+        self._pages = PageReader(self._open, pages)
+
+    def entries(self, counts: Counter[str]) -> Iterator[Entry]:
+        """Every image, sorted by path, tars and Parquet files in their own order. What is not an image is
+        counted under "skipped/...": hidden names, other endings, symlinks that lead outside the corpus."""
+        licences = self._known or self._manifest()
+        for entry in self._list(counts):
+            known = entry.licence or licences.get(entry.name) or licences.get(entry.container)
+            yield replace(entry, licence=known or self._licence)
+
+    def read(self, entry: Entry) -> bytes:
+        """The encoded image; a PNG of a PDF's page. Raises BadImage where it is gone, cut short or never was
+        readable."""
+        with self._faults_named(entry):
+            return self._read(entry)
+
+    def text(self, entry: Entry) -> str:
+        """The text layer of a PDF's page; "" for every other image. Raises BadImage like `read`."""
+        with self._faults_named(entry):
+            return self._pages.text(entry.container, entry.row) if is_page(entry) else ""
+
+    @contextmanager
+    def _faults_named(self, entry: Entry) -> Iterator[None]:
+        if entry.fault:
+            raise BadImage(entry.fault)
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise BadImage("its file is gone") from error
+        except PermissionError as error:
+            raise BadImage("its file may not be read") from error
+
+    def _read(self, entry: Entry) -> bytes:
+        if is_page(entry):
+            return self._pages.read(entry.container, entry.row)
+        if entry.row_group >= 0:
+            return self._rows.read(entry.container, entry.row_group, entry.row)
+        if not entry.container:
+            return cast(bytes, self._fs.cat_file(self._path(entry.name)))
+        end = entry.offset + entry.length
+        data = self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end) if entry.length else b""
+        if len(data) < entry.length:
+            raise BadImage("truncated: its tar ends early")
+        return cast(bytes, data)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _open(self, name: str) -> BinaryIO:
+        return cast(BinaryIO, self._fs.open(self._path(name), "rb"))
+
+    def _manifest(self) -> dict[str, str]:
+        if not self._fs.exists(self._path(MANIFEST)):
+            return {}
+        licences = {}
+        with self._open(MANIFEST) as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line) if line.strip() else {}
+                    if "file" in row and "licence" in row:
+                        licences[str(row["file"])] = str(row["licence"])
+                except (ValueError, TypeError) as error:
+                    where = f"{self._path(MANIFEST)} line {number}"
+                    raise ValueError(f'{where} is not {{"file": ..., "licence": ...}}: {error}') from error
+        return licences
+
+    def _list(self, counts: Counter[str]) -> Iterator[Entry]:
+        if not self._names:
+            yield from self._walk("", counts)
+        for name in self._names:
+            if self._fs.exists(self._path(name)):
+                yield from self._file(name, int(self._fs.size(self._path(name))), counts)
+            else:
+                counts[f"skipped/{name} is not there"] += 1
+
+    def _walk(self, folder: str, counts: Counter[str]) -> Iterator[Entry]:
+        path = self._path(folder).rstrip("/")
+        infos = {info["name"].rstrip("/"): info for info in self._fs.ls(path, detail=True)}
+        infos.pop(path, None)  # object stores list a folder's own marker
+        for full, info in sorted(infos.items()):
+            name = full[len(self._root) + 1 :]
+            if reason := self._refusal(name, info):
+                counts[reason] += 1
+            elif info["type"] == "directory":
+                yield from self._walk(name, counts)
+            else:
+                yield from self._file(name, int(info["size"]), counts)
+
+    def _refusal(self, name: str, info: dict[str, Any]) -> str:
+        """Why a listed name is left out, or ""."""
+        if any("\ud800" <= char <= "\udfff" for char in name):  # how Python carries other bytes
+            return "skipped/name is not UTF-8"
+        if name.rpartition("/")[2].startswith("."):
+            return "skipped/hidden"
+        if not info.get("islink"):
+            return "" if info["type"] in ("file", "directory") else "skipped/not a file"
+        target = os.path.realpath(self._path(name))
+        if not target.startswith(f"{self._root}/"):
+            return "skipped/symlink leading outside the corpus"
+        return "" if os.path.isfile(target) else "skipped/symlink to a folder or to nothing"
+
+    def _file(self, name: str, num_bytes: int, counts: Counter[str]) -> Iterator[Entry]:
+        if is_image(name):
+            yield Entry(name=name, length=num_bytes)
+        elif archive := ARCHIVES.get(os.path.splitext(name)[1].lower()):
+            with self._open(name) as file:
+                yield from archive(file, name, counts)
+        else:
+            counts[skipped_as(name)] += 1
+
+
+def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT_PAGES) -> Source:
+    """The corpus at a path or fsspec URL: a folder, searched to its depths, or one image, tar, Parquet or PDF.
+    "builtin" is six small photographs that come with scikit-image.
+
+    Raises ValueError where there is nothing.
+    """
+    if url == BUILTIN:
+        return _builtin()
+    fs, root = url_to_fs(url)
+    root = os.path.realpath(root) if isinstance(fs, LocalFileSystem) else root.rstrip("/")
+    if fs.isdir(root):
+        return Source(fs, root, (), licence, pages)
+    if fs.isfile(root):
+        folder, _, name = root.rpartition("/")
+        return Source(fs, folder, (name,), licence, pages)
+    raise ValueError(f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}")
+
+
+def absolute(url: str) -> str:
+    """A source's URL as any process on this machine, or any node, understands it."""
+    return url if url == BUILTIN or "://" in url else os.path.realpath(url)
+
+
+def _builtin() -> Source:
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise ValueError(f"photos {BUILTIN!r} come with scikit-image: pip install scikit-image, or name a folder")
+    folder = str(Path(spec.origin).parent / "data")
+    return Source(LocalFileSystem(), folder, tuple(sorted(BUILTIN_PHOTOS)), BUILTIN_PHOTOS)

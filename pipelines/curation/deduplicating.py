@@ -1,0 +1,172 @@
+"""Which images of a curation repeat another: prints compared all at once, texts read from a file as they are needed."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.duplicates import exact_duplicates, near_duplicates, text_duplicates
+from curate.scorers import column
+from curate.select import OK, STATUS
+from pipelines.curation.scoretable import DUPLICATES, SCORES, TEXT, ScoreTable, part_of
+from pipelines.runner import run
+from pipelines.shards.folder import Folder
+from pipelines.shards.identity import claim_folder
+
+PRINTS = ("sha256", "phash", "phash_fine")
+SIZES = ("width_px", "height_px", "clarity")
+TEXTS = ("layer_text", "ocr_text")  # the first there is
+EXACT, NEAR, SAME_TEXT = KINDS = ("exact", "near", "text")  # the surest first
+VERSION = "3"
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        column("duplicate_of", pa.string(), "id of the image that this one repeats; null where it repeats none"),
+        column("duplicate_kind", pa.string(), "exact: the same file; near: the same to the eye; text: the same words"),
+    ]
+)
+Rows = NDArray[np.int64]
+
+
+def find_duplicates(out: str) -> None:
+    """Write OUT/duplicates, or what is missing of it; nothing where fingerprints were not among the scorers.
+
+    Duplicates of other scores or without the texts, which lie there, are made anew.
+    """
+    table = ScoreTable(out, (SCORES, TEXT))
+    if not set(PRINTS) <= set(table.schema.names):
+        return
+    folder = part_of(out, DUPLICATES)
+    _claim_anew(folder, {"scores": table.identity, "version": VERSION})
+    run(partial(DuplicatesJob, out), table.num_shards, folder.url, num_workers=0, unit="rows compared")
+
+
+def _claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
+    """Make the folder this job's; what another left is removed, for all of it follows from the scores."""
+    try:
+        claim_folder(folder, identity)
+    except ValueError:
+        folder.clear()
+        claim_folder(folder, identity)
+
+
+class DuplicatesJob:
+    """Says of each row which other it repeats. All rows are compared when the first shard is made."""
+
+    schema = SCHEMA
+
+    def __init__(self, out: str) -> None:
+        self._table = ScoreTable(out, (SCORES, TEXT))
+        self._found: dict[int, tuple[str, str]] | None = None
+
+    def num_rows(self, shard: int) -> int:
+        return len(self._table.range_of(shard))
+
+    def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+        if self._found is None:
+            self._found = repeats(self._table)
+        ids = self._table.shard(shard, ("id",)).column("id").to_pylist()
+        for number, name in zip(self._table.range_of(shard), ids, strict=True):
+            other, kind = self._found.get(number, (None, None))
+            if kind is not None:
+                counts[f"duplicate/{kind}"] += 1
+            yield {"id": name, "duplicate_of": other, "duplicate_kind": kind}
+
+
+def repeats(table: ScoreTable) -> dict[int, tuple[str, str]]:
+    """For each row that repeats another, by number: the id of that one, and how they are alike.
+
+    Of images that are alike the largest repeats none, of equally large ones the sharpest, then the first. Rows
+    with a fault repeat none and are repeated by none. Some 500 bytes a row are held, and no text.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    names = [name for name in (STATUS, *PRINTS, *SIZES) if name in table.schema.names]
+    rows = pa.Table.from_batches(without_faults(batch) for batch in table.batches(names))
+    order = _best_first(rows)
+    with texts_of(table) as texts:
+        for kind, leader in leaders_of(rows, texts, order):
+            for again in np.flatnonzero(leader != np.arange(len(leader))).tolist():
+                found.setdefault(int(order[again]), (int(order[leader[again]]), kind))
+    first = {number: root_of(found, number) for number in found}
+    ids = {number: row["id"] for number, row in table.take([other for other, _ in first.values()], ("id",))}
+    return {number: (ids[other], kind) for number, (other, kind) in first.items()}
+
+
+def without_faults(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with prints and texts only where the status is ok, null elsewhere; the status is left out."""
+    well = pc.equal(batch.column(STATUS), OK)
+    columns = {name: batch.column(name) for name in batch.schema.names if name != STATUS}
+    for name in columns.keys() & {*PRINTS, *TEXTS}:
+        columns[name] = pc.if_else(well, columns[name], pa.scalar(None, columns[name].type))
+    return pa.RecordBatch.from_pydict(columns)
+
+
+@contextmanager
+def texts_of(table: ScoreTable) -> Iterator[pa.ChunkedArray | None]:
+    """The text of each row, its page's own before what OCR read; None where none was looked for.
+
+    They lie in a temporary file that is mapped: the system may drop what was read of it at any time.
+    """
+    names = [name for name in TEXTS if name in table.schema.names]
+    if not names:
+        yield None
+        return
+    schema = pa.schema([("text", pa.string())])
+    with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
+        with pa.ipc.new_file(file, schema) as writer:
+            for batch in map(without_faults, table.batches((STATUS, *names))):
+                writer.write_batch(pa.RecordBatch.from_arrays([pc.coalesce(*batch.columns)], schema=schema))
+        file.flush()
+        with pa.memory_map(file.name) as mapped:
+            yield pa.ipc.open_file(mapped).read_all().column("text")
+
+
+def root_of(found: dict[int, tuple[int, str]], number: int) -> tuple[int, str]:
+    """The row at the end of the chain that begins with this one, which repeats none, and the least sure likeness
+    on the way."""
+    kinds = []
+    while number in found:
+        number, kind = found[number]
+        kinds.append(kind)
+    return number, max(kinds, key=KINDS.index)
+
+
+def _best_first(rows: pa.Table) -> Rows:
+    """The numbers of the rows by falling area, then by falling clarity, where these were measured."""
+    keys = [-_numbers(rows, "clarity"), -_numbers(rows, "width_px") * _numbers(rows, "height_px")]
+    return np.asarray(np.lexsort(keys), np.int64)
+
+
+def _numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
+    if name not in rows.column_names:
+        return np.zeros(len(rows))
+    return np.asarray(rows.column(name).fill_null(0).to_numpy(), np.float64)
+
+
+def leaders_of(rows: pa.Table, texts: pa.ChunkedArray | None, order: Rows) -> Iterator[tuple[str, Rows]]:
+    """For each kind of likeness which place in the order stands for each, the surest kind first."""
+    at = pa.array(order)
+    yield EXACT, exact_duplicates(rows.column("sha256").take(at))
+    yield NEAR, near_duplicates(rows.column("phash").take(at), rows.column("phash_fine").take(at))
+    if texts is not None:
+        yield SAME_TEXT, text_duplicates(Texts(texts, order))
+
+
+class Texts(Sequence[str | None]):
+    """Texts in an order, read one at a time from where they lie."""
+
+    def __init__(self, texts: pa.ChunkedArray, order: Rows) -> None:
+        self._texts, self._order = texts, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._texts[int(self._order[at])].as_py()

@@ -1,0 +1,202 @@
+"""Makes a mix: inputs opened, folder claimed, rows planned, card written, shards copied, totals told."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tyro
+import yaml
+
+from pipelines.curation.measurement import num_workers
+from pipelines.mixture.card import card_text
+from pipelines.mixture.inputs import lineage_of, mixed_schema, open_inputs
+from pipelines.mixture.job import MixJob
+from pipelines.mixture.plan import Plan, has_plan, has_this_plan, make_plan, read_plan, workers_for
+from pipelines.mixture.previews import write_previews
+from pipelines.mixture.settings import MIX_RECIPES, Mixture, Running, typed
+from pipelines.mixture.statistics import STATISTICS_FILE, parts_of, statistics_of
+from pipelines.mixture.without import read_removed, take_out
+from pipelines.pools import one_thread
+from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
+from pipelines.runner import run
+from pipelines.shardloop import ShardsFailed
+from pipelines.shards.files import shard_name
+from pipelines.shards.folder import Folder
+from pipelines.shards.identity import JOB_FILE, claim_folder
+
+PROG = "mix.py"
+RECIPE_FILE = "recipe.yaml"
+MAX_SHOWN = 20
+SHARDS_A_WORKER = 4  # that make up for the start of a process
+DESCRIPTION = """Mix rendered datasets and packed selections into one Hugging Face dataset of exact ratios, with \
+splits that share no source.
+
+--recipe NAME|FILE is the base (default, or a YAML file of the fields below); every other flag overrides it. The \
+same command again resumes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is mixed, and where it runs."""
+
+    mixture: Mixture
+    running: Running
+
+
+def parse_settings(args: Sequence[str]) -> Settings:
+    """Settings of a command line. Raises SystemExit with a message where a flag or a value does not fit."""
+    recipe, rest = take_recipe(args, "default")
+    try:
+        path = recipe_path(recipe, MIX_RECIPES)
+        values = read_recipe(path, field_names(Mixture, Running))
+        settings = tyro.cli(
+            Settings,
+            args=rest,
+            default=Settings(mixture=part(Mixture, values, typed), running=part(Running, values, typed)),
+            prog=PROG,
+            description=DESCRIPTION,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"{PROG}: {error}") from None
+    return Settings(mixture=settings.mixture.absolute(), running=settings.running.absolute())
+
+
+def execute(settings: Settings) -> int:
+    """Do what the settings say; the process's exit code."""
+    one_thread()
+    try:
+        if settings.running.without:
+            print(_take_out(settings))
+        elif settings.running.dry_run:
+            print(_estimate(settings))
+        else:
+            print(make(settings))
+    except (ValueError, OSError, ShardsFailed) as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{PROG}: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def make(settings: Settings) -> str:
+    """Mix, or what is missing of it; the totals."""
+    mixture, running = settings.mixture, settings.running
+    inputs = open_inputs(mixture.inputs)
+    out, schema = Folder(running.out), mixed_schema(inputs)
+    remedy = "Name another --out, or go back to what it was begun with."
+    identity = {"inputs": {one.name: one.digest for one in inputs}, "without": []} | mixture.identity()
+    for folder in (out, Folder(running.plan)):
+        folder.sweep()  # what a killed driver was writing
+    if out.exists(JOB_FILE):
+        claim_folder(out, identity, remedy)
+    workers = num_workers(running.workers, running.backend)
+    plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
+    claim_folder(out, identity, remedy)  # only now, so that ratios that cannot be had may be mended
+    out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
+    for one in inputs:
+        out.put(f"lineage/{one.name}.json", json.dumps(lineage_of(one), indent=1, ensure_ascii=False).encode())
+    if not out.exists("README.md"):
+        write_card(running.out, schema, plan)
+    for cell in plan.cells:
+        if cell.images:
+            make_job = partial(MixJob, inputs, running.plan, cell, mixture.images_per_shard)
+            num_shards = -(-cell.images // mixture.images_per_shard)
+            run(
+                make_job,
+                num_shards,
+                f"{running.out}/{cell.place}",
+                num_workers=workers_for(num_shards, workers, SHARDS_A_WORKER),
+                backend=running.backend,
+                unit=f"images of {cell.place}",
+            )
+    finish(running.out, schema, plan)
+    return f"{describe(plan)}\ndataset  {running.out}\ncard     {running.out}/README.md"
+
+
+def _recipe(settings: Settings) -> dict[str, Any]:
+    """The mixture as a recipe file would hold it."""
+    return {"inputs": list(settings.mixture.inputs)} | settings.mixture.identity()
+
+
+def finish(url: str, schema: pa.Schema, plan: Plan | None) -> None:
+    """Write previews, statistics and the card from the shards that are there."""
+    parts = parts_of(url)
+    previews = write_previews(url, parts)
+    Folder(url).put(STATISTICS_FILE, json.dumps(statistics_of(url, parts), indent=1, ensure_ascii=False).encode())
+    write_card(url, schema, plan, previews)
+
+
+def write_card(url: str, schema: pa.Schema, plan: Plan | None, previews: Sequence[str] | None = None) -> None:
+    """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
+    root = Folder(url)
+    lineage = [json.loads(data) for _, data in root.read_each(list(root.list("lineage")))]
+    facts = {
+        "recipe": yaml.safe_load(root.read(RECIPE_FILE)),
+        "plan": plan,
+        "places": [(cell.split, cell.config) for cell in plan.cells if cell.images] if plan else [],
+        "inputs": [{"name": one["name"]} for one in lineage],
+        "removed": read_removed(root),
+        "previews": previews or [],
+        "done": previews is not None,
+    }
+    root.put("README.md", card_text(url, parts_of(url) if facts["done"] else [], schema, facts).encode())
+
+
+def _take_out(settings: Settings) -> str:
+    running = settings.running
+    if settings.mixture.inputs:
+        raise ValueError("inputs and without are given together: take sources out of a finished dataset by --out alone")
+    rows = take_out(running.out, running.without)
+    parts = parts_of(running.out)
+    if not parts:
+        raise ValueError(f"{running.out} has no row left: remove it")
+    with Folder(f"{running.out}/{parts[0].split}/{parts[0].config}").open(shard_name(0)) as file:
+        schema = pq.read_schema(file)
+    finish(running.out, schema, read_plan(running.plan) if has_plan(running.plan) else None)
+    shown = [f"  {row['split']}/{row['config']}  {row['id']}  {row['source']}" for row in rows[:MAX_SHOWN]]
+    more = [f"  and {len(rows) - MAX_SHOWN:,} more"] if len(rows) > MAX_SHOWN else []
+    return "\n".join(
+        [
+            f"{len(rows):,} rows of {', '.join(running.without)} went:",
+            *shown,
+            *more,
+            f"all of them are named in {running.out}/removed.jsonl",
+        ]
+    )
+
+
+def _estimate(settings: Settings) -> str:
+    """What would be mixed; the plan is made for that, in a folder that goes again, unless it is there."""
+    mixture, running = settings.mixture, settings.running
+    inputs = open_inputs(mixture.inputs)
+    mixed_schema(inputs)
+    with tempfile.TemporaryDirectory() as scratch:
+        there = has_this_plan(running.plan, inputs, mixture)
+        workers = num_workers(running.workers, running.backend) if running.backend != "ray" else 0
+        plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
+    return f"would mix into {running.out}\n{describe(plan)}"
+
+
+def describe(plan: Plan) -> str:
+    """A plan for the terminal."""
+    lines = [f"{'split':<6} {'configuration':<18} {'images':>12} {'of':>12} {'share':>7} {'megapixels':>12} {'MB':>10}"]
+    totals = {split: sum(cell.images for cell in plan.cells if cell.split == split) for split in ("train", "test")}
+    for cell in plan.cells:
+        share = cell.images / max(1, totals[cell.split])
+        lines.append(
+            f"{cell.split:<6} {cell.config:<18} {cell.images:>12,} {cell.available:>12,} {share:>7.2%} "
+            f"{cell.pixels / 1e6:>12,.1f} {cell.bytes / 1e6:>10,.1f}"
+        )
+    lines.append(f"left out of both splits, near a held-out source: {plan.near:,} rows")
+    for name, count in plan.unprinted.items():
+        lines.append(f"{name}: the photos of {count:,} rows cannot be fingerprinted: only the same file is found again")
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""A dataset as WebDataset tars: the images' own bytes and their labels as JSON; the same tars each time."""
+
+import hashlib
+import io
+import json
+import math
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.progress import Progress
+from pipelines.publication.uploading import shard_roots
+from pipelines.shards.files import read_manifest, shard_name
+from pipelines.shards.folder import Folder
+from pipelines.shards.identity import claim_folder
+
+MANIFEST_FILE = "manifest.json"
+SUFFIXES = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"RIFF": "webp",
+    b"GIF8": "gif",
+    b"II*\0": "tif",
+    b"MM\0*": "tif",
+}
+PICTURES = ("image", "mask")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tar:
+    """Rows `start` to `stop` of a part of the dataset ("" where it has none), as one tar."""
+
+    part: str
+    number: int
+    start: int
+    stop: int
+    ending: str  # of all images; "": of each its own
+
+    @property
+    def name(self) -> str:
+        return f"{self.part.replace('/', '-') or 'all'}-{self.number:06d}.tar"
+
+
+def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str = "") -> dict[str, Any]:
+    """Write the parts that a pattern SPLIT/CONFIG takes, or what is missing of them; the manifest.
+
+    Images are named by their format, or all by one `ending`.
+    Raises ValueError where there is nothing to export, and where the folder holds another export.
+    """
+    dataset, out = Folder(url), Folder(to)
+    roots = [root for root in shard_roots(dataset.list()) if not root or fnmatchcase(root, wanted)]
+    infos = {root: read_manifest(Folder(f"{dataset.url}/{root}")) for root in roots}
+    rows = {root: sum(info.num_rows for info in known.values()) for root, known in infos.items()}
+    if not sum(rows.values()):
+        raise ValueError(f"{url} has no whole shard of {wanted}: name a dataset, and parts that it has")
+    shas = {root: [info.sha256 for info in known.values()] for root, known in infos.items()}
+    digest = hashlib.sha256(json.dumps(shas, sort_keys=True).encode()).hexdigest()
+    identity = {"shards_sha256": digest, "parts": roots, "images_per_tar": images_per_tar, "ending": ending}
+    claim_folder(out, identity)
+    tars = [
+        Tar(part=root, number=number, start=start, stop=min(start + images_per_tar, count), ending=ending)
+        for root, count in rows.items()
+        for number, start in enumerate(range(0, count, images_per_tar))
+    ]
+    with Progress(sum(rows.values()), 0) as progress:
+        done = [_made(dataset, out, tar, progress) for tar in tars]
+    manifest = {"images": sum(rows.values()), "tars": done}
+    out.put(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
+    return manifest
+
+
+def _made(dataset: Folder, out: Folder, tar: Tar, progress: Progress) -> dict[str, Any]:
+    """What the manifest says of a tar; made where its note is not there or does not fit."""
+    note = f"notes/{tar.name}.json"
+    if out.exists(note):
+        known: dict[str, Any] = json.loads(out.read(note))
+        if out.exists(tar.name) and out.list(tar.name).get(tar.name) == known["bytes"]:
+            progress.advance(known["images"])
+            return known
+    digest = hashlib.sha256()
+    with out.writing(tar.name) as file:
+        writer = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        for number, row in enumerate(_rows(Folder(f"{dataset.url}/{tar.part}"), tar), tar.start):
+            for name, data in files_of_row(row, f"{number:09d}", tar.ending):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                writer.addfile(member, io.BytesIO(data))
+            progress.advance(1)
+        writer.close()
+    size = out.list(tar.name)[tar.name]
+    with out.open(tar.name) as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    about = {"name": tar.name, "images": tar.stop - tar.start, "bytes": size, "sha256": digest.hexdigest()}
+    out.put(note, json.dumps(about).encode())
+    return about
+
+
+def _rows(folder: Folder, tar: Tar) -> Iterator[dict[str, Any]]:
+    """The rows of a tar, a row group in memory at a time."""
+    first = 0
+    for index, info in read_manifest(folder).items():
+        if first < tar.stop and first + info.num_rows > tar.start:
+            with folder.open(shard_name(index)) as file:
+                parquet = pq.ParquetFile(file)
+                at = first
+                for group in range(parquet.num_row_groups):
+                    count = parquet.metadata.row_group(group).num_rows
+                    low, high = max(tar.start - at, 0), min(tar.stop - at, count)
+                    if low < high:
+                        yield from plain_hashes(parquet.read_row_group(group).slice(low, high - low))
+                    at += count
+        first += info.num_rows
+
+
+def plain_hashes(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Rows with 64-bit hashes as hex digits: as numbers they are too large for many readers of JSON."""
+    names = [field.name for field in table.schema if pa.types.is_uint64(field.type)]
+    for row in table.to_pylist():
+        yield row | {name: f"{row[name]:016x}" for name in names if row[name] is not None}
+
+
+def files_of_row(row: dict[str, Any], key: str, ending: str) -> Iterator[tuple[str, bytes]]:
+    """The members of a row: the image, the mask where there is one, and all else as JSON, nan as null."""
+    for name in PICTURES:
+        if row.get(name):
+            data = row[name]["bytes"]
+            kind = suffix(data)
+            yield f"{key}.{ending or kind}" if name == "image" else f"{key}.{name}.{kind}", data
+    labels = {name: plain(value) for name, value in row.items() if name not in PICTURES}
+    yield f"{key}.json", json.dumps(labels, ensure_ascii=False).encode()
+
+
+def suffix(data: bytes) -> str:
+    """The ending of an image file by its first bytes."""
+    return next((ending for magic, ending in SUFFIXES.items() if data.startswith(magic)), "img")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, float):
+        return float(np.format_float_positional(np.float32(value))) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value.hex() if isinstance(value, bytes) else value
