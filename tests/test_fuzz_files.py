@@ -25,10 +25,10 @@ from tests.curate.pictures import blocks, encoded
 from tests.fuzzing import FLIPS, JSON, KEPT, NESTED, NUMBERS, Flips, as_json, few, outcome, spoiled, values_of
 from tests.pipelines.test_sources import tar_of
 from tests.train.shards import pages, write
-from train import crops
 from train.checkpoint import Checkpoint, Checkpoints, read_checkpoint
-from train.parquet import open_images, read_part, shards_of
-from train.picture_files import BadPicture, read_picture
+from train.evaluation.picture_files import BadPicture, read_picture
+from train.feeding import crops
+from train.feeding.parquet import open_images, read_part, shards_of
 from train.vae import MAX_WIDTH, Vae, VaeConfig, read_config
 
 FILES = {fmt: encoded(blocks(3, 96, 80), fmt) for fmt in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")}

@@ -24,8 +24,8 @@ from tests.curate.pictures import encoded
 from tests.nasty import PIXELS, PNG, harmful, whole
 from tests.pipelines.curation import curate, rows
 from tests.pipelines.test_sources import write
-from train import crops
-from train.picture_files import BadPicture, read_picture
+from train.evaluation.picture_files import BadPicture, read_picture
+from train.feeding import crops
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("fonts", "render", "curate", "pipelines", "train")

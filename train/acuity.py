@@ -19,7 +19,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from train import acuity_measurement
+    from train.charts import measurement as acuity_measurement
 
     return acuity_measurement.main(args)
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from train.corpus import Corpus
-from train.heldout import HeldOut, hold_out, read_held_out
+from train.feeding.corpus import Corpus
+from train.feeding.heldout import HeldOut, hold_out, read_held_out
 from train.objective import Objective
-from train.perceptual import Lpips
-from train.semantic import Teacher, load_teacher, random_teacher
 from train.settings import Run
+from train.teachers.perceptual import Lpips
+from train.teachers.semantic import Teacher, load_teacher, random_teacher
 from train.vae import Vae, read_config
 
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from train.corpus import Corpus
-from train.crops import BadImage, crop
 from train.curriculum import Curriculum
-from train.plan import Plan, Planner, check_fits
+from train.feeding.corpus import Corpus
+from train.feeding.crops import BadImage, crop
+from train.feeding.plan import Plan, Planner, check_fits
 
 STEPS_AHEAD = 3
 READERS = 2  # threads that fetch row groups

@@ -19,7 +19,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from train import evaluating
+    from train.evaluation import evaluating
 
     return evaluating.main(args)
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from train.curriculum import Now
 from train.losses import alignment_loss, by_position, gradient_ratio, l1_loss, total_loss
-from train.perceptual import Lpips
-from train.semantic import Teacher
+from train.teachers.perceptual import Lpips
+from train.teachers.semantic import Teacher
 from train.vae import Vae
 
 Terms = dict[str, Tensor]  # scalars by name; "total" carries gradients

@@ -21,7 +21,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from train import probing
+    from train.probes import probing
 
     return probing.main(args)
 

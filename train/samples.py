@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.shards.codec import write_png
 from pipelines.shards.folder import Folder
-from train.heldout import HeldOut
+from train.feeding.heldout import HeldOut
 from train.metrics import psnr, ssim
 from train.objective import to_bytes, to_unit
 from train.settings import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from train.evaluation_files import read_evaluation
+from train.evaluation.files import read_evaluation
 
 BANDS = {"5-9": range(5, 10), "10-13": range(10, 14), "14-20": range(14, 21)}
 GATE = {"8": (8,), "18-20": (18, 19, 20)}  # em in px at which the working point is judged

@@ -28,9 +28,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from curate.ocr import cut_line  # noqa: E402
 from curate.paddle import build_models  # noqa: E402
-from train.autoencoders import open_autoencoder  # noqa: E402
+from train.evaluation.reading import Reader  # noqa: E402
 from train.metrics import psnr, ssim  # noqa: E402
-from train.reading import Reader  # noqa: E402
+from train.peers.autoencoders import open_autoencoder  # noqa: E402
 
 SIDE_PX = 256
 CHARACTER_PX = {"english": 10}  # of the benchmark; else Chinese, 16

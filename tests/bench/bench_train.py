@@ -30,8 +30,8 @@ from torch import nn  # noqa: E402
 from train.curriculum import Now, Stage  # noqa: E402
 from train.estimate import image_flop  # noqa: E402
 from train.objective import Objective  # noqa: E402
-from train.perceptual import random_lpips  # noqa: E402
-from train.semantic import random_teacher  # noqa: E402
+from train.teachers.perceptual import random_lpips  # noqa: E402
+from train.teachers.semantic import random_teacher  # noqa: E402
 from train.vae import Vae, VaeConfig, make_config  # noqa: E402
 
 LIMIT_FLOPS = 790e12  # of large bf16 matrix products on an H200

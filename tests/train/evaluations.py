@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.shards.seeds import rng_for
-from train.evaluating import main
+from train.evaluation.evaluating import main
 
 
 def page(number: int, height: int = 96, width: int = 144, scale: float = 1.0) -> np.ndarray:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import tests.train.torchvision_ops  # noqa: F401  (first: pytorch_fid imports torchvision)
-from train.inception import Inception
-from train.perceptual import STAGES
+from train.evaluation.inception import Inception
+from train.teachers.perceptual import STAGES
 
 
 def inception_state(seed: int = 1) -> dict[str, Tensor]:

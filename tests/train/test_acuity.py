@@ -13,9 +13,11 @@ import pytest
 from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for
 from tests.pipelines.charted import charted
-from train import acuity_measurement
-from train.acuity_settings import Subjects
-from train.acuityscores import (
+from train.charts import measurement as acuity_measurement
+from train.charts.forcedchoice import Choice
+from train.charts.reading import to_original, to_truth
+from train.charts.rows import Charts, Kind
+from train.charts.scores import (
     NEVER,
     Measured,
     acuity_of,
@@ -27,10 +29,8 @@ from train.acuityscores import (
     shown_px,
     smallest_from,
 )
-from train.chartreading import to_original, to_truth
-from train.chartrows import Charts, Kind
-from train.forcedchoice import Choice
-from train.references import REFERENCES, open_reference
+from train.charts.settings import Subjects
+from train.peers.references import REFERENCES, open_reference
 
 NAMES = tuple(REFERENCES)
 

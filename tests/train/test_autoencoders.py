@@ -10,8 +10,8 @@ import torch
 
 import tests.train.torchvision_ops  # noqa: F401  (first: diffusers may import torchvision)
 from pipelines.shards.seeds import rng_for
-from train.autoencoders import Running, TorchAutoencoder, open_autoencoder
 from train.metrics import psnr
+from train.peers.autoencoders import Running, TorchAutoencoder, open_autoencoder
 from train.peers.halves import of_module
 from train.vae import Vae, VaeConfig
 

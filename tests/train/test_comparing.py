@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.train.evaluations import page, run, write
-from train.evaluating import main
+from train.evaluation.evaluating import main
 
 
 def expected_correlation(a: list[float], b: list[float]) -> float | None:

@@ -14,7 +14,7 @@ from datasets import Dataset, Image
 
 from tests.pipelines.rendered import rendered
 from tests.train.shards import noise, pages, photo, photos, write
-from train.corpus import Corpus, split_kind
+from train.feeding.corpus import Corpus, split_kind
 
 NUM_PAGES, NUM_PHOTOS = 70, 12
 

@@ -11,8 +11,8 @@ from pipelines.shards.codec import encode, write_png
 from pipelines.shards.seeds import rng_for
 from tests.curate.pictures import black_png, with_orientation
 from tests.train.shards import PHOTOS, noise, photo
-from train.crops import BadImage, Cut, crop, decode, header_size
-from train.png import window
+from train.feeding.crops import BadImage, Cut, crop, decode, header_size
+from train.feeding.png import window
 
 PIXELS = rng_for(0, "crops", 0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
 SMOOTH = cv2.resize(PIXELS[:6, :8], (128, 96), interpolation=cv2.INTER_CUBIC)

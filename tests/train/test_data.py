@@ -17,9 +17,9 @@ import torch
 from pipelines.shards.codec import decode
 from tests.pipelines.rendered import rendered
 from tests.train.shards import noise, pages, photo, photos, write
-from train.corpus import Corpus
 from train.curriculum import Curriculum, read_stages
 from train.data import Batch, GroupCache, Inline, Loader
+from train.feeding.corpus import Corpus
 
 NUM_PAGES, NUM_PHOTOS, NUM_TEXTS = 130, 24, 20
 BROKEN = {7: b"", 40: b"<html>", 41: noise(41, 64)[:-9], 100: noise(100, 64)[:400] + b"?" + noise(100, 64)[401:]}

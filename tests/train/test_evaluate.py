@@ -20,10 +20,10 @@ from PIL import Image
 import tests.train.torchvision_ops  # noqa: F401  (first: piq, lpips and pytorch-fid import torchvision)
 from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
-from train.evaluating import main
+from train.evaluation.evaluating import main
+from train.evaluation.reading import Reader
 from train.metrics import psnr, unit
-from train.perceptual import Lpips
-from train.reading import Reader
+from train.teachers.perceptual import Lpips
 
 ROOT = Path(__file__).parents[2]
 PAUSING = """

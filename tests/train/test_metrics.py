@@ -10,11 +10,11 @@ import torch
 import tests.train.torchvision_ops  # noqa: F401  (first: the libraries below import torchvision)
 from pipelines.shards.seeds import rng_for
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
-from train.fid import frechet_distance
-from train.inception import Inception, find_weights
+from train.evaluation.fid import frechet_distance
+from train.evaluation.inception import Inception, find_weights
+from train.evaluation.ned import Reading, ned_details, ned_over_all, official_ned, text_similarity
 from train.metrics import mean_finite, psnr, rank_correlation, ssim, standard_error, unit
-from train.ned import Reading, ned_details, ned_over_all, official_ned, text_similarity
-from train.perceptual import Lpips
+from train.teachers.perceptual import Lpips
 
 
 def pictures(num: int = 3, height: int = 64, width: int = 80) -> np.ndarray:

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import tests.train.torchvision_ops  # noqa: F401 - before lpips
-from train.perceptual import TRUNK_FILE, Lpips, find_linear, random_lpips
+from train.teachers.perceptual import TRUNK_FILE, Lpips, find_linear, random_lpips
 from train.weights import MissingWeights, read_tensors
 
 

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from pipelines.shards.seeds import rng_for
 from tests.train.probing_shards import LAYOUTS, write_labelled
-from train.dinov2 import random_network
-from train.dinov2_config import Dinov2Config
-from train.probe_fits import Interval
-from train.probe_latents import Protocol, probe_latents
-from train.probe_layers import Sampled, compare_layers, sample_features
-from train.probe_samples import Label, Samples, make_label, read_samples
-from train.probing import main, parse_command
-from train.semantic import features_at
+from train.probes.fits import Interval
+from train.probes.latents import Protocol, probe_latents
+from train.probes.layers import Sampled, compare_layers, sample_features
+from train.probes.probing import main, parse_command
+from train.probes.samples import Label, Samples, make_label, read_samples
+from train.teachers.dinov2 import random_network
+from train.teachers.dinov2_config import Dinov2Config
+from train.teachers.semantic import features_at
 from train.vae import Vae, make_config
 
 SCRIPT = Path(__file__).parents[2] / "train/probe.py"

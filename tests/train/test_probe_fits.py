@@ -8,7 +8,7 @@ import torch
 from scipy import optimize, special, stats
 
 from pipelines.shards.seeds import rng_for
-from train.probe_fits import (
+from train.probes.fits import (
     RIDGES,
     accuracy,
     fit_logistic,

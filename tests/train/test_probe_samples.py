@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.train.probing_shards import LAYOUTS, write_labelled
-from train.probe_samples import Pooling, Samples, make_label, pooled_latents, read_samples
+from train.probes.samples import Pooling, Samples, make_label, pooled_latents, read_samples
 from train.vae import Vae, make_config
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from train.reading import EngineChoice, Reader, engine_installed
+from train.evaluation.reading import EngineChoice, Reader, engine_installed
 
 pytest.importorskip("rapidocr")
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,7 @@ WORKER = """
 import sys, time, os, signal
 sys.path.insert(0, {root!r})
 import numpy as np
-from train.reading import Reader
+from train.evaluation.reading import Reader
 if __name__ == "__main__":
     reader = Reader(cache={cache!r}, workers=1)
     reader.read([np.full((20, 20, 3), 255, np.uint8)])
@@ -173,7 +173,7 @@ def test_without_models_and_network_paddleocr_names_the_flag(tmp_path: Path, mon
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("PADDLE_PDX_CACHE_HOME", str(tmp_path / "paddlex"))
-    from train.published_models import published_models
+    from train.evaluation.published_models import published_models
 
     if any(Path(os.path.expanduser("~/.paddlex/official_models")).glob("PP-OCRv5_server_det_onnx")):
         pytest.skip("PP-OCRv5's models are here already")

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from skimage import data as photos
 
-from train.autoencoders import Autoencoder, open_autoencoder
-from train.references import REFERENCES, open_reference
+from train.peers.autoencoders import Autoencoder, open_autoencoder
+from train.peers.references import REFERENCES, open_reference
 
 PAIRS = ("bicubic-x2", "bicubic-x4"), ("jpeg-q30", "jpeg-q10")
 

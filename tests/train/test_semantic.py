@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import tests.train.torchvision_ops  # noqa: F401 - before transformers
-from train.dinov2 import Dinov2
-from train.dinov2_config import Dinov2Config
-from train.semantic import (
+from train.teachers.dinov2 import Dinov2
+from train.teachers.dinov2_config import Dinov2Config
+from train.teachers.semantic import (
     BlockTeacher,
     features_at,
     load_network,

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train.autoencoders import Halves, Running
 from train.peers import taef2
+from train.peers.autoencoders import Halves, Running
 
 DEFAULT_FACTOR = 32  # to whose multiples images are padded for a file that does not say
 PROBE_PX = 128

@@ -1,0 +1,179 @@
+"""Measures models on charts, block by block; what is measured stays in a file a model, and is not measured again."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.progress import Progress
+from pipelines.shards.folder import Folder
+from train.charts.examples import example_charts, keep_example
+from train.charts.forcedchoice import Choice
+from train.charts.reading import LineReader, to_original, to_truth
+from train.charts.report import write_results
+from train.charts.rows import Charts, Kind
+from train.charts.scores import Measured
+from train.charts.settings import ORIGINAL, Settings, Subject, parse_settings
+from train.evaluation.reading import Reader
+from train.peers.autoencoders import Autoencoder, open_autoencoder
+
+BLOCK_CHARTS = 32
+METHOD = 1  # of measuring: raised whenever its figures change
+Identity = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What is measured of one model so far, chart by chart from the first."""
+
+    subject: Subject | None
+    identity: Identity
+    charts: list[Measured]
+
+    @property
+    def name(self) -> str:
+        return str(self.identity["name"])
+
+
+def main(args: Sequence[str]) -> int:
+    """Measure as the command line says; the process's exit code."""
+    settings = parse_settings(args)
+    try:
+        print(measure(settings))
+    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:  # RuntimeError: a reader that died
+        print(f"acuity.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("acuity.py: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def measure(settings: Settings) -> str:
+    """Measure what is missing, write the results, and say them."""
+    ocr = settings.ocr
+    if ocr.ocr == "none":
+        return _Measurement(settings, LineReader(None, 0)).run()
+    with Reader(
+        ocr.ocr, models=ocr.ocr_models, device=ocr.ocr_device, cache=ocr.ocr_cache, workers=ocr.ocr_workers
+    ) as reader:
+        return _Measurement(settings, LineReader(reader, ocr.lines_per_chart)).run()
+
+
+class _Measurement:
+    """One run over the charts, with the models that lack some of them."""
+
+    def __init__(self, settings: Settings, reader: LineReader) -> None:
+        self._settings, self._reader = settings, reader
+        self._charts, self._out = Charts(settings.charts), Folder(settings.out)
+        self._shown = example_charts(self._charts)
+        self._shared: Identity = {
+            "charts": self._charts.identity,
+            "num_charts": len(self._charts),
+            "reader": reader.version,
+            "lines_per_chart": reader.most,
+            "method": METHOD,
+        }
+
+    def run(self) -> str:
+        """Measure what is missing, write the results; what is said of them."""
+        total = len(self._charts)
+        records = [self._begun(None), *(self._begun(subject) for subject in self._settings.subjects.all())]
+        missing = [record for record in records if len(record.charts) < total]
+        models = {record.name: self._opened(record.subject) for record in missing}
+        done = sum(len(record.charts) for record in records)
+        with Progress(len(records) * total, done, "charts") as progress:
+            for start in range(0, total, BLOCK_CHARTS):
+                behind = [record for record in missing if len(record.charts) == start]
+                if behind:
+                    self._measure_block(start, behind, models)
+                for record in behind:
+                    self._out.put(_file_of(record.name), json.dumps(_plain(record), ensure_ascii=False).encode())
+                    progress.advance(len(record.charts) - start)
+        return write_results(self._out, self._charts, self._finished(), self._settings)
+
+    def _begun(self, subject: Subject | None) -> Record:
+        """A record with what an earlier run measured, where that was of the same model, charts and reader."""
+        about: Identity = {"name": ORIGINAL, "kind": ""}
+        if subject is not None:
+            exact = subject.kind == "reference"
+            number = "" if exact else str(self._settings.running.number).removeprefix("torch.")
+            about = {"name": subject.name, "kind": subject.kind, "content": subject.digest(), "dtype": number}
+        record = Record(subject=subject, identity=self._shared | about, charts=[])
+        if self._out.exists(_file_of(record.name)):
+            identity, charts = _read(self._out, _file_of(record.name))
+            if identity == record.identity:
+                record.charts = charts
+            else:
+                print(f"{record.name}: it, the charts or the reader have changed; measured anew", file=sys.stderr)
+        return record
+
+    def _opened(self, subject: Subject | None) -> Autoencoder | None:
+        if subject is None:
+            return None
+        return open_autoencoder(subject.kind, subject.path, name=subject.name, running=self._settings.running)
+
+    def _measure_block(self, start: int, behind: Sequence[Record], models: dict[str, Autoencoder | None]) -> None:
+        """Add a block of charts to the records that lack it."""
+        block = self._charts.part(start, start + BLOCK_CHARTS)
+        images = np.stack([chart.image for chart in block])
+        originals = self._reader.read(block, list(images))
+        seen, read = [], []
+        for record in behind:
+            model = models[record.name]
+            seen.append(images if model is None else model(images))
+            read.append(originals if model is None else self._reader.read(block, list(seen[-1])))
+        for i, chart in enumerate(block):
+            choice = Choice(chart)  # up to 65 MB: one at a time
+            for record, pictures, texts in zip(behind, seen, read, strict=True):
+                if title := self._shown.get(start + i):
+                    keep_example(self._out, record.name, title, pictures[i])
+                measured = Measured(
+                    kind=chart.kind,
+                    right=float(choice.credits(pictures[i]).sum(dtype=np.float64)),
+                    num_targets=len(chart),
+                    ned=to_original(originals[i], texts[i]),
+                    ned_truth=to_truth(self._reader.truths(chart), texts[i]),
+                )
+                record.charts.append(measured)
+
+    def _finished(self) -> dict[str, tuple[Identity, list[Measured]]]:
+        """Every model in the folder that was measured on all of these charts by this reader, the original too."""
+        found = {}
+        for name in self._out.list("measured"):
+            identity, charts = _read(self._out, name)
+            if identity.items() >= self._shared.items() and len(charts) == len(self._charts):
+                found[str(identity["name"])] = (identity, charts)
+        return found
+
+
+def _file_of(name: str) -> str:
+    return f"measured/{name}.json"
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {"identity": record.identity, "charts": [asdict(chart) for chart in record.charts]}
+
+
+def _read(out: Folder, name: str) -> tuple[Identity, list[Measured]]:
+    """A model's file; nothing where it is garbled."""
+    try:
+        stored = json.loads(out.read(name))
+        charts = [_measured_of(values) for values in stored["charts"]]
+        return dict(stored["identity"]), charts
+    except (ValueError, TypeError, KeyError):
+        return {}, []
+
+
+def _measured_of(values: dict[str, Any]) -> Measured:
+    kind = Kind(**values["kind"])
+    return Measured(
+        kind=kind,
+        right=float(values["right"]),
+        num_targets=int(values["num_targets"]),
+        ned=tuple(map(float, values["ned"])),
+        ned_truth=tuple(map(float, values["ned_truth"])),
+    )

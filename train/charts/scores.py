@@ -1,0 +1,145 @@
+"""What charts say of a model: shares by size, their errors, and the acuity that follows.
+
+A chance-corrected share is (right - 0.1) / 0.9, with `right` the share of right answers among ten. The acuity is the
+smallest size from which, and at all larger sizes, that is at least 0.9.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.shards.seeds import rng_for
+from train.charts.forcedchoice import CHANCE
+from train.charts.rows import Kind
+
+THRESHOLD = 0.9
+INTERVAL = (2.5, 97.5)  # percentiles
+NUM_DRAWS = 2000
+NEVER = math.inf
+GROUNDS = ("all", "paper", "photo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One chart of one model: right answers (fractions for ties) of so many targets, and by line read its similarity
+    to the original's reading and to the true text; nan where the original reads as nothing."""
+
+    kind: Kind
+    right: float
+    num_targets: int
+    ned: tuple[float, ...] = ()
+    ned_truth: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """A mean over so many things of several charts; stderr counts each chart as one draw, nan for a single chart."""
+
+    mean: float
+    stderr: float
+    num: int
+
+
+def corrected(right: float) -> float:
+    """A share of right answers without what chance gives: 0 for guessing, 1 for all."""
+    return (right - CHANCE) / (1 - CHANCE)
+
+
+def mean_of(charts: Iterable[Sequence[float]]) -> Mean:
+    """The mean of all values of several charts; nan is left out."""
+    kept = [[value for value in chart if not math.isnan(value)] for chart in charts]
+    return _mean([(math.fsum(values), len(values)) for values in kept if values])
+
+
+def _mean(sums: Sequence[tuple[float, int]]) -> Mean:
+    num, count = sum(n for _, n in sums), len(sums)
+    if not num:
+        return Mean(mean=math.nan, stderr=math.nan, num=0)
+    mean = math.fsum(total for total, _ in sums) / num
+    squares = math.fsum((total - mean * n) ** 2 for total, n in sums)
+    stderr = math.sqrt(squares * count / (count - 1)) / num if count > 1 else math.nan
+    return Mean(mean=mean, stderr=stderr, num=num)
+
+
+def choice_of(charts: Iterable[Measured]) -> Mean:
+    """The chance-corrected share of right answers."""
+    found = _mean([(chart.right, chart.num_targets) for chart in charts])
+    return Mean(mean=corrected(found.mean), stderr=found.stderr / (1 - CHANCE), num=found.num)
+
+
+def by_size(charts: Iterable[Measured], language: str, ground: str = "all") -> dict[int, list[Measured]]:
+    """A language's charts by size, smallest first, of one ground or all."""
+    found: dict[int, list[Measured]] = defaultdict(list)
+    for chart in charts:
+        if chart.kind.language == language and ground in ("all", chart.kind.ground):
+            found[chart.kind.size_px].append(chart)
+    return dict(sorted(found.items()))
+
+
+def smallest_from(shares: Mapping[int, float]) -> float:
+    """The smallest size from which, and at all larger ones, the share is at least THRESHOLD; NEVER where the largest
+    size falls short. A share of nan is one that cannot be judged: there it ends."""
+    found = NEVER
+    for size in sorted(shares, reverse=True):
+        if not shares[size] >= THRESHOLD:
+            break
+        found = size
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acuity:
+    """A size in px, the bounds of its 95% interval, and the smallest and largest size there are."""
+
+    px: float
+    low: float
+    high: float
+    smallest_px: int
+    largest_px: int
+
+    def __str__(self) -> str:
+        return f"{self._shown(self.px)} ({self._shown(self.low)} to {self._shown(self.high)})"
+
+    def _shown(self, px: float) -> str:
+        return shown_px(px, self.smallest_px, self.largest_px)
+
+
+def shown_px(px: float, smallest_px: int, largest_px: int) -> str:
+    """A size as read: "> 20" where it was never reached, "≤ 5" where nothing smaller was tried."""
+    if px == NEVER:
+        return f"> {largest_px}"
+    return f"≤ {smallest_px}" if px <= smallest_px else f"{px:g}"
+
+
+def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", seed: int = 0) -> Acuity:
+    """The acuity for a language, with a bootstrap interval: each size's charts drawn anew."""
+    sizes = by_size(charts, language, ground)
+    found = smallest_from({size: choice_of(of_size).mean for size, of_size in sizes.items()})
+    rng = rng_for(seed, f"bootstrap/{language}/{ground}", 0)
+    drawn = {size: _drawn_shares(of_size, rng) for size, of_size in sizes.items()}
+    draws = np.array([smallest_from({size: drawn[size][i] for size in drawn}) for i in range(NUM_DRAWS)])
+    low, high = (float(value) for value in np.percentile(draws, INTERVAL, method="nearest"))
+    return Acuity(px=found, low=low, high=high, smallest_px=min(sizes), largest_px=max(sizes))
+
+
+def _drawn_shares(charts: Sequence[Measured], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many drawn with replacement."""
+    chosen = rng.integers(len(charts), size=(NUM_DRAWS, len(charts)))
+    right = np.array([chart.right for chart in charts])[chosen].sum(axis=1)
+    num = np.array([chart.num_targets for chart in charts])[chosen].sum(axis=1)
+    return np.asarray((right / num - CHANCE) / (1 - CHANCE))
+
+
+def ned_size(
+    charts: Sequence[Measured], readable: Callable[[int], bool], language: str, ground: str = "all"
+) -> tuple[float, int]:
+    """The smallest size from which NED, relative to the original's reading, is at least THRESHOLD; and the smallest
+    at which the original itself is readable, below which NED tells nothing."""
+    sizes = by_size(charts, language, ground)
+    shares = {size: mean_of(c.ned for c in of_size).mean for size, of_size in sizes.items()}
+    judged = [size for size in sizes if all(readable(larger) for larger in sizes if larger >= size)]
+    return smallest_from({size: shares[size] for size in judged}) if judged else NEVER, min(judged, default=0)

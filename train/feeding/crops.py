@@ -1,0 +1,144 @@
+"""Encoded images into crops of one size: bounded before decoding, at their own resolution or resized to just cover."""
+
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from train.curriculum import Size
+from train.feeding.png import SIGNATURE, window
+
+MAX_PIXELS = 64_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others are not begun: PostScript would start an interpreter
+JPEG = b"\xff\xd8"
+OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
+PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
+REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
+# What Pillow raises on files that are not what they say they are; its warnings are errors under tests.
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, Warning)
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+Pixels = NDArray[np.uint8]  # (h, w, 3) RGB
+
+
+class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
+    """An image that gives no crop; the message is its cause, the same on every run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Which crop: chosen before the image is known, the place as shares of the room there is."""
+
+    size: Size
+    native: bool  # at the image's own resolution; else resized to just cover the crop
+    down: float  # 0 to 1
+    right: float
+    mirrored: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, size: Size, *, native: bool, mirror: bool) -> "Cut":
+        down, right, turn = rng.random(3).tolist()
+        return cls(size=size, native=native, down=down, right=right, mirrored=mirror and turn < 0.5)
+
+
+def crop(data: bytes, cut: Cut) -> Pixels:
+    """The crop of an encoded image. Raises BadImage for one that is broken, too large to decode or too small."""
+    width_px, height_px = header_size(data)
+    part = None
+    if cut.native and data.startswith(SIGNATURE):
+        part = window(data, *_corner((height_px, width_px), cut), cut.size)
+    if part is None:
+        part = _cropped(data, cut, min(width_px, height_px))
+    return part[:, ::-1] if cut.mirrored else part
+
+
+def _cropped(data: bytes, cut: Cut, short_px: int) -> Pixels:
+    """The crop, not mirrored, by way of the whole image."""
+    if cut.native:
+        pixels = decode(data)
+    else:
+        room = short_px / max(cut.size)  # whichever way the image is turned
+        pixels = _covering(decode(data, next((by for by in REDUCTIONS if room >= SPARE * by), 1)), cut.size)
+    top, left = _corner(pixels.shape[:2], cut)
+    return pixels[top : top + cut.size[0], left : left + cut.size[1]]
+
+
+def _corner(image: Size, cut: Cut) -> tuple[int, int]:
+    """Where in an image of this size the crop begins, from the top and from the left."""
+    room_y, room_x = image[0] - cut.size[0], image[1] - cut.size[1]
+    if room_y < 0 or room_x < 0:
+        raise BadImage(f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}")
+    return int(cut.down * (room_y + 1)), int(cut.right * (room_x + 1))
+
+
+def _covering(pixels: Pixels, size: Size) -> Pixels:
+    """The image made smaller until one side is that of the crop; never larger."""
+    scale = max(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
+    if scale >= 1:
+        return pixels
+    height_px, width_px = (max(size[axis], round(pixels.shape[axis] * scale)) for axis in (0, 1))
+    return cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def header_size(data: bytes) -> tuple[int, int]:
+    """Width and height as stored, from the header alone. Raises BadImage for what is no image or is too large."""
+    if not data:
+        raise BadImage("no bytes")
+    if data.startswith(SIGNATURE) and len(data) > 33:
+        width_px, height_px = struct.unpack_from(">II", data, 16)
+    else:
+        try:
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
+                width_px, height_px = image.size
+        except BOMBS:
+            raise BadImage(f"over the {MAX_PIXELS} pixels allowed") from None
+        except FAULTS:
+            raise BadImage("no image that can be read") from None
+    if width_px * height_px > MAX_PIXELS:
+        raise BadImage(f"{width_px}x{height_px} px: over the {MAX_PIXELS} pixels allowed")
+    return width_px, height_px
+
+
+def decode(data: bytes, reduce: int = 1) -> Pixels:
+    """The picture, EXIF orientation applied, transparency laid on white; a JPEG at 1/reduce of its size (1, 2, 4, 8).
+
+    Raises BadImage for one that is broken or cut short.
+    """
+    if data.startswith(JPEG):
+        if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # OpenCV would fill in what is missing
+            raise BadImage("truncated")
+        return _decode_opencv(data, REDUCTIONS.get(reduce, cv2.IMREAD_COLOR))
+    if data.startswith(SIGNATURE) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG and not _has_profile(data):
+        if b"IEND" not in data[-64:]:
+            raise BadImage("truncated")
+        return _decode_opencv(data, cv2.IMREAD_COLOR)
+    return _decode_pillow(data)
+
+
+def _has_profile(png: bytes) -> bool:
+    return png.find(PROFILE, 33, png.find(b"IDAT")) >= 0
+
+
+def _decode_opencv(data: bytes, flags: int) -> Pixels:
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if bgr is None:
+        raise BadImage("damaged")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _decode_pillow(data: bytes) -> Pixels:
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode.startswith("I;16"):
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            if image.has_transparency_data:
+                layer = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+            return np.array(image.convert("RGB"))
+    except (*FAULTS, *BOMBS):
+        raise BadImage("damaged or cut short") from None

@@ -1,0 +1,66 @@
+"""Images that are evaluated and never trained on: the same crops at every evaluation, some of every kind and size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from train.curriculum import COMPONENTS, GRID_PX
+from train.feeding.corpus import Corpus
+from train.feeding.crops import BadImage, Cut, crop
+
+MOST = 10  # of a kind's rows one in so many is held out at most
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeldOut:
+    """Crops (n, 3, side, side) of bytes, with the component and the name of each."""
+
+    images: torch.Tensor
+    components: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def of(self, component: str) -> list[int]:
+        """The numbers of a component's images."""
+        return [i for i, name in enumerate(self.components) if name == component]
+
+
+def hold_out(corpus: Corpus, num_rows: int) -> tuple[Rows, Rows]:
+    """Rows that training does without, and up to `num_rows` of each kind and band among them to evaluate.
+
+    The last shard of each folder that has two; of kinds and bands that no such shard holds a tenth, evenly apart.
+    """
+    away = corpus.last_shards()
+    others = np.flatnonzero(~np.isin(corpus.codes, np.unique(corpus.codes[away])))
+    counts = np.unique(corpus.codes[others], return_counts=True)[1]
+    few = corpus.spread(max(1, min(num_rows, int(counts.min(initial=MOST)) // MOST)), others)
+    return np.union1d(away, few), np.union1d(corpus.spread(num_rows, away), few)
+
+
+def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> HeldOut:
+    """The middle of each image, side_px or, where one is smaller, less for all; those that cannot be read left out.
+
+    Text is cut at its own resolution, general images are first reduced to just cover the crop.
+    Raises ValueError where nothing is left.
+    """
+    step = max(GRID_PX, factor)
+    known = np.minimum(corpus.width_px[rows], corpus.height_px[rows])
+    least = int(known[known > 0].min()) if (known > 0).any() else side_px
+    side = max(step, min(side_px, least) // step * step)
+    images, components, names = [], [], []
+    rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
+    for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
+        component = COMPONENTS[corpus.codes[row]]
+        cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)
+        try:
+            pixels = crop(data, cut)
+        except BadImage:
+            continue  # the loader names it where it is trained on
+        images.append(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
+        components.append(component)
+        names.append(corpus.name_of(row).rpartition("/")[2])
+    if not images:
+        raise ValueError(f"of {len(rows)} rows to evaluate none gives a crop of {side} px: name others with --held-out")
+    return HeldOut(images=torch.stack(images), components=tuple(components), names=tuple(names))
