@@ -1,6 +1,5 @@
 """Images inside other files: WebDataset tars (never extracted) and Parquet columns. Lists them, reads one."""
 
-import json
 import os
 import re
 import tarfile
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.picture import BadImage
+from pipelines.shards.images import image_column
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TAR_BLOCK = 512
@@ -133,35 +133,6 @@ def _licences(parquet: pq.ParquetFile, group: int) -> list[str]:
             column = parquet.read_row_group(group, columns=[name]).column(name)
             return [value or "" for value in column.to_pylist()]
     return [""] * int(parquet.metadata.row_group(group).num_rows)
-
-
-def image_column(schema: pa.Schema) -> str | None:
-    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else
-    a binary column. Of several alike one called "image" wins, else the first."""
-    by_kind: tuple[list[str], ...] = (_image_features(schema), [], [])
-    for field in schema:
-        if pa.types.is_struct(field.type):
-            at = field.type.get_field_index("bytes")
-            if at >= 0 and _is_binary(field.type.field(at).type):
-                by_kind[1].append(field.name)
-        elif _is_binary(field.type):
-            by_kind[2].append(field.name)
-    for names in by_kind:
-        if names:
-            return "image" if "image" in names else names[0]
-    return None
-
-
-def _image_features(schema: pa.Schema) -> list[str]:
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return [name for name in schema.names if features[name].get("_type") == "Image"]
-    except (KeyError, ValueError, TypeError, AttributeError):  # not written by `datasets`
-        return []
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 class RowReader:

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.picture import BadImage, decode
-from pipelines.corpora.archives import Entry, RowReader, image_column
+from pipelines.corpora.archives import Entry, RowReader
 from pipelines.corpora.sources import BUILTIN_PHOTOS, Source, absolute, open_source
+from pipelines.shards.images import image_column
 from tests.curate.pictures import blocks, encoded
 
 PNG = [encoded(blocks(seed, 40, 30), "PNG") for seed in range(6)]

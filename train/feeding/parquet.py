@@ -1,6 +1,5 @@
 """Parquet files as data to train on: the shards of a folder, the small columns of one, the images of a row group."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.shards.files import shard_name, sidecars
 from pipelines.shards.folder import Folder
+from pipelines.shards.images import image_column
 from train.curriculum import BANDS
 
 KINDS = ("general", "text", "synthetic")
@@ -185,30 +185,3 @@ def _image_leaf(parquet: pq.ParquetFile, shard: Shard) -> int:
     schema = parquet.metadata.schema
     paths = [schema.column(number).path for number in range(len(schema))]
     return next(paths.index(path) for path in (f"{name}.bytes", name) if path in paths)
-
-
-def image_column(schema: pa.Schema) -> str | None:
-    """The column of encoded images: the Image feature of `datasets`, else a struct with binary "bytes", else a binary
-    column. Of several alike one called "image" wins, else the first."""
-    by_kind: tuple[list[str], ...] = (_image_features(schema), [], [])
-    for one in schema:
-        if pa.types.is_struct(one.type):
-            at = one.type.get_field_index("bytes")
-            if at >= 0 and _is_binary(one.type.field(at).type):
-                by_kind[1].append(one.name)
-        elif _is_binary(one.type):
-            by_kind[2].append(one.name)
-    names = next((names for names in by_kind if names), [])
-    return "image" if "image" in names else next(iter(names), None)
-
-
-def _image_features(schema: pa.Schema) -> list[str]:
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return [name for name in schema.names if features[name].get("_type") == "Image"]
-    except (KeyError, ValueError, TypeError, AttributeError):  # not written by `datasets`
-        return []
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
