@@ -11,7 +11,7 @@ from train.feeding.heldout import HeldOut, hold_out, read_held_out
 from train.objective import Objective
 from train.settings import Run
 from train.teachers.perceptual import Lpips
-from train.teachers.semantic import Teacher, load_teacher, random_teacher
+from train.teachers.semantic import Teacher, load_teacher, random_teacher, teacher_digest
 from train.vae import Vae, read_config
 
 
@@ -30,6 +30,8 @@ def build(run: Run) -> Ready:
     objective = build_objective(run)
     corpus, held_out = read_data(run)
     identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.names)}
+    if "align" in objective.terms() and run.terms.teacher != "random":
+        identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
     return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
 
 

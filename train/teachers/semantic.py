@@ -4,6 +4,7 @@ A kind of teacher is one module with `read(config.json, tensors) -> Network`, na
 Teachers are constants: no `nn.Module`, so that no optimiser, checkpoint, DDP or FSDP of the model meets their weights.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -134,15 +135,30 @@ def load_network(folder: str = DEFAULT_TEACHER) -> Network:
     kind = values.get("model_type")
     if kind not in READERS:
         raise ValueError(f"{local}/config.json says model_type {kind!r}: known are {', '.join(READERS)}")
-    weights = next((local / name for name in WEIGHT_FILES if (local / name).is_file()), None)
-    if weights is None:
-        raise _missing(f"{local} holds neither {' nor '.join(WEIGHT_FILES)}")
+    weights = _weights(local)
     try:
         return cast(Network, import_module(READERS[kind]).read(values, read_tensors(weights)))
     except KeyError as error:
         raise ValueError(f"{local}/config.json has no {error}") from None
     except ValueError as error:
         raise ValueError(f"{weights}: {error}") from error
+
+
+def teacher_digest(folder: str) -> str:
+    """The sha256 of a teacher's config.json and weights, by which another one of the same name is known."""
+    local, both = find_folder(folder), hashlib.sha256()
+    for path in (local / "config.json", _weights(local)):
+        with path.open("rb") as file:
+            both.update(hashlib.file_digest(file, "sha256").digest())
+    return both.hexdigest()
+
+
+def _weights(folder: Path) -> Path:
+    """The file of weights of a teacher's folder."""
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise _missing(f"{folder} holds neither {' nor '.join(WEIGHT_FILES)}")
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
