@@ -3,6 +3,7 @@
 skip    300 steps at widths 8 / 12, 64 px crops: global, local and no skip, three seeds (SMALLPRINT_DATA: real photos)
 step    a training step, f16c64 at widths 16 / 24, 128 px, batch 2, against the sibling's, CPU
 images  encode and decode, images/s and peak memory at 256, 1,024 and 2,048 px, beside the sibling
+align   runs aligned with a teacher and not, five seeds each, and linear probes of their latents: bench_train_align.py
 gpu     forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64 and
         f32c192 against the sibling and against the arithmetic limit
 """
@@ -98,11 +99,12 @@ def step() -> None:
     print(f"  sibling / ours {best['sibling'] / best['ours']:.2f} (aim: at least 1)")
 
 
-def images(widths: tuple[int, int]) -> None:
+def images(widths: tuple[int, int], sides_px: list[int], sibling_px: int) -> None:
+    """sibling_px: the largest side at which the sibling is tried, whose memory is not bounded by a tile."""
     print(f"images: f16c64 at widths {widths[0]} / {widths[1]}, fp32, one thread, one image at a time, CPU")
     print("  each figure in a process of its own; memory is the peak above that before the call")
-    for side_px in (256, 1024, 2048):
-        for name in ("ours", "ours tiled", "sibling"):
+    for side_px in sides_px:
+        for name in ("ours", "ours tiled", "sibling")[: 3 if side_px <= sibling_px else 2]:
             command = [sys.executable, str(HERE), "--one", name, str(side_px), *map(str, widths)]
             print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="", flush=True)
 
@@ -124,6 +126,12 @@ def one_image(name: str, side_px: int, widths: tuple[int, int]) -> None:
     end = time.process_time()
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"  {side_px:>5} px  {name:<10} encode {middle - start:7.2f} s, decode {end - middle:7.2f} s, {peak:7.0f} MB")
+
+
+def align(work: Path, data: list[Path] | None, seeds: list[int]) -> None:
+    from tests.bench.bench_train_align import align as compare  # numba and the pipelines only where they are needed
+
+    compare(work, os.environ.get("SMALLPRINT_DATA", ""), data or [], seeds)
 
 
 def skip(num_steps: int = 300, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
@@ -176,9 +184,14 @@ def synchronised() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, gpu")
+    parser.add_argument("parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, align, gpu")
     parser.add_argument("--widths", type=int, nargs=2, default=(24, 36), help="of images (96 144: the full model)")
+    parser.add_argument("--sides", type=int, nargs="+", default=[256, 1024, 2048], help="of images, px")
+    parser.add_argument("--sibling-px", type=int, default=2048, help="of images: the largest side of the sibling")
     parser.add_argument("--batch", type=int, default=32, help="of gpu")
+    parser.add_argument("--work", type=Path, default=Path("align"), help="of align: its folder; resumes run by run")
+    parser.add_argument("--data", type=Path, nargs=2, metavar=("TRAIN", "PROBED"), help="of align: shards of pages")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of align")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     torch.set_num_threads(1)
@@ -189,8 +202,11 @@ def main() -> None:
           f"{os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
     calls: dict[str, Callable[[], None]] = {
         "step": step,
-        "images": lambda: images(tuple(flags.widths)),
+        "images": lambda: images(tuple(flags.widths), flags.sides, flags.sibling_px),
         "skip": skip,
+        "align": lambda: align(
+            flags.work.resolve(), flags.data and [path.resolve() for path in flags.data], flags.seeds
+        ),
         "gpu": lambda: gpu(flags.batch),
     }
     for part in flags.parts:
