@@ -4,7 +4,7 @@
 #     tests/pipelines/launch/try_submit.sh [ENVIRONMENT [SCRIPT]]
 #
 # ENVIRONMENT (default .venv, as `make demo` makes it) is a virtual environment with this package; SCRIPT is
-# render.py (the default) or curate.py. Runs as root, with an empty home folder and in namespaces of its own:
+# render.py (the default), curate.py or mix.py. Runs as root, with an empty home folder and in namespaces of its own:
 # the `ray stop` of `ray submit` ends every Ray process it can see. Needs Debian's util-linux, iproute2,
 # openssh-server, openssh-client and rsync.
 set -euo pipefail
@@ -45,6 +45,9 @@ inside() {
     mount -t tmpfs tmpfs /tmp/ray # Ray's sessions, and where it keeps the address of a running cluster
     cd "$checkout"
 
+    [ "$3" != mix.py ] || python pipelines/render.py --photos builtin --image-size 128 --num-images 48 \
+        --images-per-shard 12 --workers 0 --out "$HOME/rendered" > /dev/null 2>&1 || fail "nothing to mix was rendered"
+
     launch processes python "$script" "${command[@]}" --backend processes --workers 2
     launch inline python "$script" "${command[@]}" --workers 0
     launch ray python "$script" "${command[@]}"
@@ -64,7 +67,11 @@ choose_job() {
         command=(run)
         job=(--source builtin builtin builtin) # three shards, two of copies
         shards=(scores/data text/data duplicates/data packed/general/data) ;;
-    *) fail "no job for $1: name render.py or curate.py" ;;
+    mix.py)
+        command=()
+        job=(--inputs "$HOME/rendered" --ratios synthetic=1 --images-per-shard 4 --test-share 0.2)
+        shards=(train test) ;;
+    *) fail "no job for $1: name render.py, curate.py or mix.py" ;;
     esac
 }
 
