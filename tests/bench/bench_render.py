@@ -1,8 +1,9 @@
 """How fast rendering is, in ratios measured in one run: `SMALLPRINT_DATA=... python tests/bench/bench_render.py`.
 
 CPU seconds of one process and one thread; the photos' verdicts are made beforehand. Parts by name, all by default:
-text (against Pillow), pages (whole records), default (the default recipe, cold, fresh seed), sizes (1,024 and
-2,048 px), styles (a new face and size on every page), workers (two against two copies), peers (neots, SynthTIGER).
+text (against Pillow), pages (whole records, beside the libraries that decode, reduce, encode and hash, by themselves),
+default (the default recipe, cold, fresh seed), sizes (1,024 and 2,048 px), styles (a new face and size on every page),
+workers (two against two copies), peers (neots, SynthTIGER).
 """
 
 import argparse
@@ -23,6 +24,7 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 from speed_pages import (  # noqa: E402  (the checkout goes first)
     CHINESE,
     ENGLISH,
+    bare_images_per_second,
     cold,
     images_per_second,
     save_jpegs,
@@ -65,11 +67,13 @@ def text(bench: Bench) -> None:
 
 
 def pages(bench: Bench) -> None:
+    limits = {crops: bare_images_per_second(bench.jpegs, crops) for crops in (1, 4)}
     for recipe, name in NAMES.items():
         for crops, files, aim in ((1, False, 170), (4, False, 250), (4, True, 120)):
             speed = bench.speed(replace(recipe, crops_per_photo=crops), files=files)
             kind = "photo files as they are" if files else "1024x768 JPEG"
-            print(f"page {name}, {kind}, {crops} crops a decode: {speed:.0f} images/s (aim {aim})")
+            limit = "" if files else f", {speed / limits[crops]:.0%} of the bare libraries' {limits[crops]:.0f}"
+            print(f"page {name}, {kind}, {crops} crops a decode: {speed:.0f} images/s (aim {aim}){limit}")
 
 
 def default(bench: Bench) -> None:

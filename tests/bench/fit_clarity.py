@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,79 +28,21 @@ from numpy.typing import NDArray  # noqa: E402
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
+from fit_tasks import TASKS, Row, Task  # noqa: E402
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
-from spoiled import ENLARGED, GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
+from spoiled import GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
 from curate.fusion import WEIGHTS, Net  # noqa: E402
 from curate.picture import Pixels  # noqa: E402
-from curate.sharpness import edge_scores  # noqa: E402
-from curate.tilefeatures import Measured, features, measure, subject_features  # noqa: E402
+from curate.tilefeatures import measure  # noqa: E402
 from pipelines.shards.seeds import rng_for  # noqa: E402
 
-NUM_LARGE, NUM_SMALL = 56, 14  # samples of a photo or page, of a small one
+NUM_LARGE, NUM_SMALL = 56, 20  # samples of a photo or page, of a small one
 DOUBLED = 7  # for so many samples one more that is enlarged by 2
 LARGE_PIXELS = 1_000_000
 NUM_FOLDS = 8
 NUM_STARTS = 3  # fits of each part from other starts, averaged
-SOFT_PX, FEW_SHARP = 1.5, 0.15  # a crop with more blur and fewer sharp tiles is soft
-LIKE_ENLARGED = ("gaussian", "defocus", "blur_noise")  # an enlargement by linear steps is the same as a blur
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One sample, measured."""
-
-    source: str
-    group: str
-    way: str
-    strength: float
-    measured: Measured
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What one net learns: a label of 1 or 0, or None for samples that say nothing of it."""
-
-    features: Callable[[Measured], dict[str, float]]
-    label: Callable[[Row], float | None]
-    views: tuple[Callable[[str], bool], ...] = (lambda name: True,)  # which features each part of the net sees
-
-
-def _clarity(row: Row) -> float | None:
-    """A good photo's crop without one sharp edge is no example of sharpness."""
-    if row.group == "off_subject" or (row.group == "kept" and _is_soft(row.measured)):
-        return None
-    return float(row.group == "kept")
-
-
-def _is_soft(measured: Measured) -> bool:
-    found = edge_scores(measured, features(measured)["middle_worst"])
-    return found["blur"] is not None and found["blur"] > SOFT_PX and found["sharp_share"] < FEW_SHARP
-
-
-def _subject(row: Row) -> float | None:
-    return {"kept": 1.0, "off_subject": 0.0}.get(row.group)
-
-
-def _upscale(row: Row) -> float | None:
-    return None if row.group == "off_subject" or row.way in LIKE_ENLARGED else float(row.way in ENLARGED)
-
-
-def _motion(row: Row) -> float | None:
-    return None if row.group == "off_subject" else float(row.way == "motion")
-
-
-def _is_relative(name: str) -> bool:
-    """Ratios alone. Noise comes after the lens: by its level alone a blurred photo would pass for a sharp one."""
-    return not name.startswith(("band_", "noise", "grain"))
-
-
-TASKS = {
-    "clarity": Task(features=features, label=_clarity, views=(lambda name: True, _is_relative)),
-    "subject": Task(features=subject_features, label=_subject),
-    "upscale": Task(features=features, label=_upscale),
-    "motion": Task(features=features, label=_motion),
-}
+FALSE_DROPS = 0.05  # of photos as they are, beyond .5
 
 
 def measure_all(data: Path, folder: Path, seed: int, num_workers: int) -> list[Row]:
@@ -170,10 +112,11 @@ def folds(names: list[str]) -> NDArray[np.int64]:
     return np.array([order[name] for name in names])
 
 
-def fit_folds(task: Task, rows: list[Row], seed: int) -> dict[int, Net]:
-    """A net for each fold that has seen none of it; prints how it does, by way of spoiling."""
+def fit_folds(task: Task, rows: list[Row], seed: int) -> tuple[dict[int, Net], float]:
+    """A net for each fold that has seen none of it, and the logit that is to be .5; prints how they do, by way of
+    spoiling."""
     names, table, labels = _table(task, rows)
-    known, counts = ~np.isnan(labels), _counts(rows)
+    known, counts = ~np.isnan(labels), _counts(task, rows)
     fold = folds([row.source for row in rows])
     nets = {}
     for k in range(NUM_FOLDS):
@@ -188,7 +131,21 @@ def fit_folds(task: Task, rows: list[Row], seed: int) -> dict[int, Net]:
             others = of_zero if labels[here][0] == 1 else of_one
             score = area_under_curve(logits[here], others)
             print(f"    {way}: {max(score, 1 - score) if way else score:.4f} ({here.sum()})")
-    return nets
+    middle = _middle(task, rows, logits)
+    return {k: _moved(net, middle) for k, net in nets.items()}, middle
+
+
+def _middle(task: Task, rows: list[Row], logits: Floats) -> float:
+    """The logit beyond which `FALSE_DROPS` of the unseen photos as they are would be dropped; 0 for a task that does
+    not drop."""
+    if not task.drops:
+        return 0.0
+    as_is = [row.way == "none" and not row.source.startswith("documents/") for row in rows]
+    return float(np.quantile(logits[as_is], FALSE_DROPS if task.drops == "low" else 1 - FALSE_DROPS))
+
+
+def _moved(net: Net, middle: float) -> Net:
+    return replace(net, constant=net.constant - middle)
 
 
 def shuffled(task: Task, rows: list[Row], seed: int) -> float:
@@ -197,7 +154,7 @@ def shuffled(task: Task, rows: list[Row], seed: int) -> float:
     known = np.nonzero(~np.isnan(labels))[0]
     mixed = rng_for(seed, "shuffle", 0).permutation(labels[known])
     fold = folds([rows[i].source for i in known])
-    logits, counts = np.empty(len(known)), _counts(rows)[known]
+    logits, counts = np.empty(len(known)), _counts(task, rows)[known]
     for k in range(NUM_FOLDS):
         net = fit(task, names, (table[known[fold != k]], mixed[fold != k], counts[fold != k]), seed)
         logits[fold == k] = net.logits(table[known[fold == k]])
@@ -212,11 +169,13 @@ def _table(task: Task, rows: list[Row]) -> tuple[tuple[str, ...], Floats, Floats
     return names, table, np.array([np.nan if label is None else label for label in labels])
 
 
-def _counts(rows: list[Row]) -> Floats:
-    """How much each sample counts, so that each way of spoiling counts as often as it was to be drawn."""
+def _counts(task: Task, rows: list[Row]) -> Floats:
+    """How much each sample counts, so that each way of spoiling counts as often as it was to be drawn, or as much as
+    the task says."""
     drawn = Counter((row.group, row.way) for row in rows)
     shares = {group: sum(ways.values()) for group, ways in GROUPS.items()}
-    return np.array([GROUPS[row.group][row.way] / shares[row.group] / drawn[row.group, row.way] for row in rows])
+    weight = {key: GROUPS[key[0]][key[1]] / shares[key[0]] / count for key, count in drawn.items()}
+    return np.array([weight[row.group, row.way] * task.weights.get(row.way, 1) for row in rows])
 
 
 def main() -> None:
@@ -231,11 +190,12 @@ def main() -> None:
     shipped, by_fold = {}, {}
     for name, task in TASKS.items():
         print(f"{name}: {len(rows)} samples")
-        by_fold[name] = fit_folds(task, rows, flags.seed)
+        by_fold[name], middle = fit_folds(task, rows, flags.seed)
         print(f"  labels shuffled: AUROC {shuffled(task, rows, flags.seed):.3f}")
         names, table, labels = _table(task, rows)
         known = ~np.isnan(labels)
-        shipped[name] = fit(task, names, (table[known], labels[known], _counts(rows)[known]), flags.seed)
+        net = fit(task, names, (table[known], labels[known], _counts(task, rows)[known]), flags.seed)
+        shipped[name] = _moved(net, middle)
     write(WEIGHTS, {name: net.as_json() for name, net in shipped.items()})
     if flags.folds:
         write(flags.folds, {name: [net.as_json() for net in nets.values()] for name, nets in by_fold.items()})

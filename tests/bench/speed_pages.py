@@ -1,5 +1,6 @@
 """Whole records: photo decoded, cropped, coloured, drawn, encoded and written into Parquet."""
 
+import hashlib
 import subprocess
 import sys
 import tempfile
@@ -9,11 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from pipelines.dataset import open_job
 from pipelines.pools import one_thread
 from pipelines.settings import Execution, Inputs, Settings
+from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import Folder, write_shard
+from pipelines.shards.seeds import rng_for
 from render.mix import Mix
 from render.recipe import Recipe
 
@@ -64,6 +68,24 @@ def images_per_second(settings: Settings, warm_images: int = 100) -> tuple[float
         seconds = time.process_time() - began
     chars = sum(n for key, n in info.counts.items() if key.startswith("chars/"))
     return info.num_rows / seconds, chars / info.num_rows
+
+
+def bare_images_per_second(photos: str, crops: int, num_images: int = 400) -> float:
+    """The limit: images a CPU second of the libraries alone, which decode each photo, cut and reduce its crops, and
+    encode, hash and write them. No text, no colour, no label."""
+    one_thread()
+    files = [path.read_bytes() for path in sorted(Path(photos).iterdir())]
+    rng = rng_for(1, "crops", 0)
+    with tempfile.TemporaryFile() as out:
+        began = time.process_time()
+        for number in range(num_images):
+            if number % crops == 0:
+                photo = decode(files[number // crops % len(files)])
+            side = int(512 * (1 if rng.random() < 0.4 else rng.uniform(1, min(photo.shape[:2]) / 512)))
+            crop = np.ascontiguousarray(photo[:side, :side])
+            png = encode(crop if side == 512 else np.asarray(cv2.resize(crop, (512, 512)), np.uint8))
+            out.write(png + hashlib.sha256(png).digest())
+        return num_images / (time.process_time() - began)
 
 
 def in_new_process(code: str, *args: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from spoiled_lens import LENS, through_lens
 
 from curate.damage import DAMAGES
 from curate.picture import Picture, Pixels
@@ -16,7 +17,15 @@ from pipelines.shards.seeds import rng_for
 PAGES_AT_DPI, POINTS_AN_INCH = (100, 220), 72
 NUM_PAGES = 8
 KEPT = {"none": 6, "contrast": 2, "bokeh": 3, "noise": 2, "jpeg": 2, "sharpened": 1}
-SPOILED = {"gaussian": 4, "motion": 4, "defocus": 2, "upscale": 4, "upscale_sharpened": 4, "blur_noise": 2}
+SPOILED = {
+    "gaussian": 4,
+    "motion": 3,
+    "shake": 2,
+    "defocus": 3,
+    "upscale": 4,
+    "upscale_sharpened": 4,
+    "blur_noise": 2,
+}
 OFF_SUBJECT = {"defocused_subject": 1}
 # Drawn between these, evenly in the logarithm.
 STRENGTHS = {
@@ -26,6 +35,7 @@ STRENGTHS = {
     "jpeg": (60, 95),
     "gaussian": (0.85, 7),
     "motion": (6, 35),
+    "shake": (6, 35),
     "defocus": (1.6, 12),
     "upscale": (1.6, 5),
     "upscale_sharpened": (1.6, 4.5),
@@ -34,7 +44,7 @@ STRENGTHS = {
 }
 # A sample's kind: spoiled as a whole, only its subject, or not at all.
 GROUPS = {"kept": KEPT, "spoiled": SPOILED, "off_subject": OFF_SUBJECT}
-CAMERA = {"kept": 0.15, "spoiled": 0.45, "off_subject": 0.15}  # how often a camera comes after
+CAMERA = {"kept": 0.3, "spoiled": 0.5, "off_subject": 0.3}  # how often a camera comes after
 ENLARGED = ("upscale", "upscale_sharpened")
 CAMERA_AFTER_ENLARGING = 0.1
 PILLOWS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -136,6 +146,8 @@ def _spoil(rgb: Pixels, way: str, strength: float, rng: np.random.Generator) -> 
         return cv2.addWeighted(rgb, 1.6, soft, -0.6, 0)  # type: ignore[return-value]
     if way in ENLARGED:
         return _enlarged(rgb, way, strength, rng)
+    if way in LENS:
+        return through_lens(rgb, way, strength, rng)
     return DAMAGES[way](rgb, strength, rng)
 
 
@@ -184,7 +196,7 @@ def _camera(rgb: Pixels, rng: np.random.Generator) -> Pixels:
     grain = common + rng.uniform(0, 0.7) * rng.standard_normal(rgb.shape, dtype=np.float32)
     if rng.random() < 0.6:
         grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.4, 0.9)), np.float32)
-    sigma = np.exp(rng.uniform(np.log(0.5), np.log(5)))
+    sigma = np.exp(rng.uniform(np.log(0.3), np.log(5)))
     noisy = rgb + (sigma / grain.std()) * grain
     if rng.random() < 0.5:
         noisy += rng.uniform(0.3, 1.2) * (noisy - cv2.GaussianBlur(noisy, (0, 0), rng.uniform(0.7, 1.4)))
