@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.pipelines.charted import charted
 from train.charts import measurement as acuity_measurement
 from train.charts.forcedchoice import Choice
 from train.charts.reading import to_original, to_truth
+from train.charts.results import Results
 from train.charts.rows import Charts, Kind
 from train.charts.scores import (
     NEVER,
@@ -24,7 +26,7 @@ from train.charts.scores import (
     by_size,
     choice_of,
     corrected,
-    mean_of,
+    ned_of,
     ned_size,
     shown_px,
     smallest_from,
@@ -175,14 +177,50 @@ def test_an_interval_holds_the_acuity_and_follows_the_spread():
 
 
 def test_a_mean_counts_each_chart_as_one_draw():
-    same = mean_of([(1.0, 1.0), (0.0, 0.0)])
-    apart = mean_of([(1.0, 0.0), (1.0, 0.0)])
+    same, apart, one, unread = (
+        ned_of([chart_of(5, 0, ned=ned) for ned in of_charts])
+        for of_charts in (
+            [(1.0, 1.0), (0.0, 0.0)],
+            [(1.0, 0.0), (1.0, 0.0)],
+            [(1.0,)],
+            [(math.nan, 1.0), (math.nan,)],
+        )
+    )
 
     assert (same.mean, same.num) == (0.5, 4)
     assert same.stderr == pytest.approx(0.5)
     assert apart.stderr == 0
-    assert math.isnan(mean_of([(1.0,)]).stderr)
-    assert mean_of([(math.nan, 1.0), (math.nan,)]).num == 1
+    assert math.isnan(one.stderr)
+    assert unread.num == 1
+
+
+def test_grounds_are_chosen_and_no_chance():
+    paper = [chart_of(5, right) for right in (90, 94)]
+    photo = [chart_of(5, right, ground="photo") for right in (50, 54)]
+    both, single = choice_of(paper + photo), choice_of([*paper, photo[0]])
+    rng, draws = rng_for(1, "draws", 0), []
+    for _ in range(4000):
+        picked = [*rng.choice([90, 94], 2), *rng.choice([50, 54], 2)]
+        draws.append(corrected(float(np.mean(picked)) / 100))
+
+    assert both.mean == pytest.approx(corrected(0.72))
+    assert both.stderr == pytest.approx(
+        np.std(draws) * math.sqrt(2), rel=0.05
+    )  # drawn anew from two: half the variance
+    assert single.stderr > 4 * both.stderr  # of one photo chart nothing is known: all count as one kind
+
+
+def test_curves_that_go_down_are_told():
+    def results_of(*rights):
+        charts = [chart_of(5 + i, right + k, ned=(right / 100,)) for i, right in enumerate(rights) for k in (-1, 1)]
+        return Results({"m": charts}, charts)
+
+    down = results_of(50, 40, 90)
+
+    assert results_of(40, 50, 90).falls("m", "en") == []
+    assert [(of, a, b) for of, a, b, _ in down.falls("m", "en")] == [("forced choice", 5, 6), ("NED", 5, 6)]
+    assert down.largest_stderr("m", "en") == pytest.approx((0.01 / 0.9, 0))
+    assert results_of(50, 49, 90).falls("m", "en")[0][0] == "NED"  # one of forced choice is within its error
 
 
 def test_ned_is_judged_only_where_the_original_reads():
@@ -206,6 +244,7 @@ def small(tmp_path_factory):
     folder = Path(shutil.copytree(charted(), tmp_path_factory.mktemp("few") / "charts"))
     for number in (1, 2, 3):
         (folder / f"manifest/{number:06d}.json").unlink()
+        (folder / f"data/{number:06d}.parquet").unlink()
     return folder
 
 
@@ -264,6 +303,49 @@ def test_goes_on_after_a_stop(small, tmp_path, monkeypatch, capsys):
     assert 0 < len(left) < 32
     assert whole == resumed
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_what_is_cut_short_is_made_again(small, tmp_path, capsys):
+    flags = ("--ocr", "none", "--references", "identity", "jpeg-q10")
+    assert run(small, tmp_path / "out", *flags) == 0
+    whole = contents(tmp_path / "out")
+    (tmp_path / "out" / f".acuity.json~{socket.gethostname()}~00000000.tmp").write_bytes(b"of a run that was killed")
+    for name, data in whole.items():
+        (tmp_path / "out" / name).write_bytes(data[: len(data) // 2])
+
+    assert run(small, tmp_path / "out", *flags) == 0
+    assert "measured/jpeg-q10.json is damaged; measured anew" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == whole
+
+    example = next(name for name in whole if "examples/jpeg-q10" in name)
+    (tmp_path / "out" / example).write_bytes(whole[example][:-1])
+    assert run(small, tmp_path / "out", *flags) == 0
+    assert contents(tmp_path / "out") == whole
+
+
+def test_more_charts_later_are_measured_alone(small, tmp_path, capsys, monkeypatch):
+    flags = ("--ocr", "none", "--references", "identity", "jpeg-q10")
+    assert run(charted(), tmp_path / "whole", *flags) == 0
+    assert run(small, tmp_path / "out", *flags) == 0
+    done, part = [], Charts.part
+    monkeypatch.setattr(Charts, "part", lambda charts, start, stop: (done.append(start), part(charts, start, stop))[1])
+    assert run(charted(), tmp_path / "out", *flags) == 0
+
+    assert done == [32, 64, 96]
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert "anew" not in capsys.readouterr().err
+
+
+def test_charts_that_are_not_whole_are_named(small, tmp_path, capsys):
+    torn = shutil.copytree(small, tmp_path / "charts")
+    (torn / "data/000001.parquet").write_bytes(b"PAR1")
+
+    assert run(torn, tmp_path / "out", "--ocr", "none", "--references", "identity") == 1
+    assert "data/000001.parquet is not whole: give the command again" in capsys.readouterr().err
 
 
 def test_a_model_that_was_trained_on_is_measured_anew(small, tmp_path, capsys):

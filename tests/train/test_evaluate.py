@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluation.evaluating import main
 from train.evaluation.reading import Reader
+from train.evaluation.side_by_side import wrapped
 from train.metrics import psnr, unit
 from train.teachers.perceptual import Lpips
 
@@ -285,6 +287,43 @@ def test_originals_of_one_stem_get_reconstructions_of_their_own(tmp_path: Path):
 
     assert results["PSNR"] == 80.0
     assert sorted(path.name for path in (tmp_path / "out" / "reconstructions").iterdir()) == ["a.bmp.png", "a.png.png"]
+
+
+def test_what_is_cut_short_is_made_again(pairs: Path, capsys: pytest.CaptureFixture[str]):
+    torch.save(inception_state(), pairs / "inception.pth")
+    flags = ["--reference", "jpeg-q10", "--fid-weights", str(pairs / "inception.pth")]
+    out = pairs / "out"
+    (pairs / "gt" / "3.png").unlink()
+    run(pairs, *flags, metrics="psnr fid")
+    whole = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    (out / f".results.json~{socket.gethostname()}~00000000.tmp").write_bytes(b"of a run that was killed")
+    for path, data in whole.items():
+        if path.name != "evaluation.json":
+            path.write_bytes(data[: len(data) // 2])
+
+    run(pairs, *flags, metrics="psnr fid")
+    assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()} == whole
+
+    (out / "reconstructions" / "2.png").write_bytes(whole[out / "reconstructions" / "2.png"][:-9])
+    (out / "parts" / "000000.npz").unlink()
+    run(pairs, *flags, metrics="psnr fid")
+    assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()} == whole
+
+    (out / "evaluation.json").write_text('{"name": "jpeg')
+    assert main(["--gt", str(pairs / "gt"), *flags, "--out", str(out), "--metrics", "psnr"]) == 1
+    assert "evaluation.json is damaged" in capsys.readouterr().err
+
+
+def test_captions_are_shown_whole():
+    said = "newspaper_zh_0f34c355e9da.png: " + "; ".join(f"model-{n} NED 0.123, PSNR 24.49" for n in range(8))
+    narrow, wide = wrapped(said, 500), wrapped(said, 4000)
+
+    assert " ".join(narrow) == said
+    assert wide == [said]
+    assert len(narrow) > 2
+    assert "".join(wrapped("x" * 400, 256)) == "x" * 400
+    assert max(map(len, wrapped("x" * 400, 256))) < 60
+    assert wrapped("", 256) == []
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path):

@@ -1,6 +1,6 @@
 """Parts of charts kept while they are measured, so that a report can show what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
@@ -35,6 +35,11 @@ def keep_example(out: Folder, model: str, title: str, image: Pixels) -> None:
     out.put(_name(model, title), encode(image[y : y + height, x : x + width].copy()))
 
 
+def missing_examples(out: Folder, model: str, titles: Mapping[int, str]) -> dict[int, str]:
+    """Of the charts that are shown, those whose picture of a model is not there or garbled."""
+    return {number: title for number, title in titles.items() if _read(out, _name(model, title)) is None}
+
+
 def read_examples(out: Folder, models: Sequence[str]) -> dict[str, dict[str, tuple[bytes, int, int]]]:
     """By title, then by model: the PNG, its width and height."""
     found: dict[str, dict[str, tuple[bytes, int, int]]] = {}
@@ -42,11 +47,21 @@ def read_examples(out: Folder, models: Sequence[str]) -> dict[str, dict[str, tup
     titles = sorted({name.split("/")[-1].removesuffix(".png").replace("_", " ") for name in there})
     for title in titles:
         for model in models:
-            if _name(model, title) in there:
-                data = out.read(_name(model, title))
-                height, width = decode(data).shape[:2]
-                found.setdefault(title, {})[model] = (data, width, height)
+            if (picture := _read(out, _name(model, title))) is not None:
+                found.setdefault(title, {})[model] = picture
     return found
+
+
+def _read(out: Folder, name: str) -> tuple[bytes, int, int] | None:
+    """A PNG with its width and height; None where it is not there or not whole."""
+    if not out.exists(name):
+        return None
+    data = out.read(name)
+    try:
+        height, width = decode(data).shape[:2]
+    except ValueError:
+        return None
+    return data, width, height
 
 
 def _name(model: str, title: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.progress import Progress
 from pipelines.shards.folder import Folder
-from train.charts.examples import example_charts, keep_example
+from train.charts.examples import example_charts, keep_example, missing_examples
 from train.charts.forcedchoice import Choice
 from train.charts.reading import LineReader, to_original, to_truth
 from train.charts.report import write_results
@@ -22,6 +22,7 @@ from train.peers.autoencoders import Autoencoder, open_autoencoder
 
 BLOCK_CHARTS = 32
 METHOD = 1  # of measuring: raised whenever its figures change
+OF_CHARTS = ("charts", "num_charts", "shards")
 Identity = dict[str, Any]
 
 
@@ -73,6 +74,7 @@ class _Measurement:
         self._shared: Identity = {
             "charts": self._charts.identity,
             "num_charts": len(self._charts),
+            "shards": self._charts.shards,
             "reader": reader.version,
             "lines_per_chart": reader.most,
             "method": METHOD,
@@ -80,6 +82,7 @@ class _Measurement:
 
     def run(self) -> str:
         """Measure what is missing, write the results; what is said of them."""
+        self._out.sweep()
         total = len(self._charts)
         records = [self._begun(None), *(self._begun(subject) for subject in self._settings.subjects.all())]
         missing = [record for record in records if len(record.charts) < total]
@@ -93,6 +96,7 @@ class _Measurement:
                 for record in behind:
                     self._out.put(_file_of(record.name), json.dumps(_plain(record), ensure_ascii=False).encode())
                     progress.advance(len(record.charts) - start)
+        self._mend_examples(records, models)
         return write_results(self._out, self._charts, self._finished(), self._settings)
 
     def _begun(self, subject: Subject | None) -> Record:
@@ -105,11 +109,39 @@ class _Measurement:
         record = Record(subject=subject, identity=self._shared | about, charts=[])
         if self._out.exists(_file_of(record.name)):
             identity, charts = _read(self._out, _file_of(record.name))
-            if identity == record.identity:
-                record.charts = charts
-            else:
+            record.charts = self._still_true(record.identity, identity, charts)
+            if not identity:
+                print(f"{record.name}: {_file_of(record.name)} is damaged; measured anew", file=sys.stderr)
+            elif charts and not record.charts:
                 print(f"{record.name}: it, the charts or the reader have changed; measured anew", file=sys.stderr)
         return record
+
+    def _still_true(self, mine: Identity, theirs: Identity, charts: list[Measured]) -> list[Measured]:
+        """Of what was measured, the charts from the first that are the same by now, in whole blocks: none of another
+        model or reader, all where nothing has changed or charts have only been added."""
+        if any(theirs.get(name) != value for name, value in mine.items() if name not in OF_CHARTS):
+            return []
+        num = 0
+        for shard, there in zip(theirs.get("shards", []), self._charts.shards, strict=False):
+            if shard != there:
+                break
+            num += there[1]
+        kept = charts[: min(num, len(charts))]
+        if len(kept) < len(self._charts):
+            kept = kept[: len(kept) // BLOCK_CHARTS * BLOCK_CHARTS]
+        return kept if tuple(chart.kind for chart in kept) == self._charts.kinds[: len(kept)] else []
+
+    def _mend_examples(self, records: Sequence[Record], models: dict[str, Autoencoder | None]) -> None:
+        """Make examples again that are gone or garbled, each within its block as it was first made."""
+        for record in records:
+            for number, title in missing_examples(self._out, record.name, self._shown).items():
+                if record.name not in models:
+                    models[record.name] = self._opened(record.subject)
+                model, start = models[record.name], number // BLOCK_CHARTS * BLOCK_CHARTS
+                images = np.stack([chart.image for chart in self._charts.part(start, start + BLOCK_CHARTS)])
+                keep_example(
+                    self._out, record.name, title, (images if model is None else model(images))[number - start]
+                )
 
     def _opened(self, subject: Subject | None) -> Autoencoder | None:
         if subject is None:
@@ -145,7 +177,8 @@ class _Measurement:
         found = {}
         for name in self._out.list("measured"):
             identity, charts = _read(self._out, name)
-            if identity.items() >= self._shared.items() and len(charts) == len(self._charts):
+            known = identity.items() >= self._shared.items() and {"name", "kind"} <= identity.keys()
+            if known and len(charts) == len(self._charts):
                 found[str(identity["name"])] = (identity, charts)
         return found
 

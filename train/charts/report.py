@@ -166,6 +166,7 @@ def _add_grounds(report: Report, results: Results) -> None:
 
 def _add_sizes(report: Report, results: Results) -> None:
     report.section("By size")
+    _add_errors(report, results)
     for language in results.languages:
         report.heading(NAMES.get(language, language))
         header = ["px", *results.models]
@@ -181,6 +182,21 @@ def _add_sizes(report: Report, results: Results) -> None:
                 caption="NED to the original's reading, ± standard error; in brackets where the original itself reads "
                 "below 0.9, so that it tells nothing",
             )
+
+
+def _add_errors(report: Report, results: Results) -> None:
+    """How exact the curves are, and where they go down."""
+    header = ["model"]
+    for language in results.languages:
+        header += [f"{language}: forced choice ±", f"{language}: NED ±", f"{language}: falls"]
+    rows = []
+    for name in results.models:
+        row = [name]
+        for language in results.languages:
+            row += [f"{error:.3f}" if error == error else "" for error in results.largest_stderr(name, language)]
+            row.append("; ".join(f"{of} {a} to {b} px by {by:.3f}" for of, a, b, by in results.falls(name, language)))
+        rows.append(row)
+    report.table(header, rows, caption=f"Largest standard errors of any size. Falls: {ABOUT['falls']}")
 
 
 def _ned_row(results: Results, language: str, size: int) -> list[str]:

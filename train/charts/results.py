@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from train.charts.scores import (
@@ -16,11 +17,13 @@ from train.charts.scores import (
     acuity_of,
     by_size,
     choice_of,
-    mean_of,
+    ned_of,
     ned_size,
+    ned_truth_of,
     shown_px,
 )
 
+FALL_ERRORS = 3.0
 ABOUT = {
     "forced_choice": "share of characters told apart from their nine nearest look-alikes, chance-corrected: "
     "(right - 0.1) / 0.9",
@@ -29,7 +32,8 @@ ABOUT = {
     "ned": "1 - edit distance / length of the longer, of the reading against that of the original, mean over lines",
     "ned_truth": "the same against the true text; spaces and widths of signs do not count",
     "readable": f"whether the original itself reads at {THRESHOLD} or better against the truth; else NED tells nothing",
-    "stderr": "standard error, each chart counted as one draw",
+    "falls": f"where a larger size has a lower share, by more than {FALL_ERRORS:g} standard errors of the difference",
+    "stderr": "standard error, each chart counted as one draw among those of its ground and contrast",
 }
 
 
@@ -77,19 +81,37 @@ class Results:
 
     def ned(self, model: str, language: str, size: int, ground: str = "all") -> Mean:
         """NED of one cell, relative to the original's reading."""
-        return mean_of(chart.ned for chart in by_size(self.models[model], language, ground).get(size, []))
+        return ned_of(by_size(self.models[model], language, ground).get(size, []))
 
     def ned_truth(self, model: str, language: str, size: int, ground: str = "all") -> Mean:
         """NED of one cell, relative to the true text."""
-        return mean_of(chart.ned_truth for chart in by_size(self.models[model], language, ground).get(size, []))
+        return ned_truth_of(by_size(self.models[model], language, ground).get(size, []))
 
     def ceiling(self, language: str, size: int, ground: str = "all") -> Mean:
         """How the original itself reads, relative to the true text."""
-        return mean_of(chart.ned_truth for chart in by_size(self.original, language, ground).get(size, []))
+        return ned_truth_of(by_size(self.original, language, ground).get(size, []))
 
     def readable(self, language: str, size: int, ground: str = "all") -> bool:
         """Whether NED tells anything there."""
         return self.ceiling(language, size, ground).mean >= THRESHOLD
+
+    def largest_stderr(self, model: str, language: str) -> tuple[float, float]:
+        """The largest standard errors of forced choice and of NED that any size has; nan where none is known."""
+        sizes = self.sizes(language)
+        choices = [self.choice(model, language, size).stderr for size in sizes]
+        return _largest(choices), _largest([self.ned(model, language, size).stderr for size in sizes])
+
+    def falls(self, model: str, language: str) -> list[tuple[str, int, int, float]]:
+        """Where a curve goes down though characters grow, by more than chance explains (3 standard errors of the
+        difference): "forced choice" or "NED", the two sizes, and by how much."""
+        found = []
+        for name, curve in (("forced choice", self.choice), ("NED", self.ned)):
+            for smaller, larger in pairwise(self.sizes(language)):
+                first, second = curve(model, language, smaller), curve(model, language, larger)
+                down = first.mean - second.mean
+                if down > FALL_ERRORS * math.hypot(first.stderr, second.stderr) + 1e-9:
+                    found.append((name, smaller, larger, down))
+        return found
 
     def ned_px(self, model: str, language: str, ground: str = "all") -> tuple[float, int]:
         """The smallest size of a NED of 0.9, and the smallest that is readable at all (0: none)."""
@@ -103,6 +125,10 @@ class Results:
         return shown_px(px, smallest, max(self.sizes(language)))
 
 
+def _largest(values: Sequence[float]) -> float:
+    return max((value for value in values if not math.isnan(value)), default=math.nan)
+
+
 def as_json(results: Results) -> dict[str, Any]:
     """The figures, in plain values; what is not known or never reached is null."""
     return {
@@ -111,6 +137,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "models": {
             name: {
                 "acuity": [_acuity(results, name, language, ground) for language, ground in _places(results)],
+                "curves": [_curve(results, name, language) for language in results.languages],
                 "cells": [
                     _cell(results, name, language, ground, size)
                     for language, ground in _places(results)
@@ -138,6 +165,17 @@ def _acuity(results: Results, name: str, language: str, ground: str) -> dict[str
         "ned_px": _number(ned_px),
         "ned_readable_from_px": smallest or None,
         "ned_shown": results.shown_ned_px(name, language, ground),
+    }
+
+
+def _curve(results: Results, name: str, language: str) -> dict[str, Any]:
+    choice, ned = results.largest_stderr(name, language)
+    falls = results.falls(name, language)
+    return {
+        "language": language,
+        "largest_forced_choice_stderr": _number(choice),
+        "largest_ned_stderr": _number(ned),
+        "falls": [{"of": of, "from_px": a, "to_px": b, "by": _number(by)} for of, a, b, by in falls],
     }
 
 

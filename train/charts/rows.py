@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shards.codec import decode
-from pipelines.shards.files import read_manifest
+from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows
 
@@ -98,7 +98,7 @@ class Chart:
 class Charts:
     """The charts of a folder that `pipelines/acuity.py` made, in order.
 
-    Raises ValueError where there is none, or the folder holds something else.
+    Raises ValueError where there is none, one of its shards is not whole, or the folder holds something else.
     """
 
     def __init__(self, url: str) -> None:
@@ -106,8 +106,11 @@ class Charts:
         self._rows = Rows(folder)
         if missing := sorted(set(COLUMNS) - set(self._rows.columns)):
             raise ValueError(f"{url} has no columns {', '.join(missing)}: name a folder that pipelines/acuity.py made")
-        sums = "".join(info.sha256 for info in read_manifest(folder).values())
-        self.identity = sha256(sums.encode()).hexdigest()[:16]
+        if torn := sorted(folder.list("data").keys() - set(map(shard_name, self._rows.shards))):
+            raise ValueError(f"{url}/{torn[0]} is not whole: give the command again that made the charts")
+        infos = read_manifest(folder).values()
+        self.identity = sha256("".join(info.sha256 for info in infos).encode()).hexdigest()[:16]
+        self.shards = [[info.sha256[:16], info.num_rows] for info in infos]
         self.kinds = tuple(Kind(**row) for table in self._rows.tables(KIND_COLUMNS) for row in table.to_pylist())
 
     def __len__(self) -> int:

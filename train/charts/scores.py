@@ -37,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
-    """A mean over so many things of several charts; stderr counts each chart as one draw, nan for a single chart."""
+    """A mean over so many things of several charts; stderr counts each chart as one draw of its kind, nan for one."""
 
     mean: float
     stderr: float
@@ -49,26 +49,54 @@ def corrected(right: float) -> float:
     return (right - CHANCE) / (1 - CHANCE)
 
 
-def mean_of(charts: Iterable[Sequence[float]]) -> Mean:
-    """The mean of all values of several charts; nan is left out."""
-    kept = [[value for value in chart if not math.isnan(value)] for chart in charts]
-    return _mean([(math.fsum(values), len(values)) for values in kept if values])
-
-
-def _mean(sums: Sequence[tuple[float, int]]) -> Mean:
-    num, count = sum(n for _, n in sums), len(sums)
-    if not num:
-        return Mean(mean=math.nan, stderr=math.nan, num=0)
-    mean = math.fsum(total for total, _ in sums) / num
-    squares = math.fsum((total - mean * n) ** 2 for total, n in sums)
-    stderr = math.sqrt(squares * count / (count - 1)) / num if count > 1 else math.nan
-    return Mean(mean=mean, stderr=stderr, num=num)
+def of_kinds(charts: Iterable[Measured]) -> list[list[Measured]]:
+    """Charts of one kind together, as they were drawn: so many of each ground and contrast, never by chance. Where a
+    kind has a single chart, all are one kind, or its spread could not be told."""
+    found: dict[Kind, list[Measured]] = defaultdict(list)
+    for chart in charts:
+        found[chart.kind].append(chart)
+    if min(map(len, found.values()), default=0) > 1:
+        return list(found.values())
+    return [[chart for of_kind in found.values() for chart in of_kind]]
 
 
 def choice_of(charts: Iterable[Measured]) -> Mean:
     """The chance-corrected share of right answers."""
-    found = _mean([(chart.right, chart.num_targets) for chart in charts])
+    found = _mean([[(chart.right, chart.num_targets) for chart in of_kind] for of_kind in of_kinds(charts)])
     return Mean(mean=corrected(found.mean), stderr=found.stderr / (1 - CHANCE), num=found.num)
+
+
+def ned_of(charts: Iterable[Measured]) -> Mean:
+    """The mean over lines of their similarity to the original's reading; nan is left out."""
+    return _mean([[_sum(chart.ned) for chart in of_kind] for of_kind in of_kinds(charts)])
+
+
+def ned_truth_of(charts: Iterable[Measured]) -> Mean:
+    """The same to the true text."""
+    return _mean([[_sum(chart.ned_truth) for chart in of_kind] for of_kind in of_kinds(charts)])
+
+
+def _sum(values: Sequence[float]) -> tuple[float, int]:
+    kept = [value for value in values if not math.isnan(value)]
+    return math.fsum(kept), len(kept)
+
+
+def _mean(kinds: Sequence[Sequence[tuple[float, int]]]) -> Mean:
+    """The mean of sums over numbers, a pair a chart."""
+    num = sum(n for of_kind in kinds for _, n in of_kind)
+    if not num:
+        return Mean(mean=math.nan, stderr=math.nan, num=0)
+    mean = math.fsum(total for of_kind in kinds for total, _ in of_kind) / num
+    squares = math.fsum(_squares([total - mean * n for total, n in of_kind]) for of_kind in kinds)
+    return Mean(mean=mean, stderr=math.sqrt(squares) / num, num=num)
+
+
+def _squares(values: Sequence[float]) -> float:
+    """The variance of a sum of as many draws as there are values; nan for a single one."""
+    if len(values) < 2:
+        return math.nan
+    middle = math.fsum(values) / len(values)
+    return math.fsum((value - middle) ** 2 for value in values) * len(values) / (len(values) - 1)
 
 
 def by_size(charts: Iterable[Measured], language: str, ground: str = "all") -> dict[int, list[Measured]]:
@@ -116,7 +144,7 @@ def shown_px(px: float, smallest_px: int, largest_px: int) -> str:
 
 
 def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", seed: int = 0) -> Acuity:
-    """The acuity for a language, with a bootstrap interval: each size's charts drawn anew."""
+    """The acuity for a language, with a bootstrap interval: each size's charts drawn anew, kind by kind."""
     sizes = by_size(charts, language, ground)
     found = smallest_from({size: choice_of(of_size).mean for size, of_size in sizes.items()})
     rng = rng_for(seed, f"bootstrap/{language}/{ground}", 0)
@@ -127,10 +155,12 @@ def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", se
 
 
 def _drawn_shares(charts: Sequence[Measured], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many drawn with replacement."""
-    chosen = rng.integers(len(charts), size=(NUM_DRAWS, len(charts)))
-    right = np.array([chart.right for chart in charts])[chosen].sum(axis=1)
-    num = np.array([chart.num_targets for chart in charts])[chosen].sum(axis=1)
+    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many of each kind drawn with replacement."""
+    right, num = np.zeros(NUM_DRAWS), np.zeros(NUM_DRAWS)
+    for of_kind in of_kinds(charts):
+        chosen = rng.integers(len(of_kind), size=(NUM_DRAWS, len(of_kind)))
+        right += np.array([chart.right for chart in of_kind])[chosen].sum(axis=1)
+        num += np.array([chart.num_targets for chart in of_kind])[chosen].sum(axis=1)
     return np.asarray((right / num - CHANCE) / (1 - CHANCE))
 
 
@@ -140,6 +170,6 @@ def ned_size(
     """The smallest size from which NED, relative to the original's reading, is at least THRESHOLD; and the smallest
     at which the original itself is readable, below which NED tells nothing."""
     sizes = by_size(charts, language, ground)
-    shares = {size: mean_of(c.ned for c in of_size).mean for size, of_size in sizes.items()}
+    shares = {size: ned_of(of_size).mean for size, of_size in sizes.items()}
     judged = [size for size in sizes if all(readable(larger) for larger in sizes if larger >= size)]
     return smallest_from({size: shares[size] for size in judged}) if judged else NEVER, min(judged, default=0)

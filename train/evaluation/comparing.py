@@ -30,6 +30,7 @@ def write_comparison(comparison: Comparison) -> str:
     evaluations = [read_evaluation(folder) for folder in comparison.evaluations]
     _check(comparison.evaluations, evaluations)
     out = Folder(comparison.out)
+    out.sweep()
     results = {evaluation.name: evaluation.results() for evaluation in evaluations}
     correlations = over_evaluations(evaluations)
     content = {

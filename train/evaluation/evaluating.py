@@ -75,13 +75,13 @@ def evaluate(settings: Settings) -> Evaluation:
 def measure(measured: Measured, pairs: Sequence[Pair]) -> list[Row]:
     """The rows of all parts, made where they are missing. Raises ValueError where every image is left out."""
     parts = parts_of(pairs)
-    done = sum(len(part) for i, part in enumerate(parts) if measured.is_done(i))
+    kept = [measured.kept(i, part) for i, part in enumerate(parts)]
+    done = sum(len(part) for part, found in zip(parts, kept, strict=True) if found is not None)
     rows: list[Row] = []
     with Progress(len(pairs), done) as progress:
-        for i, part in enumerate(parts):
-            is_new = not measured.is_done(i)
-            rows += measured.rows(i, part)
-            if is_new:
+        for i, (part, found) in enumerate(zip(parts, kept, strict=True)):
+            rows += measured.make(i, part) if found is None else found
+            if found is None:
                 progress.advance(len(part))
     _tell_faults(rows)
     return rows

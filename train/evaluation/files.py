@@ -109,7 +109,7 @@ def read_evaluation(folder: str) -> Evaluation:
                 readings.append(Reading(**read, gt_boxes=boxes))
         about, places, fid = content["about"], content["places"], content["fid"]
         return Evaluation(rows=rows, about=about, places=places, readings=readings, fid=fid)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged ({error}): evaluate again") from error
 
 
@@ -120,13 +120,22 @@ def claim(out: Folder, identity: dict[str, Any], weights: dict[str, str]) -> Non
     """
     mine = json.loads(json.dumps(identity | {"weights": weights}))
     if out.exists(IDENTITY):
-        theirs = json.loads(out.read(IDENTITY))
+        theirs = _identity(out)
         mine["weights"] = theirs["weights"] | weights
         theirs["weights"] = mine["weights"] | theirs["weights"]
         if lines := difference(theirs, mine):
             shown = "\n".join(f"  {line}" for line in lines)
             raise ValueError(f"{out.url} holds another evaluation (there -> now):\n{shown}\nName another folder.")
     out.put(IDENTITY, _json(mine))
+
+
+def _identity(out: Folder) -> dict[str, Any]:
+    try:
+        found = json.loads(out.read(IDENTITY))
+        return dict(found) | {"weights": dict(found["weights"])}
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = "whose evaluation it is cannot be told; name another folder"
+        raise ValueError(f"{out.url}/{IDENTITY} is damaged ({error}): {remedy}") from error
 
 
 def _texts(reading: Reading | None) -> dict[str, Any]:

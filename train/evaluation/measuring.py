@@ -4,9 +4,11 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ PIXELS_AT_ONCE = 1_100_000  # one image of 1,024 px, or a part's eight of 256
 MIN_SIDE_PX = 16  # SSIM needs 11, LPIPS 16
 MADE = "reconstructions"  # folder of the PNG files
 FEATURES = "FID"
+PNG_END = b"IEND\xaeB`\x82"
 Meter = Callable[[Pixels, Pixels], float]  # original and reconstruction, (h, w, 3)
 Featurizer = Callable[[Pixels], NDArray[np.float32]]  # (n, h, w, 3) to (n, d)
 
@@ -83,11 +86,25 @@ class Samples:
 
     def _make(self, autoencoder: Autoencoder, batch: Sequence[tuple[Pair, Pixels]]) -> None:
         """All of a batch where one is missing: which images go together may show in a last digit."""
-        if all(self._path(pair).is_file() for pair, _ in batch):
+        if all(self._is_whole(pair) for pair, _ in batch):
             return
         made = autoencoder(np.stack([original for _, original in batch]))
         for (pair, _), pixels in zip(batch, made, strict=True):
             self._out.put(f"{MADE}/{pair.reconstruction}", encode(pixels))
+
+    def _is_whole(self, pair: Pair) -> bool:
+        path = self._path(pair)
+        try:
+            return path.is_file() and path.read_bytes().endswith(PNG_END) and read_picture(path).size > 0
+        except BadPicture:
+            return False
+
+    def sums(self, pairs: Sequence[Pair]) -> dict[str, str]:
+        """The sha256 of each reconstruction that an autoencoder made, by its name; "" where there is none."""
+        if self._autoencoder is None:
+            return {}
+        paths = {pair.reconstruction: self._path(pair) for pair in pairs}
+        return {name: sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for name, path in paths.items()}
 
     def _whole(self, pair: Pair) -> Pixels | None:
         try:
@@ -133,39 +150,41 @@ class Measured:
     def __init__(self, out: Folder, samples: Samples, instruments: Instruments) -> None:
         self._out, self._samples, self._instruments = out, samples, instruments
 
-    def is_done(self, part: int) -> bool:
-        """Whether the part holds every figure that is wanted."""
-        return self._kept(part) is not None
+    def kept(self, part: int, pairs: Sequence[Pair]) -> list[Row] | None:
+        """The rows of a part that an earlier run has left; None where a figure, a feature or a reconstruction is
+        missing, garbled or another by now."""
+        try:
+            content = json.loads(self._out.read(f"parts/{part:06d}.json"))
+            rows = [Row(**row) for row in content["rows"]]
+            is_same = content["made"] == self._samples.sums(pairs) and [row.file for row in rows] == _files(pairs)
+            is_all = set(self._instruments.names) <= set(content["names"])
+            if self._instruments.features and is_all:
+                self._features(part)
+        except (FileNotFoundError, EOFError, ValueError, TypeError, KeyError, BadZipFile):
+            return None
+        return rows if is_same and is_all else None
 
-    def rows(self, part: int, pairs: Sequence[Pair]) -> list[Row]:
-        """The rows of a part, made where they are missing."""
-        kept = self._kept(part)
-        if kept is not None:
-            return kept
+    def make(self, part: int, pairs: Sequence[Pair]) -> list[Row]:
+        """The rows of a part, measured anew; reconstructions that are whole stay."""
         self._samples.make(pairs)
         found = [self._measure(pair) for pair in pairs]
         rows = [row for row, _ in found]
         if self._instruments.features:
             self._out.put(f"parts/{part:06d}.npz", _packed([features for _, features in found if features is not None]))
-        content = {"names": self._instruments.names, "rows": [asdict(row) for row in rows]}
+        made = self._samples.sums(pairs)
+        content = {"names": self._instruments.names, "rows": [asdict(row) for row in rows], "made": made}
         self._out.put(f"parts/{part:06d}.json", json.dumps(content, ensure_ascii=False).encode())
         return rows
 
     def features(self, num_parts: int) -> Iterator[NDArray[np.float32]]:
         """(2, n, d) of each part: originals, reconstructions."""
         for part in range(num_parts):
-            found = np.load(io.BytesIO(self._out.read(f"parts/{part:06d}.npz")))["features"]
-            if found.size:
+            if (found := self._features(part)).size:
                 yield found
 
-    def _kept(self, part: int) -> list[Row] | None:
-        name = f"parts/{part:06d}.json"
-        if not self._out.exists(name):
-            return None
-        content = json.loads(self._out.read(name))
-        if not set(self._instruments.names) <= set(content["names"]):
-            return None
-        return [Row(**row) for row in content["rows"]]
+    def _features(self, part: int) -> NDArray[np.float32]:
+        with self._out.open(f"parts/{part:06d}.npz") as file:
+            return np.asarray(np.load(file)["features"], np.float32)
 
     def _measure(self, pair: Pair) -> tuple[Row, NDArray[np.float32] | None]:
         about: dict[str, Any] = {"file": pair.original.name, "reconstruction": pair.reconstruction}
@@ -179,6 +198,10 @@ class Measured:
         row = Row(**about, width_px=width, height_px=height, resized=sample.resized, figures=figures)
         features = self._instruments.features
         return row, features(np.stack([sample.original, sample.reconstruction])) if features else None
+
+
+def _files(pairs: Sequence[Pair]) -> list[str]:
+    return [pair.original.name for pair in pairs]
 
 
 def _packed(features: list[NDArray[np.float32]]) -> bytes:

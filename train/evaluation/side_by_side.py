@@ -17,6 +17,7 @@ MAX_ACROSS = 4
 GAP_PX, HEAD_PX = 12, 20
 PAPER, INK = 255, (40, 40, 40)
 DIFFERENCE_GAIN = 4
+FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,11 @@ def _cut(picture: NDArray[np.generic], box: Box) -> NDArray[np.generic]:
 
 def draw(example: Example) -> Pixels:
     """The example's pictures from left to right, four in a row."""
-    columns = [_column(title, picture, example.view) for title, picture in example.pictures.items()]
+    heads = [_titled(title) for title in example.pictures]
+    high = max(head.shape[0] for head in heads)
+    heads = [np.pad(head, ((high - head.shape[0], 0), (0, 0), (0, 0)), constant_values=PAPER) for head in heads]
+    pairs = zip(heads, example.pictures.values(), strict=True)
+    columns = [_column(head, picture, example.view) for head, picture in pairs]
     height, width = columns[0].shape[:2]
     across = min(len(columns), MAX_ACROSS)
     rows = -(-len(columns) // across)
@@ -102,8 +107,8 @@ def draw(example: Example) -> Pixels:
     return whole
 
 
-def _column(title: str, picture: Pixels, view: View) -> Pixels:
-    pieces = [_titled(title), np.asarray(_cut(picture, view.part), np.uint8)]
+def _column(head: Pixels, picture: Pixels, view: View) -> Pixels:
+    pieces = [head, np.asarray(_cut(picture, view.part), np.uint8)]
     for word in view.words:
         pieces.append(np.full((GAP_PX, 1, 3), PAPER, np.uint8))
         pieces.append(np.asarray(_cut(picture, word), np.uint8).repeat(ZOOM, 0).repeat(ZOOM, 1))
@@ -113,11 +118,31 @@ def _column(title: str, picture: Pixels, view: View) -> Pixels:
 
 
 def _titled(text: str, width: int = PANEL_PX) -> Pixels:
-    head = np.full((HEAD_PX if text else 0, width, 3), PAPER, np.uint8)
-    if text:
-        plain = text.encode("ascii", "replace").decode()
-        cv2.putText(head, plain, (0, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
+    """A text on as many lines as it takes to show it whole; none for no text."""
+    lines = wrapped(text.encode("ascii", "replace").decode(), width)
+    head = np.full((HEAD_PX * len(lines), width, 3), PAPER, np.uint8)
+    for i, line in enumerate(lines):
+        cv2.putText(head, line, (0, i * HEAD_PX + 14), FONT, FONT_SCALE, INK, 1, cv2.LINE_AA)
     return head
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most this many pixels, parted between words, or within one that is too long."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _length_px(f"{lines[-1]} {word}") <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+            continue
+        while _length_px(word) > width:
+            fits = max(n for n in range(1, len(word)) if n == 1 or _length_px(word[:n]) <= width)
+            lines.append(word[:fits])
+            word = word[fits:]
+        lines.append(word)
+    return lines
+
+
+def _length_px(line: str) -> int:
+    return int(cv2.getTextSize(line, FONT, FONT_SCALE, 1)[0][0])
 
 
 def sheet(examples: Sequence[Example]) -> Pixels:
