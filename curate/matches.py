@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from curate.neighbours import BANDS, EMPTY, Hashes, Tables, _flips, _key, _nearest
+from curate.neighbours import BANDS, EMPTY, Hashes, Tables, band_key, bit_flips, nearest
 
 MAX_DISTANCE, MAX_FINE = 8, 24  # as `duplicates.near_duplicates` has them
 
@@ -22,7 +22,7 @@ class KnownHashes:
         self._limits = (max_distance, max_fine)
         heads = np.full((len(BANDS), 1 << max(bits for _, bits in BANDS)), EMPTY, np.int32)
         links = np.full((len(BANDS), len(hashes)), EMPTY, np.int32)
-        self._tables: Tables = (np.array(BANDS), _flips(max_distance // len(BANDS)), heads, links)
+        self._tables: Tables = (np.array(BANDS), bit_flips(max_distance // len(BANDS)), heads, links)
         _enter(hashes, self._tables)
 
     def near(self, hashes: Hashes, fine: Hashes) -> NDArray[np.bool_]:
@@ -39,7 +39,7 @@ def _enter(hashes: Hashes, tables: Tables) -> None:
     bands, _, heads, links = tables
     for row in range(len(hashes)):
         for band in range(len(bands)):
-            key = _key(hashes[row], bands[band])
+            key = band_key(hashes[row], bands[band])
             links[band, row] = heads[band, key]
             heads[band, key] = row
 
@@ -48,4 +48,4 @@ def _enter(hashes: Hashes, tables: Tables) -> None:
 def _match(hashes: Hashes, fine: Hashes, limits: tuple[int, int], tables: Tables, found: NDArray[np.bool_]) -> None:
     first = len(hashes) - len(found)
     for row in range(first, len(hashes)):
-        found[row - first] = _nearest(hashes, fine, limits, tables, row) != row
+        found[row - first] = nearest(hashes, fine, limits, tables, row) != row

@@ -24,7 +24,7 @@ def leaders(hashes: Hashes, fine: Hashes, max_distance: int, max_fine: int) -> R
     thousand comparisons. Every band of a neighbour but one may differ more than its part of max_distance, never
     all: that part is tried in full, so none is missed. Memory: 12 bytes a row and 32 MiB.
     """
-    flips = _flips(max_distance // len(BANDS))
+    flips = bit_flips(max_distance // len(BANDS))
     heads = np.full((len(BANDS), 1 << max(bits for _, bits in BANDS)), EMPTY, np.int32)
     links = np.full((len(BANDS), len(hashes)), EMPTY, np.int32)
     found = np.empty(len(hashes), np.int64)
@@ -32,37 +32,38 @@ def leaders(hashes: Hashes, fine: Hashes, max_distance: int, max_fine: int) -> R
     return found
 
 
-def _flips(num_bits: int) -> NDArray[np.uint32]:
+def bit_flips(num_bits: int) -> NDArray[np.uint32]:
     """Every way to turn at most num_bits bits of the widest band, fewest first."""
     places = range(max(bits for _, bits in BANDS))
     chosen = (flip for count in range(num_bits + 1) for flip in combinations(places, count))
     return np.array([sum(1 << place for place in flip) for flip in chosen], np.uint32)
 
 
-Tables = tuple[NDArray[np.int64], NDArray[np.uint32], Links, Links]
+Tables = tuple[NDArray[np.int64], NDArray[np.uint32], Links, Links]  # bands, flips, heads and links of each band
 
 
 @njit(cache=True)
 def _lead(hashes: Hashes, fine: Hashes, limits: tuple[int, int], tables: Tables, found: Rows) -> None:
     bands, _, heads, links = tables
     for row in range(len(hashes)):
-        found[row] = _nearest(hashes, fine, limits, tables, row)
+        found[row] = nearest(hashes, fine, limits, tables, row)
         if found[row] == row:
             for band in range(len(bands)):
-                key = _key(hashes[row], bands[band])
+                key = band_key(hashes[row], bands[band])
                 links[band, row] = heads[band, key]
                 heads[band, key] = row
 
 
 @njit(cache=True)
-def _nearest(hashes: Hashes, fine: Hashes, limits: tuple[int, int], tables: Tables, row: int) -> np.int64:
+def nearest(hashes: Hashes, fine: Hashes, limits: tuple[int, int], tables: Tables, row: int) -> np.int64:
+    """The row in `tables` that is nearest to this one within the limits, the first of equals; itself for none."""
     bands, flips, heads, links = tables
     best, best_row = np.int64(limits[0]), np.int64(row)  # every leader comes before
     for flip in flips:
         for band in range(len(bands)):
             if flip >> np.uint32(bands[band, 1]):
                 continue
-            other = np.int64(heads[band, _key(hashes[row], bands[band]) ^ flip])
+            other = np.int64(heads[band, band_key(hashes[row], bands[band]) ^ flip])
             while other != EMPTY:
                 away = _distance(hashes[row], hashes[other])
                 closer = away < best or (away == best and other < best_row)
@@ -75,7 +76,8 @@ def _nearest(hashes: Hashes, fine: Hashes, limits: tuple[int, int], tables: Tabl
 
 
 @njit(cache=True, inline="always")
-def _key(value: np.uint64, band: NDArray[np.int64]) -> np.uint32:
+def band_key(value: np.uint64, band: NDArray[np.int64]) -> np.uint32:
+    """The bits of one band, by which rows are looked up."""
     mask = (np.uint64(1) << np.uint64(band[1])) - np.uint64(1)
     return np.uint32((value >> np.uint64(band[0])) & mask)
 
