@@ -49,16 +49,20 @@ def _motion(rgb: Pixels, length_px: float, rng: np.random.Generator) -> Pixels:
 
 
 def _line(length_px: float, angle: float) -> NDArray[np.float32]:
-    """A line through the centre as a blur kernel, its points spread over the four px around them."""
-    reach = int(np.ceil(length_px / 2)) + 1
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    """A line through the centre as a blur kernel."""
     along = np.linspace(-(length_px - 1) / 2, (length_px - 1) / 2, max(1, int(np.ceil(8 * length_px))))
-    x, y = reach + along * np.cos(angle), reach + along * np.sin(angle)
+    return path_kernel(along * np.cos(angle), along * np.sin(angle), int(np.ceil(length_px / 2)) + 1)
+
+
+def path_kernel(x: NDArray[np.float64], y: NDArray[np.float64], reach: int) -> NDArray[np.float32]:
+    """A blur kernel of the points (n,) that the picture went through, px from its centre and less than `reach` in
+    size; each is spread over the four px around it."""
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     for right in (0, 1):
         for down in (0, 1):
             share = np.abs(1 - right - (x - left)) * np.abs(1 - down - (y - top))
-            np.add.at(kernel, (top + down, left + right), share)
+            np.add.at(kernel, (reach + top + down, reach + left + right), share)
     return kernel / kernel.sum()  # type: ignore[no-any-return]
 
 

@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 from peers import ONE_THREAD, Peer, environment  # noqa: E402
 from quality_cases import Copy, make_copies  # noqa: E402
 from quality_scores import Judge  # noqa: E402
-from quality_table import HEAD, TESTS, Scores, false_drops, line  # noqa: E402
+from quality_table import HEAD, ORIGINAL, RULE, TESTS, Scores, beyond_rule, false_drops, line  # noqa: E402
 
 from pipelines.shards.seeds import rng_for  # noqa: E402
 
@@ -39,6 +39,11 @@ CLEANVISION = Peer(
     pillow==13.0.0 pyparsing==3.3.3 python-dateutil==4.0.0 PyWavelets==1.9.0 scipy==1.17.1 six==1.17.0 tabulate==0.10.0
     tqdm==4.70.1 tzdata==2026.6""",
 )
+
+DROPPED_BY = {
+    "clarity": (False, ("gaussian 1", "gaussian 2", "motion 9", "motion 21", "upscale 2", "blur 2 noise 5")),
+    "upscale": (True, ("upscale 2", "upscale 4", "upscale 2 sharpened")),
+}
 
 
 def run_filters(what: str, folder: Path, only: list[str] | None = None) -> dict[str, dict[str, float]]:
@@ -78,6 +83,9 @@ def print_table(seed: int, ours: dict[str, Scores], peers: dict[str, Scores]) ->
     print(f"\nfalse drops of originals at recall .95 on blur 2: {false_drops(ours['clarity']):.1%} (at most 5%)")
     for peer, scores in peers.items():
         print(f"  {peer}: {false_drops(scores):.1%}")
+    for column, (high_is_bad, cases) in DROPPED_BY.items():
+        shares = beyond_rule(ours[column], (ORIGINAL, *cases), high_is_bad)
+        print(f"{column}: beyond {RULE} are", ", ".join(f"{share:.1%} of {case}" for case, share in shares.items()))
 
 
 def _by_case(copies: list[Copy], scores: dict[str, float]) -> Scores:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray  # noqa: E402
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
-from fit_tasks import TASKS, Row, Task  # noqa: E402
+from fit_tasks import TASKS, WHOLE, Row, Task  # noqa: E402
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
 from spoiled import GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
@@ -41,8 +41,9 @@ NUM_LARGE, NUM_SMALL = 56, 20  # samples of a photo or page, of a small one
 DOUBLED = 7  # for so many samples one more that is enlarged by 2
 LARGE_PIXELS = 1_000_000
 NUM_FOLDS = 8
-NUM_STARTS = 3  # fits of each part from other starts, averaged
 FALSE_DROPS = 0.05  # of photos as they are, beyond .5
+
+Told = tuple[tuple[str, ...], Floats, Floats]  # names of features, the samples' rows of them, and labels
 
 
 def measure_all(data: Path, folder: Path, seed: int, num_workers: int) -> list[Row]:
@@ -64,6 +65,7 @@ def _measured(job: tuple[int, str, Callable[[Any], Pixels], Any, Path, int]) -> 
         drawn = chain(
             samples(rgb, count, rng_for(seed, "fit", index)),
             doubled(rgb, count // DOUBLED, rng_for(seed, "doubled", index)),
+            [Sample(rgb=rgb, group=WHOLE, way="none", strength=1)] if count == NUM_LARGE and read is load else [],
         )
         rows = [_row(name, one) for one in drawn]
         part = file.with_suffix(".part")
@@ -80,14 +82,13 @@ def _row(name: str, one: Sample) -> Row | None:
 
 
 def fit(task: Task, names: tuple[str, ...], table: tuple[Floats, Floats, Floats], seed: int) -> Net:
-    """Parts for each view, side by side in one net whose logit is the mean of theirs."""
+    """Parts from other starts, side by side in one net whose logit is the mean of theirs."""
     rows, labels, counts = table
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
     scaled = ((rows - mean) / scale).astype(np.float32)
     hidden, bias, out, constants = [], [], [], []
-    num_parts = len(task.views) * NUM_STARTS
-    for index in range(num_parts):
-        sees = task.views[index // NUM_STARTS]
+    num_parts = len(task.views)
+    for index, sees in enumerate(task.views):
         seen = np.array([sees(name) for name in names])
         part = fit_part(scaled[:, seen], labels, counts, rng_for(seed, "weights", index))
         hidden.append(np.zeros((len(names), NUM_UNITS)))
@@ -112,10 +113,10 @@ def folds(names: list[str]) -> NDArray[np.int64]:
     return np.array([order[name] for name in names])
 
 
-def fit_folds(task: Task, rows: list[Row], seed: int) -> tuple[dict[int, Net], float]:
+def fit_folds(task: Task, rows: list[Row], told: Told, seed: int) -> tuple[dict[int, Net], float]:
     """A net for each fold that has seen none of it, and the logit that is to be .5; prints how they do, by way of
     spoiling."""
-    names, table, labels = _table(task, rows)
+    names, table, labels = told
     known, counts = ~np.isnan(labels), _counts(task, rows)
     fold = folds([row.source for row in rows])
     nets = {}
@@ -136,11 +137,11 @@ def fit_folds(task: Task, rows: list[Row], seed: int) -> tuple[dict[int, Net], f
 
 
 def _middle(task: Task, rows: list[Row], logits: Floats) -> float:
-    """The logit beyond which `FALSE_DROPS` of the unseen photos as they are would be dropped; 0 for a task that does
-    not drop."""
+    """The logit beyond which `FALSE_DROPS` of the large photos, unseen and whole, would be dropped; 0 for a task that
+    does not drop."""
     if not task.drops:
         return 0.0
-    as_is = [row.way == "none" and not row.source.startswith("documents/") for row in rows]
+    as_is = [row.group == WHOLE for row in rows]
     return float(np.quantile(logits[as_is], FALSE_DROPS if task.drops == "low" else 1 - FALSE_DROPS))
 
 
@@ -148,9 +149,9 @@ def _moved(net: Net, middle: float) -> Net:
     return replace(net, constant=net.constant - middle)
 
 
-def shuffled(task: Task, rows: list[Row], seed: int) -> float:
+def shuffled(task: Task, rows: list[Row], told: Told, seed: int) -> float:
     """AUROC on unseen photos of the same fit, on labels shuffled between the samples."""
-    names, table, labels = _table(task, rows)
+    names, table, labels = told
     known = np.nonzero(~np.isnan(labels))[0]
     mixed = rng_for(seed, "shuffle", 0).permutation(labels[known])
     fold = folds([rows[i].source for i in known])
@@ -161,12 +162,20 @@ def shuffled(task: Task, rows: list[Row], seed: int) -> float:
     return area_under_curve(logits[mixed == 1], logits[mixed == 0])
 
 
-def _table(task: Task, rows: list[Row]) -> tuple[tuple[str, ...], Floats, Floats]:
-    found = [task.features(row.measured) for row in rows]
-    names = tuple(found[0])
+def tables(rows: list[Row]) -> dict[str, Told]:
+    """By task; tasks that look at the same features share a table."""
+    made: dict[object, tuple[tuple[str, ...], Floats]] = {}
+    for task in TASKS.values():
+        if task.features not in made:
+            found = [task.features(row.measured) for row in rows]
+            names = tuple(found[0])
+            made[task.features] = names, np.array([[row[name] for name in names] for row in found])
+    return {name: (*made[task.features], _labels(task, rows)) for name, task in TASKS.items()}
+
+
+def _labels(task: Task, rows: list[Row]) -> Floats:
     labels = [task.label(row) for row in rows]
-    table = np.array([[row[name] for name in names] for row in found])
-    return names, table, np.array([np.nan if label is None else label for label in labels])
+    return np.array([np.nan if label is None else label for label in labels])
 
 
 def _counts(task: Task, rows: list[Row]) -> Floats:
@@ -174,8 +183,8 @@ def _counts(task: Task, rows: list[Row]) -> Floats:
     the task says."""
     drawn = Counter((row.group, row.way) for row in rows)
     shares = {group: sum(ways.values()) for group, ways in GROUPS.items()}
-    weight = {key: GROUPS[key[0]][key[1]] / shares[key[0]] / count for key, count in drawn.items()}
-    return np.array([weight[row.group, row.way] * task.weights.get(row.way, 1) for row in rows])
+    weight = {key: GROUPS[key[0]][key[1]] / shares[key[0]] / num for key, num in drawn.items() if key[0] in GROUPS}
+    return np.array([weight.get((row.group, row.way), 0) * task.weights.get(row.way, 1) for row in rows])
 
 
 def main() -> None:
@@ -188,11 +197,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     rows = measure_all(Path(os.environ["SMALLPRINT_DATA"]), flags.measures, flags.seed, flags.workers)
     shipped, by_fold = {}, {}
-    for name, task in TASKS.items():
+    for (name, task), told in zip(TASKS.items(), tables(rows).values(), strict=True):
         print(f"{name}: {len(rows)} samples")
-        by_fold[name], middle = fit_folds(task, rows, flags.seed)
-        print(f"  labels shuffled: AUROC {shuffled(task, rows, flags.seed):.3f}")
-        names, table, labels = _table(task, rows)
+        by_fold[name], middle = fit_folds(task, rows, told, flags.seed)
+        print(f"  labels shuffled: AUROC {shuffled(task, rows, told, flags.seed):.3f}")
+        names, table, labels = told
         known = ~np.isnan(labels)
         net = fit(task, names, (table[known], labels[known], _counts(task, rows)[known]), flags.seed)
         shipped[name] = _moved(net, middle)

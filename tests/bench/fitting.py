@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 NUM_UNITS = 16
-EPOCHS, RATE, DECAY = 500, 0.02, 2e-3
+EPOCHS, RATE, DECAY = 500, 0.02, 4e-3
 
 
 def fit_part(rows: Singles, labels: Floats, counts: Floats, rng: np.random.Generator) -> list[Floats]:

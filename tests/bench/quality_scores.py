@@ -24,8 +24,11 @@ JUDGED_BY = {
     "motion_blur": ("clarity", False),
     "soft_motion_blur": ("clarity", False),
     "soft_upscaled": ("clarity", False),
-    "compressed": ("blockiness", True),
-    "compressed_soft": ("blockiness", True),
+    "compressed": (
+        "block_steps",
+        True,
+    ),  # labelled by eye: what is seen are the blocks, not how coarsely they are coded
+    "compressed_soft": ("block_steps", True),
     "noisy": ("noise_sigma", True),
 }
 BORDERLINE = ("partial_defocus", "soft", "low_quality_phone")  # by clarity; shown, not judged
@@ -53,8 +56,9 @@ class Judge:
 
     def columns(self, path: Path, nets: Mapping[str, Net]) -> dict[str, float | None]:
         picture = Picture(path.read_bytes())
-        block = self.compression([picture]).column("blockiness")[0].as_py()
-        return {**scores(measure(picture.grey), nets), "blockiness": block}
+        found = self.compression([picture])
+        blocks = {name: found.column(name)[0].as_py() for name in ("blockiness", "block_steps")}
+        return {**scores(measure(picture.grey), nets), **blocks}
 
     def _nets(self, photo: str) -> Mapping[str, Net]:
         if not self.by_fold:

@@ -11,6 +11,7 @@ Scores = Mapping[tuple[str, str], float]  # (photo, case) -> score
 
 NUM_DRAWS = 2000
 RECALL = 0.95  # of blur 2, where false drops are counted
+RULE = 0.5  # the bound of the `general` rules on `clarity` and `upscale`
 KEPT = (ORIGINAL, "bokeh", "contrast", "q92")
 BLURRED = ("gaussian 1", "gaussian 2", "gaussian 4", "motion 9", "motion 21", "upscale 2", "upscale 4")
 
@@ -86,6 +87,14 @@ HEAD = "| test | column | reach | ours | best peer | ours less peer, 95% | met |
 
 def false_drops(clarity: Scores) -> float:
     """The share of originals under the threshold that drops 95% of the copies with blur 2."""
-    blurred = [score for (_, case), score in clarity.items() if case == "gaussian 2"]
-    originals = np.array([score for (_, case), score in clarity.items() if case == ORIGINAL])
-    return float((originals <= np.quantile(blurred, RECALL)).mean())
+    return float((_of_case(clarity, ORIGINAL) <= np.quantile(_of_case(clarity, "gaussian 2"), RECALL)).mean())
+
+
+def beyond_rule(scores: Scores, cases: Sequence[str], high_is_bad: bool) -> dict[str, float]:
+    """The share of each case's copies that the rule drops."""
+    sign = -1 if high_is_bad else 1
+    return {case: float((sign * _of_case(scores, case) < sign * RULE).mean()) for case in cases}
+
+
+def _of_case(scores: Scores, case: str) -> NDArray[np.float64]:
+    return np.array([score for (_, of), score in scores.items() if of == case])
