@@ -16,10 +16,9 @@ from pipelines.benchmark.card import card_text, describe, summarise
 from pipelines.benchmark.choosing import Candidate, Chosen, choice_hash, choose_samples, write_candidates
 from pipelines.benchmark.measuring import MeasureJob
 from pipelines.benchmark.packing import BENCH, BenchJob, write_bench
-from pipelines.benchmark.pages import images_of, list_pages, listing_hash
+from pipelines.benchmark.pages import images_of, list_missing, list_pages, listing_hash
 from pipelines.benchmark.review import REVIEW_FILE, read_strikes, review_page
 from pipelines.benchmark.settings import PROG, Build
-from pipelines.corpora.listing import ENTRIES
 from pipelines.curation.measurement import num_workers
 from pipelines.curation.scoring import Images
 from pipelines.pools import one_thread
@@ -59,6 +58,7 @@ def make_benchmark(build: Build) -> str:
     """
     out = Folder(build.execution.out)
     check_free(out)
+    out.sweep()  # what a killed driver was writing
     struck = read_strikes(build.choice.strikes) if build.choice.strikes else []
     images = measure(build, out)
     chosen = choose_samples(Folder(f"{out.url}/{MEASURED}"), images, build.reading, build.choice, struck)
@@ -77,8 +77,24 @@ def make_benchmark(build: Build) -> str:
 
 def check_free(out: Folder) -> None:
     """Raise ValueError where the folder holds a dataset of another kind, which would be replaced."""
-    if out.exists(JOB_FILE) and f'"{KIND}"'.encode() not in out.read(JOB_FILE):
+    if not out.exists(JOB_FILE):
+        return
+    job = job_of(out)
+    if KIND in job.get("identity", {}):
+        return
+    if job or not out.exists(f"{MEASURED}/{JOB_FILE}"):
         raise ValueError(f"{out.url} holds another kind of dataset: name another folder")
+    print(f"{PROG}: {out.url}/{JOB_FILE} is damaged: the samples are written again", file=sys.stderr)
+    clear(out)
+
+
+def job_of(out: Folder) -> dict[str, Any]:
+    """What the folder was begun with, {} where that is garbled."""
+    try:
+        job = json.loads(out.read(JOB_FILE))
+    except ValueError:
+        return {}
+    return job if isinstance(job, dict) and isinstance(job.get("identity"), dict) else {}
 
 
 def engine_of(build: Build) -> str:
@@ -94,8 +110,7 @@ def measure(build: Build, out: Folder) -> Images:
     sources = {"pages": pages | {"sources": images.urls}, **listing_hash(build.pages)}
     reading = {"engine": engine_of(build), "bounds": asdict(build.reading.bounds)}
     claim_folder(folder, sources | reading, READ_REMEDY)
-    if not folder.exists(ENTRIES):
-        list_pages(build.pages, folder)
+    list_missing(build.pages, folder)
     Trail(folder).clear()
     engine = (build.reading.ocr, build.reading.ocr_models)
     make_job = partial(MeasureJob, images, folder.url, engine, build.reading.bounds)
@@ -119,7 +134,7 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: bytes)
     per_shard = build.execution.images_per_shard
     identity = {KIND: choice_hash(chosen), "images_per_shard": per_shard}
     current = {"identity": identity, "versions": library_versions()}
-    if out.exists(JOB_FILE) and json.loads(out.read(JOB_FILE)) != current:
+    if out.exists(JOB_FILE) and job_of(out) != current:
         clear(out)
     claim_folder(out, identity)
     out.put("README.md", card)

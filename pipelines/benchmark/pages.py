@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +17,10 @@ from curate.omnidoc import PageNotes, Part, read_annotations
 from curate.tokenbench import CATEGORIES
 from pipelines.benchmark.settings import Pages
 from pipelines.corpora.archives import Entry
-from pipelines.corpora.listing import ENTRIES, ENTRY_SCHEMA, GROUP_ROWS, LISTING, describe_counts
+from pipelines.corpora.listing import ENTRIES, ENTRY_SCHEMA, GROUP_ROWS, LISTING, Listing, describe_counts
 from pipelines.corpora.sources import Source, absolute, open_source
-from pipelines.curation.scoring import Images
+from pipelines.curation.scoring import Images, image_id
+from pipelines.shards.files import read_manifest, shard_name, sidecar_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for
 
@@ -80,6 +82,35 @@ def list_pages(pages: Pages, folder: Folder) -> None:
             rows = [page.row() for page in found[start : start + GROUP_ROWS]]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=PAGE_SCHEMA))
     folder.put(LISTING, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False).encode())
+
+
+def list_missing(pages: Pages, folder: Folder) -> None:
+    """Write the list where there is none, or a garbled one. Pages read by another list are then read again."""
+    if folder.exists(ENTRIES):
+        if not (garbled := _garbled(folder)):
+            return
+        print(f"{folder.url}/{garbled} is damaged: the pages are listed again", file=sys.stderr)
+    list_pages(pages, folder)
+    listing = Listing(folder)
+    for index in read_manifest(folder):
+        with folder.open(shard_name(index)) as file:
+            read = pq.read_table(file, columns=["id"]).column("id").to_pylist()
+        listed = listing.rows(index) if index < listing.num_shards else []
+        if read != [image_id(place) for place in listed]:
+            folder.delete(sidecar_name(index))
+
+
+def _garbled(folder: Folder) -> str:
+    """The file of a list that cannot be read, "" where there is none."""
+    try:
+        Listing(folder)
+    except ValueError:  # Arrow's errors are
+        return ENTRIES
+    try:
+        json.loads(folder.read(LISTING))
+    except (FileNotFoundError, ValueError):
+        return LISTING
+    return ""
 
 
 def listing_hash(pages: Pages) -> dict[str, str]:

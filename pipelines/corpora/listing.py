@@ -94,7 +94,10 @@ class Listing:
 
     def __init__(self, folder: Folder) -> None:
         self._data = folder.read(ENTRIES)
-        self.num_entries: int = pq.read_metadata(io.BytesIO(self._data)).num_rows
+        try:
+            self.num_entries: int = pq.read_metadata(io.BytesIO(self._data)).num_rows
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"{folder.url}/{ENTRIES} is damaged ({error}): name another folder") from error
         self._shard_rows: int = min(GROUP_ROWS, max(8, -(-self.num_entries // 256)))
 
     @property

@@ -1,6 +1,7 @@
 """Acuity charts: what a choice needs is exact, look-alikes differ and are drawn, and the set is made once, whole."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -186,6 +187,15 @@ def test_a_lost_shard_is_made_again_by_another_process_with_the_same_bytes(tmp_p
     assert {path.name: path.read_bytes() for path in tmp_path.glob("data/*")} == first
     assert len(first) == 2
     assert "4 (2 new" in said
+
+
+@pytest.mark.parametrize("name", ["job.json", "photos/job.json", "photos/entries.parquet"])
+def test_what_cannot_be_made_again_is_named_where_it_is_cut_short(name, tmp_path, capsys):
+    copy = shutil.copytree(charted(), tmp_path / "charts")
+    (copy / name).write_bytes((copy / name).read_bytes()[:200])
+
+    assert chartmaking.make(settings_of(copy)) == 1
+    assert f"{copy / name} is " in capsys.readouterr().err
 
 
 def test_another_seed_is_refused_and_more_charts_extend(tmp_path, capsys):

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -195,6 +196,35 @@ def test_the_same_command_resumes(copy: Path, built: Path, corpus: Path):
     assert build(corpus, copy) == 0
     assert contents(copy) == contents(built)
     assert kept.stat().st_mtime_ns == written
+
+
+def test_what_is_cut_short_is_made_again(copy: Path, built: Path, corpus: Path, capsys: pytest.CaptureFixture[str]):
+    (copy / f".summary.json~{socket.gethostname()}~00000000.tmp").write_bytes(b"of a run that was killed")
+    for path in sorted(path for path in copy.rglob("*") if path.is_file()):
+        if path.relative_to(copy) != Path("measured/job.json"):
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    assert build(corpus, copy) == 0
+    told = capsys.readouterr().err
+    assert f"{copy}/job.json is damaged: the samples are written again" in told
+    assert f"{copy}/measured/entries.parquet is damaged: the pages are listed again" in told
+    assert contents(copy) == contents(built)
+
+
+def test_pages_of_another_list_are_read_again(
+    copy: Path, built: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+):
+    listed = pq.read_table(copy / "measured/entries.parquet")
+    pq.write_table(listed.slice(0, len(listed) - 1), copy / "measured/entries.parquet")  # as if a page had come since
+    (copy / "measured/listing.json").write_text("{")
+
+    assert build(corpus, copy) == 0
+    assert "listing.json is damaged" in capsys.readouterr().err
+    assert contents(copy) == contents(built)
+
+    (copy / "measured/job.json").write_text("{")
+    assert build(corpus, copy) == 1
+    assert "measured/job.json is not JSON" in capsys.readouterr().err
 
 
 def test_strikes_leave_samples_out_and_are_replayed(copy: Path, built: Path, corpus: Path, tmp_path: Path, capsys):
