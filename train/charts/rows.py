@@ -110,7 +110,7 @@ class Charts:
             raise ValueError(f"{url}/{torn[0]} is not whole: give the command again that made the charts")
         infos = read_manifest(folder).values()
         self.identity = sha256("".join(info.sha256 for info in infos).encode()).hexdigest()[:16]
-        self.shards = [[info.sha256[:16], info.num_rows] for info in infos]
+        self.shards: list[list[Any]] = [[info.sha256[:16], info.num_rows] for info in infos]
         self.kinds = tuple(Kind(**row) for table in self._rows.tables(KIND_COLUMNS) for row in table.to_pylist())
 
     def __len__(self) -> int:

@@ -36,7 +36,7 @@ def of_ours(folder: Path, running: Running) -> Halves:
 def of_taef2(folder: Path, running: Running) -> Halves:
     """The folder of TAEF2's two files."""
     model = taef2.Taef2.from_pretrained(folder).to(running.place)
-    model = model.to(memory_format=torch.channels_last)  # on a CPU a third faster
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU a third faster
     return Halves(encode=model.encode, decode=model.decode, factor=taef2.FACTOR)
 
 
