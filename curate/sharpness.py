@@ -12,8 +12,8 @@ from curate.picture import Picture
 from curate.tilefeatures import Measured, features, measure, subject_features
 
 COLUMNS = {
-    "clarity": "probability that the picture is sharp somewhere, rather than blurred, shaken or enlarged; 0 to 1; "
-    "higher is sharper; fitted on spectra and edges of up to 64 tiles",
+    "clarity": "how surely the picture is sharp somewhere, rather than blurred, shaken or enlarged; 0 to 1; .5 keeps "
+    "95% of the photos it was fitted on; higher is sharper; fitted on spectra and edges of up to 64 tiles",
     "blur": "sigma of the Gaussian that would blur a step as the steepest edges are, in the worst of four directions; "
     "px, 0.3 to 8; lower is sharper; gradients at two scales; null without edges",
     "motion": "probability that the blur has one direction; 0 to 1; higher is worse; fitted as clarity",
@@ -21,8 +21,8 @@ COLUMNS = {
     "blur 1.3 px; null without edges",
     "subject": "probability that the middle of the picture is as sharp as its rim; 0 to 1; higher is better; fitted "
     "on middle and rim of the tiles",
-    "upscale": "probability that the picture was enlarged from a smaller one; 0 to 1; higher is worse; fitted as "
-    "clarity",
+    "upscale": "how surely the picture was enlarged from a smaller one; 0 to 1; .5 keeps 95% of the photos it was "
+    "fitted on; higher is worse; fitted as clarity",
     "noise_sigma": "deviation of the luma noise; levels of 255, 0 and up; higher is worse; second differences in the "
     "quietest blocks of 16 px",
 }
