@@ -194,7 +194,8 @@ def _add_errors(report: Report, results: Results) -> None:
         row = [name]
         for language in results.languages:
             row += [f"{error:.3f}" if error == error else "" for error in results.largest_stderr(name, language)]
-            row.append("; ".join(f"{of} {a} to {b} px by {by:.3f}" for of, a, b, by in results.falls(name, language)))
+            falls = [f"{of} {a} to {b} px by {by:.3f}" for of, a, b, by in results.falls(name, language)]
+            row.append("; ".join(falls) or "none")
         rows.append(row)
     report.table(header, rows, caption=f"Largest standard errors of any size. Falls: {ABOUT['falls']}")
 
