@@ -128,10 +128,10 @@ def one_image(name: str, side_px: int, widths: tuple[int, int]) -> None:
     print(f"  {side_px:>5} px  {name:<10} encode {middle - start:7.2f} s, decode {end - middle:7.2f} s, {peak:7.0f} MB")
 
 
-def align(work: Path, data: list[Path] | None, seeds: list[int]) -> None:
+def align(work: Path, data: list[Path] | None, seeds: list[int], weight: float) -> None:
     from tests.bench.bench_train_align import align as compare  # numba and the pipelines only where they are needed
 
-    compare(work, os.environ.get("SMALLPRINT_DATA", ""), data or [], seeds)
+    compare(work, os.environ.get("SMALLPRINT_DATA", ""), data or [], seeds, weight)
 
 
 def skip(num_steps: int = 300, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("align"), help="of align: its folder; resumes run by run")
     parser.add_argument("--data", type=Path, nargs=2, metavar=("TRAIN", "PROBED"), help="of align: shards of pages")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of align")
+    parser.add_argument("--align-weight", type=float, default=0.5, help="of align")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     torch.set_num_threads(1)
@@ -200,13 +201,12 @@ def main() -> None:
         return one_image(name, int(side_px), tuple(map(int, widths)))  # type: ignore[arg-type]
     print(f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
           f"{os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
+    pages = flags.data and [path.resolve() for path in flags.data]
     calls: dict[str, Callable[[], None]] = {
         "step": step,
         "images": lambda: images(tuple(flags.widths), flags.sides, flags.sibling_px),
         "skip": skip,
-        "align": lambda: align(
-            flags.work.resolve(), flags.data and [path.resolve() for path in flags.data], flags.seeds
-        ),
+        "align": lambda: align(flags.work.resolve(), pages, flags.seeds, flags.align_weight),
         "gpu": lambda: gpu(flags.batch),
     }
     for part in flags.parts:

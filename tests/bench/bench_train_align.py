@@ -1,6 +1,6 @@
 """Whether alignment with a teacher shows in the latents: small runs that differ in the alignment's weight alone.
 
-WORK: photos/ and pages/ by side, teachers/, runs/ARM-SEED, probe-TEACHER. What is there is not made again, and an
+WORK: photos/ and pages/ by side, teachers/, runs/ARM-SEED, probe-ARM. What is there is not made again, and an
 interrupted run goes on. Pages that are probed lie on photographs, and hold texts, that neither teacher nor model saw.
 """
 
@@ -19,7 +19,6 @@ from tests.bench.ablation_sources import copy_photos, digest
 from tests.bench.bench_train_teacher import BLOCK, CROP_PX, make_random, make_taught
 
 NONE, RANDOM, TAUGHT = "none", "random", "taught"
-ALIGN_WEIGHT = 0.5
 PROBED_PX = 128  # the middle of a page
 SPENT = "spent.json"
 PAGES = {"train": (1600, 21), "probed": (1000, 22)}  # by side: how many, and the seed
@@ -35,6 +34,8 @@ class Trial:
     probed: Path
     """Shards that are probed, of other photographs."""
     seeds: tuple[int, ...]
+    weight: float = 0.5
+    """Of the alignment, in the runs that have it."""
     num_steps: int = 400
     batch_size: int = 4
     teacher_steps: int = 1000
@@ -44,10 +45,10 @@ class Trial:
         return self.work / "log"
 
     def recipe(self) -> Path:
-        """The recipe of every run; a run without alignment gets --align-weight 0."""
+        """The recipe of every run; aligned ones get --align-weight and --teacher."""
         images = self.num_steps * self.batch_size
         stage = {"name": "crops", "num_images": images, "batch_size": self.batch_size, "resolution_px": CROP_PX}
-        stage |= {"mix": {"synthetic": 1.0}, "lr": 2e-3, "lpips_weight": 0.0, "align_weight": ALIGN_WEIGHT}
+        stage |= {"mix": {"synthetic": 1.0}, "lr": 2e-3, "lpips_weight": 0.0, "align_weight": 0.0}
         values = {"model": "f8c32", "encoder_width": 8, "decoder_width": 6, "teacher_block": BLOCK}
         values |= {"warmup_images": images // 20, "lr_end_fraction": 0.1, "ema_halflife_images": images // 20}
         values |= {"device": "cpu", "num_workers": 1, "num_eval": 8, "eval_images": images}
@@ -55,11 +56,16 @@ class Trial:
         write_whole(self.work / "recipe.yaml", yaml.safe_dump(values | {"stages": [stage]}, sort_keys=False))
         return self.work / "recipe.yaml"
 
+    def folder(self, arm: str, seed: int) -> Path:
+        """Of one run."""
+        return self.work / "runs" / (f"{NONE}-{seed}" if arm == NONE else f"{arm}-{self.weight:g}-{seed}")
+
     def run(self, arm: str, seed: int) -> Path:
         """Train one, unless it is there; the folder of its model."""
-        folder = self.work / "runs" / f"{arm}-{seed}"
+        folder = self.folder(arm, seed)
         if not (folder / SPENT).is_file():
-            how = ["--align-weight", "0"] if arm == NONE else ["--teacher", str(self.work / "teachers" / arm)]
+            teacher = ["--align-weight", f"{self.weight:g}", "--teacher", str(self.work / "teachers" / arm)]
+            how = [] if arm == NONE else teacher
             places = ["--data", str(self.train), "--held-out", str(self.probed), "--out", str(folder)]
             given = ["--recipe", str(self.recipe()), *places, "--seed", str(seed), *how]
             write_whole(folder / SPENT, json.dumps(round(call("train/run.py", *given, log=self.log), 1)))
@@ -68,7 +74,7 @@ class Trial:
     def probe(self, arm: str) -> dict[str, Any]:
         """Aligned runs against those that are not, pairs of one seed, by `probe.py latents`."""
         groups = {name: [str(self.run(name, seed)) for seed in self.seeds] for name in (arm, NONE)}
-        out = self.work / f"probe-{arm}"
+        out = self.work / f"probe-{arm}-{self.weight:g}"
         images = ["--data", str(self.probed), "--size-px", str(PROBED_PX), "--device", "cpu", "--out", str(out)]
         call("train/probe.py", "latents", "--model", *groups[arm], "--against", *groups[NONE], *images, log=self.log)
         found: dict[str, Any] = json.loads((out / "results.json").read_bytes())
@@ -78,7 +84,7 @@ class Trial:
         """Of each run's held-out pages at its end, mean over the bands, dB."""
         ends = []
         for seed in self.seeds:
-            lines = (self.work / "runs" / f"{arm}-{seed}" / "log.jsonl").read_text().splitlines()
+            lines = (self.folder(arm, seed) / "log.jsonl").read_text().splitlines()
             last = [one for one in map(json.loads, lines) if one["kind"] == "eval"][-1]
             values = [value for name, value in last.items() if name.startswith("psnr/")]
             ends.append(sum(values) / len(values))
@@ -86,18 +92,18 @@ class Trial:
 
     def cpu_seconds(self, arm: str) -> float:
         """Of all runs of an arm."""
-        return sum(json.loads((self.work / "runs" / f"{arm}-{seed}" / SPENT).read_bytes()) for seed in self.seeds)
+        return sum(json.loads((self.folder(arm, seed) / SPENT).read_bytes()) for seed in self.seeds)
 
 
-def align(work: Path, real: str, data: Sequence[Path], seeds: Sequence[int]) -> None:
+def align(work: Path, real: str, data: Sequence[Path], seeds: Sequence[int], weight: float) -> None:
     """Make what is missing of pages, teachers and runs, probe, and print Markdown."""
     work.mkdir(parents=True, exist_ok=True)
     train, probed = data or make_pages(work, real)
-    trial = Trial(work=work, train=train, probed=probed, seeds=tuple(seeds))
+    trial = Trial(work=work, train=train, probed=probed, seeds=tuple(seeds), weight=weight)
     taught = once(work / "teachers" / TAUGHT, lambda folder: make_taught(folder, train, probed, trial.teacher_steps))
     once(work / "teachers" / RANDOM, make_random)
     print(f"align: f8c32 at widths 8 / 6, {trial.num_steps} steps of {trial.batch_size} crops of {CROP_PX} px, "
-          f"weight {ALIGN_WEIGHT}, seeds {', '.join(map(str, seeds))}")  # fmt: skip
+          f"weight {weight:g}, seeds {', '.join(map(str, seeds))}")  # fmt: skip
     print(f"the taught teacher: {taught}", flush=True)
     for teacher in (TAUGHT, RANDOM):
         for arm, seed in [(arm, seed) for seed in seeds for arm in (NONE, teacher)]:  # pairs are whole early
