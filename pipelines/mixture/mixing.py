@@ -20,13 +20,13 @@ from pipelines.mixture.job import MixJob
 from pipelines.mixture.plan import Plan, has_plan, has_this_plan, make_plan, read_plan, workers_for
 from pipelines.mixture.previews import write_previews
 from pipelines.mixture.settings import MIX_RECIPES, Mixture, Running, typed
-from pipelines.mixture.statistics import STATISTICS_FILE, parts_of, statistics_of
+from pipelines.mixture.statistics import STATISTICS_FILE, part_folder, parts_of, statistics_of
 from pipelines.mixture.without import read_removed, take_out
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
-from pipelines.shards.files import shard_name
+from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder
 
@@ -155,23 +155,25 @@ def _take_out(settings: Settings) -> str:
     running = settings.running
     if settings.mixture.inputs:
         raise ValueError("inputs and without are given together: take sources out of a finished dataset by --out alone")
-    rows = take_out(running.out, running.without)
+    rows = take_out(running.out, running.without, dry_run=running.dry_run)
+    names = ", ".join(running.without)
+    if running.dry_run:
+        return "\n".join([f"{len(rows):,} rows of {names} would go:", *_shown(rows)])
     parts = parts_of(running.out)
     if not parts:
         raise ValueError(f"{running.out} has no row left: remove it")
-    with Folder(f"{running.out}/{parts[0].split}/{parts[0].config}").open(shard_name(0)) as file:
+    folder = part_folder(running.out, parts[0].split, parts[0].config)
+    with folder.open(shard_name(min(read_manifest(folder)))) as file:
         schema = pq.read_schema(file)
     finish(running.out, schema, read_plan(running.plan) if has_plan(running.plan) else None)
+    told = f"all of them are named in {running.out}/removed.jsonl"
+    return "\n".join([f"{len(rows):,} rows of {names} went:", *_shown(rows), told])
+
+
+def _shown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The first rows, a line each, and how many more there are."""
     shown = [f"  {row['split']}/{row['config']}  {row['id']}  {row['source']}" for row in rows[:MAX_SHOWN]]
-    more = [f"  and {len(rows) - MAX_SHOWN:,} more"] if len(rows) > MAX_SHOWN else []
-    return "\n".join(
-        [
-            f"{len(rows):,} rows of {', '.join(running.without)} went:",
-            *shown,
-            *more,
-            f"all of them are named in {running.out}/removed.jsonl",
-        ]
-    )
+    return shown + [f"  and {len(rows) - MAX_SHOWN:,} more"] * (len(rows) > MAX_SHOWN)
 
 
 def _estimate(settings: Settings) -> str:

@@ -16,13 +16,14 @@ from pipelines.mixture.facts import FactsJob
 from pipelines.mixture.inputs import Input, config_order, stretches
 from pipelines.mixture.orders import Cell, Taking
 from pipelines.mixture.prints import ABSENT
-from pipelines.mixture.ratios import check_ratios, targets
+from pipelines.mixture.ratios import check_ratios, members, targets
 from pipelines.mixture.settings import Mixture
 from pipelines.mixture.sides import HELD_FILE, NEAR, TEST, TRAIN, SidesJob, hold_out, read_held
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder
+from render.mix import Mix
 
 PLAN_FILE = "plan.json"
 SPLITS = (TRAIN, TEST)
@@ -137,12 +138,22 @@ def _cells(mixture: Mixture, counts: Counter[str]) -> list[Cell]:
     for split in SPLITS if mixture.test_share else (TRAIN,):
         known = {config: there[split].get(config, 0) for config in configs}
         wanted = targets(mixture.ratios, known, mixture.num_images if split == TRAIN else 0)
+        if split == TRAIN and not wanted:
+            raise ValueError(_nothing_to_train_on(mixture.ratios, known))
         cells += [
             Cell(split=split, config=config, available=known[config], images=wanted.get(config, 0))
             for config in configs
             if known[config]
         ]
     return cells
+
+
+def _nothing_to_train_on(ratios: Mix, known: Mapping[str, int]) -> str:
+    bare = [name for name in ratios.names if not sum(known[config] for config in members(name, known))]
+    return (
+        f"the train split would be empty: ratios {ratios} ask for {', '.join(bare)}, of which all images are held out "
+        "for the test split; give --ratios all, a smaller --test-share, or more sources of it"
+    )
 
 
 def _available(counts: Mapping[str, int], split: str) -> dict[str, int]:

@@ -86,8 +86,8 @@ class Running:
     workers: int = -1
     """Shards made at a time; -1: one a CPU, 0: in this process."""
     dry_run: bool = False
-    """Print how many rows, megapixels and MB each configuration and split would have, and stop; reads columns, and
-    no image but to fingerprint those that have no fingerprint yet."""
+    """Print how many rows, megapixels and MB each configuration and split would have, or with --without which rows
+    would go, and stop; reads columns, and no image but to fingerprint those that have no fingerprint yet."""
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:

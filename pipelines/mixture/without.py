@@ -41,8 +41,9 @@ class Found:
         return self.split, self.config, self.shard
 
 
-def take_out(url: str, asked: Sequence[str]) -> list[dict[str, Any]]:
-    """Take sources out of the dataset at `url`; the rows that went. The same call goes on after a stop.
+def take_out(url: str, asked: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
+    """Take sources out of the dataset at `url`; the rows that went, or with `dry_run` those that would, and nothing
+    is changed. The same call goes on after a stop.
 
     Raises ValueError, before anything is changed, where there is no mix or something asked for is not in it.
     """
@@ -61,6 +62,8 @@ def take_out(url: str, asked: Sequence[str]) -> list[dict[str, Any]]:
         )
     now = [{name: getattr(one, name) for name in Found.__dataclass_fields__} for one in found]
     rows = {(row["origin"], row["id"]): row for row in [*before, *now]}
+    if dry_run:
+        return now
     if found:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
         root.put(REMOVED_FILE, lines.encode())

@@ -366,6 +366,29 @@ def test_without_goes_on_where_it_was_stopped_and_is_not_undone(inputs, mixed, t
     assert f'identity.without.0: "{book}/*" -> (none)' in said
 
 
+def test_without_and_dry_run_tells_what_would_go_and_changes_nothing(mixed, train, capfd):
+    before, source = digests(mixed), train[0]["source"]
+    code = mix("--out", str(mixed), "--without", source, "--dry-run")
+    said = capfd.readouterr().out
+
+    assert code == 0
+    assert f"rows of {source} would go:" in said
+    assert train[0]["id"] in said
+    assert digests(mixed) == before
+
+
+def test_without_all_of_a_first_shard_leaves_a_dataset_that_loads(mixed, train, tmp_path):
+    out, first = Path(shutil.copytree(mixed, tmp_path / "out")), str(mixed / "train/general/data/000000.parquet")
+    sources = {row["source_sha256"] for row in train if row["file"] == first}
+    kept = {row["id"] for row in train if row["source_sha256"] not in sources}
+    code = mix("--out", str(out), "--without", *sources)
+    loaded = load_dataset(str(out), split="train", streaming=True, cache_dir=str(tmp_path / "cache"))
+
+    assert code == 0
+    assert not (out / "train/general/data/000000.parquet").exists()
+    assert {row["id"] for row in loaded} == kept
+
+
 def test_without_a_whole_input_leaves_no_empty_shard(mixed, inputs, tmp_path):
     out = Path(shutil.copytree(mixed, tmp_path / "out"))
     code = mix("--out", str(out), "--without", inputs.text.name)
@@ -376,6 +399,22 @@ def test_without_a_whole_input_leaves_no_empty_shard(mixed, inputs, tmp_path):
     assert {row["kind"] for row in loaded} == {"general", "synthetic"}
     assert "text" not in get_dataset_config_names(str(out), cache_dir=str(tmp_path / "cache"))
     assert not (out / "previews/text.png").exists()
+
+
+def test_a_train_split_that_would_be_empty_is_refused(inputs, tmp_path, capfd):
+    one_document = [
+        "--document",
+        r".*(p)_\d+\.png",
+        "--test-share",
+        "0.5",
+    ]  # the hash of "p" is among the held-out ones
+    flags = ["--inputs", str(inputs.general), str(inputs.text), *one_document]
+    code = mix(*flags, "--ratios", "general=1,text=1", "--out", str(tmp_path / "out"))
+    said = capfd.readouterr().err
+
+    assert code == 1
+    assert "the train split would be empty" in said
+    assert "--ratios all" in said
 
 
 def test_without_something_unknown_changes_nothing(mixed, inputs, tmp_path, capfd):
