@@ -3,7 +3,8 @@
 quality: the table of AUROC on damaged copies of real photos, ours beside published filters on the same files, then
 the labelled photos of `blur`. With --folds (from fit_clarity.py) each photo is scored by a fit that has not seen it.
 --filters names the published filters that run.
-speed: images a CPU second of decoding and all pixel scorers, beside published filters; workers; memory.
+speed: images a CPU second of decoding and all pixel scorers, beside published filters; workers; memory. --only names
+parts of it; `workers` compares wall seconds and means something on an idle machine alone.
 """
 
 import argparse
@@ -40,6 +41,7 @@ CLEANVISION = Peer(
     tqdm==4.70.1 tzdata==2026.6""",
 )
 
+SPEED_PARTS = ("scorers", "filters", "workers", "memory")
 DROPPED_BY = {
     "clarity": (False, ("gaussian 1", "gaussian 2", "motion 9", "motion 21", "upscale 2", "blur 2 noise 5")),
     "upscale": (True, ("upscale 2", "upscale 4", "upscale 2 sharpened")),
@@ -92,17 +94,21 @@ def _by_case(copies: list[Copy], scores: dict[str, float]) -> Scores:
     return {(copy.photo, copy.case): scores[copy.path.name] for copy in copies}
 
 
-def speed(data: Path) -> None:
+def speed(data: Path, parts: list[str]) -> None:
     from curate_speed import memory, save_jpegs, scoring, workers
 
     with tempfile.TemporaryDirectory() as name:
         count = save_jpegs(data, Path(name))
         print(f"{count} JPEG q90 of 1400 x 1000 px; images a CPU second of one thread, decoding included")
-        scoring(Path(name))
-        for peer, rate in run_filters("speed", Path(name)).items():
-            print(f"| {peer} | {rate:.1f} |")
-        workers(Path(name))
-    memory()
+        if "scorers" in parts:
+            scoring(Path(name))
+        if "filters" in parts:
+            for peer, rate in run_filters("speed", Path(name)).items():
+                print(f"| {peer} | {rate:.1f} |")
+        if "workers" in parts:
+            workers(Path(name))
+    if "memory" in parts:
+        memory()
 
 
 def main() -> None:
@@ -114,6 +120,7 @@ def main() -> None:
     parser.add_argument(
         "--filters", nargs="*", help='only these, such as "FFT share"; none: ours alone; all by default'
     )
+    parser.add_argument("--only", nargs="+", choices=SPEED_PARTS, default=SPEED_PARTS, help="parts of speed")
     flags = parser.parse_args()
     if "SMALLPRINT_DATA" not in os.environ:
         raise SystemExit("bench_curate.py: SMALLPRINT_DATA must name the folder of real photos and texts")
@@ -121,7 +128,7 @@ def main() -> None:
     data = Path(os.environ["SMALLPRINT_DATA"])
     print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     if flags.part == "speed":
-        speed(data)
+        speed(data, flags.only)
         return
     with tempfile.TemporaryDirectory() as name:
         quality(data, flags.seed, flags.copies or Path(name), flags.folds, flags.filters)

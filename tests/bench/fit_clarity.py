@@ -32,6 +32,7 @@ from fit_tasks import TASKS, WHOLE, Row, Task  # noqa: E402
 from fitting import NUM_UNITS, Floats, area_under_curve, fit_part  # noqa: E402
 from spoiled import GROUPS, Sample, doubled, load, load_page, pages, samples, sources  # noqa: E402
 
+from curate.calibrate import bound_of  # noqa: E402
 from curate.fusion import WEIGHTS, Net  # noqa: E402
 from curate.picture import Pixels  # noqa: E402
 from curate.tilefeatures import measure  # noqa: E402
@@ -137,12 +138,12 @@ def fit_folds(task: Task, rows: list[Row], told: Told, seed: int) -> tuple[dict[
 
 
 def _middle(task: Task, rows: list[Row], logits: Floats) -> float:
-    """The logit beyond which `FALSE_DROPS` of the large photos, unseen and whole, would be dropped; 0 for a task that
-    does not drop."""
+    """The logit beyond which at most `FALSE_DROPS` of the large photos, unseen and whole, are; 0 for a task that does
+    not drop."""
     if not task.drops:
         return 0.0
     as_is = [row.group == WHOLE for row in rows]
-    return float(np.quantile(logits[as_is], FALSE_DROPS if task.drops == "low" else 1 - FALSE_DROPS))
+    return bound_of(logits[as_is], task.drops, FALSE_DROPS)
 
 
 def _moved(net: Net, middle: float) -> Net:

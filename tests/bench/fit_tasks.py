@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from spoiled import ENLARGED
 
+from curate.calibrate import AT_LEAST, AT_MOST
 from curate.sharpness import edge_scores
 from curate.tilefeatures import Measured, features, subject_features
 
@@ -40,7 +41,7 @@ class Task:
 
     features: Callable[[Measured], dict[str, float]]
     label: Callable[[Row], float | None]
-    drops: str = ""  # "low" or "high": probabilities by which a rule drops a picture; their .5 is set by false drops
+    drops: str = ""  # AT_LEAST or AT_MOST for what a rule drops a picture by: the .5 of these is set by false drops
     views: tuple[Callable[[str], bool], ...] = (_is_any,) * 3  # which features each part of the net sees
     weights: Mapping[str, float] = field(default_factory=dict)  # by way of spoiling, where not 1
 
@@ -74,11 +75,11 @@ TASKS = {
     "clarity": Task(
         features=features,
         label=_clarity,
-        drops="low",
+        drops=AT_LEAST,
         views=(_is_any,) * 4 + (_is_relative,) * 2,
         weights={"upscale_sharpened": 0.4, "blur_noise": 2},  # `upscale` tells the one; the other is seldom drawn
     ),
     "subject": Task(features=subject_features, label=_subject),
-    "upscale": Task(features=features, label=_upscale, drops="high"),
+    "upscale": Task(features=features, label=_upscale, drops=AT_MOST),
     "motion": Task(features=features, label=_motion),
 }

@@ -10,6 +10,7 @@ from fit_clarity import folds
 from quality_cases import Copy, large_photos
 from quality_table import Scores
 
+from curate.calibrate import AT_LEAST, AT_MOST, bound_of
 from curate.compression import Compression
 from curate.fusion import Net, shipped_nets
 from curate.picture import Picture
@@ -72,8 +73,8 @@ class Judge:
         yield f"\nlabelled photos; thresholds drop at most {FALSE_DROPS:.0%} of the {len(good)} large photos"
         for row in map(json.loads, (data / "blur" / "manifest.jsonl").read_text().splitlines()):
             column, high_is_bad = JUDGED_BY.get(row["label"], ("clarity", False))
-            values = [found[column] for found in good if found[column] is not None]
-            limit = float(np.quantile(values, 1 - FALSE_DROPS if high_is_bad else FALSE_DROPS))
+            values = np.array([found[column] for found in good], float)
+            limit = bound_of(values, AT_MOST if high_is_bad else AT_LEAST, FALSE_DROPS)
             value = self.columns(data / "blur" / row["file"], self.shipped)[column] or 0.0
             dropped = value > limit if high_is_bad else value < limit
             right = "not judged" if row["label"] in BORDERLINE else _side(dropped, row["label"] != "sharp")
