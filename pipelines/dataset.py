@@ -18,18 +18,21 @@ from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
 from pipelines.photos import PhotoIndex, build_index
+from pipelines.recipe_files import flags_of
 from pipelines.rendered.summary import describe, summarise
 from pipelines.rendered.verification import SOURCES_FILE
 from pipelines.rendering import RenderJob
 from pipelines.runner import run
-from pipelines.settings import Settings
+from pipelines.settings import Inputs, Settings
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import Folder, read_manifest, sum_counts
 from pipelines.shards.identity import claim_folder
 from pipelines.sheet import contact_sheet, preview_of
+from render.recipe import Recipe
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12
+CONTENT_FLAGS = {"faces": "--fonts", "corpus": "--corpus, its content", "photos": "--photos, their content"}
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \
 shards that `datasets.load_dataset(OUT)` opens.
 
@@ -64,7 +67,8 @@ def _make(settings: Settings) -> int:
     out = Folder(execution.out)
     index = photo_index(settings)
     identity = identity_of(settings, index)
-    claim_folder(out, identity)
+    flags = flags_of(Recipe, "recipe.") | flags_of(Inputs, "inputs.") | CONTENT_FLAGS
+    claim_folder(out, identity, flags=flags)
     began, before = time.monotonic(), _images_there(out)
     sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
     out.put(SOURCES_FILE, json.dumps(sources).encode())

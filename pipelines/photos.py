@@ -27,6 +27,12 @@ from pipelines.shards.seeds import rng_for
 SPLITS = ("all", "train", "held-out")
 HELD_OUT = 0.05
 PLACE = ("source", "name", "container", "offset", "length", "row_group", "row")
+INDEX_FLAGS = {
+    "sources": "--photos",
+    "licence": "--photo-licence",
+    "thresholds.min_side_px": "--image-size, its least side in px",
+    "text": "the OCR engine that looks for text in the photos",
+}
 FACTS = ("num_bytes", "width_px", "height_px", "licence", "text_lines")
 
 
@@ -51,7 +57,7 @@ def build_index(
     target = Folder(folder)
     text = engine_version() if is_installed() else NOT_MEASURED
     job = {"sources": urls, "licence": licence, "thresholds": thresholds.as_json(), "text": text}
-    claim_folder(target, job)
+    claim_folder(target, job, flags=INDEX_FLAGS)
     if not target.exists(ENTRIES):
         write_entries(target, opened)
     make_job = partial(IndexJob, target.url, urls, thresholds, measures_text=text != NOT_MEASURED)

@@ -54,6 +54,11 @@ def read_recipe(path: Path, known: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def flags_of(cls: type, prefix: str = "") -> dict[str, str]:
+    """The command-line flag of each field of a dataclass, by its path: {"recipe.image_size": "--image-size"}."""
+    return {f"{prefix}{field.name}": f"--{field.name.replace('_', '-')}" for field in fields(cls)}
+
+
 def field_names(*kinds: type) -> list[str]:
     """The names of the fields of dataclasses."""
     return [field.name for kind in kinds for field in fields(kind)]

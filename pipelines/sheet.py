@@ -42,7 +42,12 @@ def caption_of(row: dict[str, Any]) -> str:
     """A row's band, language, layout and largest face name, as much as a cell holds."""
     lines = row["lines"]
     body: dict[str, Any] = lines[len(lines) // 2] if lines else {"face": "", "size_px": 0.0}
-    return f"{row['band']} px  {row['language']}  {row['layout']}  {body['face'][:24]} {body['size_px']:.1f}"
+    return f"{row['band']} px  {row['language']}  {row['layout']}  {shortened(body['face'])} {body['size_px']:.1f}"
+
+
+def shortened(face: str, most: int = 22) -> str:
+    """A face's name, its middle left out where a cell has no room for all of it: the weight stands at its end."""
+    return face if len(face) <= most else f"{face[: most - 9]}..{face[-7:]}"
 
 
 def preview_of(records: Sequence[Record]) -> bytes:

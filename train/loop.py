@@ -78,7 +78,11 @@ class Training:
         if self.world.is_first and not path.exists():
             Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         self.world.wait()
-        if lines := difference(json.loads(path.read_text(encoding="utf-8")), mine):
+        try:
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
+        if lines := difference(theirs, mine):
             shown = "\n".join(f"  {line}" for line in lines[:20])
             raise ValueError(
                 f"{self.out} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "

@@ -57,4 +57,8 @@ def main(args: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     find_packages()
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # before training listens for it, or a second one
+        print("\nrun.py: stopped at once; the same command goes on from the last checkpoint", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -50,7 +50,8 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
     for name in terms:
         points = smoothed([(line["images"], line[name]) for line in steps if name in line])
-        axes[0].plot(*zip(*points, strict=True), label=name) if points else None
+        if points:
+            axes[0].plot(*zip(*points, strict=True), label=name)
     axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")
     for axis, figure_name, unit in ((axes[1], "psnr", "dB"), (axes[2], "ssim", "")):
         for name in dict.fromkeys(key for line in evals for key in line if key.startswith(f"{figure_name}/")):
@@ -144,6 +145,6 @@ def _some(paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def picture_of(png: bytes) -> Picture:
-    """A PNG as a report shows it."""
+    """A PNG as a report shows it: no wider than the window."""
     width_px, height_px = struct.unpack_from(">II", png, 16)
-    return Picture(data=png, width_px=width_px, height_px=height_px)
+    return Picture(data=png, width_px=width_px, height_px=height_px, fits=True)

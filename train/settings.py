@@ -118,6 +118,9 @@ class Execution:
     """Images that a rank takes through the model at a time; 0: its whole share of a step."""
     num_workers: int = 2
     """Threads that read and decode."""
+    threads: int = 0
+    """CPU threads of the model itself; 0: as torch chooses, one a core. Where other work has the cores, 1 is many
+    times faster: threads of torch wait for each other without sleeping."""
     compile: bool = False
     """torch.compile the model: minutes at the start, faster steps."""
     channels_last: bool = False
@@ -150,7 +153,9 @@ class Execution:
                 f"and {' or '.join(STRATEGIES)}"
             )
         at_least = {"log_steps": 1, "eval_images": 1, "num_eval": 1, "checkpoint_images": 1, "keep_checkpoints": 1}
-        for name, low in (at_least | {"micro_batch": 0, "num_workers": 0, "ray_workers": 0, "recompute_px": 0}).items():
+        for name, low in (
+            at_least | {"micro_batch": 0, "num_workers": 0, "threads": 0, "ray_workers": 0, "recompute_px": 0}
+        ).items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}: give at least {low}")
 

@@ -21,6 +21,8 @@ FAULTS_FILE = "faults.json"
 def train(run: Run) -> bool:
     """Train a run to its end, or go on with it; False where it was stopped earlier. The model is in OUT/model."""
     torch.set_float32_matmul_precision("high")
+    if run.execution.threads:
+        torch.set_num_threads(run.execution.threads)
     with open_world(run.execution.device) as world:
         ready = build(run)
         training = Training(run, ready, world)

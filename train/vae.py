@@ -237,7 +237,8 @@ class Vae(nn.Module):
         temporary = Path(folder, f".{WEIGHTS_FILE}.tmp")
         save_file(weights, temporary)
         temporary.replace(Path(folder, WEIGHTS_FILE))
-        Path(folder, CONFIG_FILE).write_text(json.dumps(config, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(config, indent=1), encoding="utf-8")
+        temporary.replace(Path(folder, CONFIG_FILE))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> Self:

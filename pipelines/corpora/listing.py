@@ -45,7 +45,10 @@ def write_entries(folder: Folder, sources: Sequence[Source]) -> None:
                 writer.write_batch(pa.RecordBatch.from_pylist(group, schema=ENTRY_SCHEMA))
                 num_rows += len(group)
         if not num_rows:
-            raise ValueError(f"the sources hold no image: {describe_counts(counts)}")
+            raise ValueError(
+                f"{', '.join(map(str, sources))} hold no image ({describe_counts(counts)}): give images, or folders, "
+                "Parquet files, tars or PDFs of them"
+            )
         folder.put(LISTING, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False).encode())
 
 
@@ -68,8 +71,9 @@ def _unique_names(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def describe_counts(counts: Counter[str]) -> str:
-    """Counts in words, the largest first: "12 skipped/.txt, 3 skipped/hidden"."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common(20)) or "it is empty"
+    """Counts in words, the largest first: "12 skipped (.txt), 3 skipped (hidden)"."""
+    shown = [f"{count:,} {name.replace('/', ' (', 1)}{')' * ('/' in name)}" for name, count in counts.most_common(20)]
+    return ", ".join(shown) or "it is empty"
 
 
 def describe_skipped(folder: Folder) -> str:

@@ -50,6 +50,10 @@ class Source:
         self._rows = RowReader(self._open)
         self._pages = PageReader(self._open, pages)
 
+    def __str__(self) -> str:
+        """Where it lies."""
+        return f"{self._root}/{self._names[0]}" if len(self._names) == 1 else self._root
+
     def entries(self, counts: Counter[str]) -> Iterator[Entry]:
         """Every image, sorted by path, tars and Parquet files in their own order. What is not an image is
         counted under "skipped/...": hidden names, other endings, symlinks that lead outside the corpus."""

@@ -22,10 +22,10 @@ _TEMPLATES = {
     RENDER: "pipelines/render.py --recipe demo --num-images {num_images} --images-per-shard 40 --backend processes "
     "--out {out}/rendered",
     CURATE: "pipelines/curate.py run --source {out}/corpus --rules {rules} --backend processes --out {out}/curated",
-    MIX: "pipelines/mix.py --inputs {out}/rendered {out}/curated/packed/general --ratios all --test-share 0.25 "
+    MIX: "pipelines/mix.py --inputs {out}/rendered {out}/curated/packed/general --ratios all --test-share 0.36 "
     "--backend processes --out {out}/mix",
     TRAIN: "train/run.py --recipe tiny --scale {scale} --data {out}/mix/train --held-out {out}/mix/test "
-    "--eval-images {eval_images} --log-steps 5 --out {out}/run",
+    "--eval-images {eval_images} --log-steps 5 --threads 1 --out {out}/run",
     f"{EVALUATE} {MODEL}": "train/evaluate.py --gt {out}/held-out --model {out}/run/model --name tiny "
     "--ocr-cache {out}/ocr --out {out}/evaluated/tiny",
     **{

@@ -28,10 +28,10 @@ from pipelines.demonstration.steps import Taken, total_seconds
 from pipelines.report import Report
 
 PAGE_FILE = "index.html"
-TITLE = "Smallprint: small text, from the font to the autoencoder that keeps it"
+TITLE = "Smallprint: small text, from the font to what an autoencoder keeps of it"
 SENTENCE = (
     "Small English and Chinese text is rendered onto photographs, photographs are curated, both are mixed into one "
-    "dataset; a tiny autoencoder learns from it for a minute or two, and is measured by what of the text it keeps."
+    "dataset; a tiny autoencoder learns from it for some minutes, and is measured by what of the text it keeps."
 )
 LINKS = {
     RENDER: {"Contact sheet": f"{RENDERED}/preview.png", "Dataset card": f"{RENDERED}/README.md"},
@@ -136,7 +136,7 @@ _STEPS = {
     CURATE: "measures photographs, keeps the good ones",
     MIX: "both as one dataset, with a held-out split",
     TRAIN: "an autoencoder on the training split",
-    EVALUATE: "what it keeps of held-out pages; known losses to compare",
+    EVALUATE: "what held-out pages keep through the model, or through a known loss",
     COMPARE: "the evaluations side by side",
     CHARTS: "eye charts",
     ACUITY: "the smallest character that gets through",

@@ -23,7 +23,7 @@ from pipelines.mixture.settings import MIX_RECIPES, Mixture, Running, typed
 from pipelines.mixture.statistics import STATISTICS_FILE, part_folder, parts_of, statistics_of
 from pipelines.mixture.without import read_removed, take_out
 from pipelines.pools import one_thread
-from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
+from pipelines.recipe_files import field_names, flags_of, part, read_recipe, recipe_path, take_recipe
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import read_manifest, shard_name
@@ -94,13 +94,14 @@ def make(settings: Settings) -> str:
     out, schema = Folder(running.out), mixed_schema(inputs)
     remedy = "Name another --out, or go back to what it was begun with."
     identity = {"inputs": {one.name: one.digest for one in inputs}, "without": []} | mixture.identity()
+    flags = flags_of(Mixture) | {"without": "--without"}
     for folder in (out, Folder(running.plan)):
         folder.sweep()  # what a killed driver was writing
     if out.exists(JOB_FILE):
-        claim_folder(out, identity, remedy)
+        claim_folder(out, identity, remedy, flags=flags)
     workers = num_workers(running.workers, running.backend)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
-    claim_folder(out, identity, remedy)  # only now, so that ratios that cannot be had may be mended
+    claim_folder(out, identity, remedy, flags=flags)  # only now, so that ratios that cannot be had may be mended
     out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
     for one in inputs:
         out.put(f"lineage/{one.name}.json", json.dumps(lineage_of(one), indent=1, ensure_ascii=False).encode())

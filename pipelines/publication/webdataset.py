@@ -58,7 +58,10 @@ def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str
     infos = {root: read_manifest(Folder(f"{dataset.url}/{root}")) for root in roots}
     rows = {root: sum(info.num_rows for info in known.values()) for root, known in infos.items()}
     if not sum(rows.values()):
-        raise ValueError(f"{url} has no whole shard of {wanted}: name a dataset, and parts that it has")
+        raise ValueError(
+            f"{url} has no image to export ({wanted} of splits and configurations): name the folder of a rendered, "
+            "packed or mixed set"
+        )
     shas = {root: [info.sha256 for info in known.values()] for root, known in infos.items()}
     digest = hashlib.sha256(json.dumps(shas, sort_keys=True).encode()).hexdigest()
     identity = {"shards_sha256": digest, "parts": roots, "images_per_tar": images_per_tar, "ending": ending}

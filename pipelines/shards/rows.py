@@ -21,7 +21,7 @@ class Rows:
         self._folder = folder
         infos = read_manifest(folder).values()
         if not infos:
-            raise ValueError(f"{folder.url} holds no whole shard: name the folder of a rendered dataset")
+            raise ValueError(f"{folder.url} holds no whole shard: name a folder that one of the pipelines wrote")
         self.shards = tuple(info.index for info in infos)
         self._ends = np.cumsum([info.num_rows for info in infos]).tolist()
 

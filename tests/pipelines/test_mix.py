@@ -363,7 +363,7 @@ def test_without_goes_on_where_it_was_stopped_and_is_not_undone(inputs, mixed, t
 
     assert codes == [0, 1]
     assert digests(out) == digests(once)
-    assert f'identity.without.0: "{book}/*" -> (none)' in said
+    assert f'--without (0): "{book}/*" -> (none)' in said
 
 
 def test_without_and_dry_run_tells_what_would_go_and_changes_nothing(mixed, train, capfd):

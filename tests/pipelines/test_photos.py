@@ -130,16 +130,16 @@ def test_processes_make_the_same_index_and_a_lost_shard_is_made_again(mixed: Pat
 
 
 def test_another_source_or_threshold_is_refused_with_the_difference(mixed: Path):
-    with pytest.raises(ValueError, match=r"identity.thresholds.min_side_px: 256 -> 300"):
+    with pytest.raises(ValueError, match=r"--image-size, its least side in px: 256 -> 300"):
         build_index(str(mixed / "corpus"), str(mixed / "index"), licence="CC0-1.0", min_side_px=300)
-    with pytest.raises(ValueError, match=r"identity.sources.0: .*corpus\" -> \"builtin\""):
+    with pytest.raises(ValueError, match=r"--photos \(0\): .*corpus\" -> \"builtin\""):
         build_index("builtin", str(mixed / "index"), licence="CC0-1.0")
 
 
 def test_a_corpus_without_images_is_an_error_that_says_what_is_there(tmp_path: Path):
     write(tmp_path / "corpus", {"a.txt": b"x", "b.txt": b"x", ".c.png": b"x"})
 
-    with pytest.raises(ValueError, match=r"hold no image: 2 skipped/\.txt, 1 skipped/hidden"):
+    with pytest.raises(ValueError, match=r"hold no image \(2 skipped \(.txt\), 1 skipped \(hidden\)\)"):
         build_index(str(tmp_path / "corpus"), str(tmp_path / "index"))
     write(tmp_path / "corpus", {"small.png": BAD["bad/small.png"]})
     build_index(str(tmp_path / "corpus"), str(tmp_path / "index"))

@@ -144,8 +144,8 @@ def test_another_recipe_is_refused_with_the_difference(whole, small_job, capfd):
 
     assert code == 1
     assert "was begun by another job (there -> now):" in said
-    assert "identity.recipe.contrast_floor: 30.0 -> 35.0" in said
-    assert "identity.inputs.seed: 5 -> 6" in said
+    assert "--contrast-floor: 30.0 -> 35.0" in said
+    assert "--seed: 5 -> 6" in said
     assert shards(whole) == before
 
 

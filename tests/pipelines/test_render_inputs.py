@@ -74,8 +74,8 @@ def test_a_corpus_without_photos_is_refused(tmp_path, capfd):
     said = capfd.readouterr().err
 
     assert codes == [1, 1]
-    assert "the sources hold no image: it is empty" in said
-    assert "the sources hold no image: 1 skipped/.txt" in said
+    assert f"{photos} hold no image (it is empty): give images, or folders" in said
+    assert f"{photos} hold no image (1 skipped (.txt)): " in said
     assert shards(tmp_path / "out") == {}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from train.training import train
 from train.vae import Vae
 
 ROOT = Path(__file__).parents[2]
+BROKEN = (5, 12, 17)  # pages; a shard holds ten
 RANKS = "from train.training import train; import pickle, sys; train(pickle.load(open(sys.argv[1], 'rb')))"
 
 
@@ -31,9 +33,9 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two sets of shards, the last shard of each held out; one page is broken."""
+    """Two sets of shards, the last shard of each held out; three pages are broken."""
     folder = tmp_path_factory.mktemp("shards")
-    broken = {5: noise(5, 96)[:500]}
+    broken = {number: noise(5, 96)[:500] for number in BROKEN}
     return [
         write(pages(40, side_px=96, shard_rows=10, instead=broken), folder / "pages"),
         write(photos(12, shard_rows=6), folder / "photos"),
@@ -200,10 +202,21 @@ def test_another_run_in_the_same_folder_is_refused_with_the_difference(whole: Pa
         train(small_run([data[1], data[0]], whole))
 
 
-def test_a_broken_page_is_counted_and_named(whole: Path) -> None:
+def test_broken_pages_are_counted_and_named(whole: Path) -> None:
     faults = json.loads((whole / "faults.json").read_text())
+    named = {int(re.search(r"pages/data/(\d+)\.parquet#(\d+)", name).expand(r"\1\2")) for name in faults}
 
-    assert all("pages/data/000000.parquet#5" in name for name in faults), "only that one is broken"
+    assert named
+    assert named <= set(BROKEN)
+    assert all(count > 0 for count in faults.values())
+
+
+def test_a_damaged_run_file_is_named(whole: Path, data: list[str], tmp_path: Path) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    (out / "run.json").write_text('{"model"')
+
+    with pytest.raises(ValueError, match=r"run/run.json is damaged .*name another folder with --out"):
+        train(small_run(data, out))
 
 
 def test_steps_without_a_finite_gradient_are_skipped_counted_and_end_the_run(data: list[str], tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ def shards_of(folder: Folder) -> list[Shard]:
     sizes = folder.list("data" if promised else "")
     names = [name for name in sizes if name.endswith(".parquet")]
     if not promised and not names:
-        raise ValueError(f"{folder.url} holds no Parquet file: name the folder of a rendered or packed set")
+        raise ValueError(
+            f"{folder.url} is no folder, or holds no Parquet file: name the folder of a rendered, packed or mixed set; "
+            "photos as files become one by pipelines/curate.py"
+        )
     infos = {shard_name(info.index): info for info in sidecars(folder)} if promised else {}
     if broken := sorted((promised | set(names)) - set(infos)) if promised else []:
         size = f"{sizes[broken[0]]} bytes" if broken[0] in sizes else "gone"
