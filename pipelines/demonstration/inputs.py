@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from curate.damage import DAMAGES
+from curate.picture import decode
 from pipelines.corpora.sources import BUILTIN, BUILTIN_PHOTOS, MANIFEST, open_source
 from pipelines.mixture.inputs import config_order
-from pipelines.shards.codec import decode, encode
+from pipelines.shards.codec import encode
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows, spread
 from pipelines.shards.seeds import rng_for
