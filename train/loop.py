@@ -66,6 +66,7 @@ class Training:
         self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
         self._claim(ready.identity)
         self._stage_index = 0
+        self._evaluated = -1  # images seen at the last evaluation
         self._loader_state: dict[str, Any] | None = None
         self._resume()
         self.monitor = Monitor(self.out, run, self.curriculum.total_images, self.fitting.num_images, world)
@@ -103,14 +104,17 @@ class Training:
 
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""
+        begun = self.fitting.num_images
         with self.monitor, Stop().listening() as stop:
-            if not self.fitting.num_images:
+            if not begun:
                 self._evaluate()
             while self._stage_index < len(self.curriculum.stages):
                 if not self._train_stage(stop):
                     self.save()
                     return False
                 self._stage_index, self._loader_state = self._stage_index + 1, None
+            if self.fitting.num_images not in (begun, self._evaluated):
+                self._evaluate()  # the curve ends with the model that is written
             self.save()
             return True
 
@@ -167,6 +171,7 @@ class Training:
     def _evaluate(self) -> None:
         figures = self.samples.measure(self.fitting.ema, self.fitting.num_images)
         self.monitor.evaluation(self.fitting.num_images, figures)
+        self._evaluated = self.fitting.num_images
 
     def save(self) -> None:
         """Write a checkpoint; its parts are gathered from all ranks."""

@@ -58,7 +58,8 @@ def test_a_run_leaves_a_model_a_log_sheets_and_a_report(whole: Path) -> None:
     assert [loss for _, loss, _ in losses(whole)][-1] < losses(whole)[0][1]
     assert all(std > 0 for std in vae.config.latents_std)
     assert state["numbers"]["num_images"] == 40
-    assert sorted(path.name for path in (whole / "samples").iterdir()) == ["000000000000.png"]
+    sheets = sorted(path.name for path in (whole / "samples").iterdir())
+    assert sheets == ["000000000000.png", "000000000040.png"], "before the first step and after the last"
     assert (whole / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "synthetic-5-7" in (whole / "report.html").read_text()
 

@@ -125,7 +125,7 @@ def load_teacher(folder: str = DEFAULT_TEACHER, block: int | None = None) -> Blo
     Raises MissingWeights where it is not there or the hub cannot be reached, ValueError where it is none we read.
     """
     network = load_network(folder)
-    return BlockTeacher(network, network.depth // 2 if block is None else block, short_name(folder))
+    return BlockTeacher(network, max(1, network.depth // 2) if block is None else block, short_name(folder))
 
 
 def load_network(folder: str = DEFAULT_TEACHER) -> Network:
@@ -211,6 +211,6 @@ def short_name(folder: str) -> str:
 def random_teacher(config: Dinov2Config | None = None, block: int | None = None, seed: int = 0) -> BlockTeacher:
     """A DINOv2 with random weights, by default of the size of DINOv2-L: for tests and speed, never for training."""
     config = config or Dinov2Config()
-    chosen = config.depth // 2 if block is None else block
+    chosen = max(1, config.depth // 2) if block is None else block
     name = f"random DINOv2 of width {config.width}"
     return BlockTeacher(random_network(config, seed), chosen, name)
