@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from markupsafe import Markup
@@ -193,7 +194,9 @@ def _add_errors(report: Report, results: Results) -> None:
     for name in results.models:
         row = [name]
         for language in results.languages:
-            row += [f"{error:.3f}" if error == error else "" for error in results.largest_stderr(name, language)]
+            row += [
+                f"{error:.3f}" if not isnan(error) else "not known" for error in results.largest_stderr(name, language)
+            ]
             falls = [f"{of} {a} to {b} px by {by:.3f}" for of, a, b, by in results.falls(name, language)]
             row.append("; ".join(falls) or "none")
         rows.append(row)
@@ -207,7 +210,8 @@ def _ned_row(results: Results, language: str, size: int) -> list[str]:
 
 
 def _shown(mean: Mean) -> str:
-    return f"{mean.mean:.3f} ± {mean.stderr:.3f}" if mean.num else ""
+    error = "" if isnan(mean.stderr) else f" ± {mean.stderr:.3f}"
+    return f"{mean.mean:.3f}{error}" if mean.num else ""
 
 
 def _add_examples(report: Report, results: Results, out: Folder) -> None:

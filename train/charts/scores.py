@@ -121,7 +121,8 @@ def smallest_from(shares: Mapping[int, float]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acuity:
-    """A size in px, the bounds of its 95% interval, and the smallest and largest size there are."""
+    """A size in px, the bounds of its 95% interval (nan where there is one chart of each kind, so that nothing tells
+    how much they differ), and the smallest and largest size there are."""
 
     px: float
     low: float
@@ -130,7 +131,8 @@ class Acuity:
     largest_px: int
 
     def __str__(self) -> str:
-        return f"{self._shown(self.px)} ({self._shown(self.low)} to {self._shown(self.high)})"
+        interval = "" if math.isnan(self.low) else f" ({self._shown(self.low)} to {self._shown(self.high)})"
+        return f"{self._shown(self.px)}{interval}"
 
     def _shown(self, px: float) -> str:
         return shown_px(px, self.smallest_px, self.largest_px)
@@ -147,6 +149,8 @@ def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", se
     """The acuity for a language, with a bootstrap interval: each size's charts drawn anew, kind by kind."""
     sizes = by_size(charts, language, ground)
     found = smallest_from({size: choice_of(of_size).mean for size, of_size in sizes.items()})
+    if all(len(of_kind) == 1 for of_size in sizes.values() for of_kind in of_kinds(of_size)):
+        return Acuity(px=found, low=math.nan, high=math.nan, smallest_px=min(sizes), largest_px=max(sizes))
     rng = rng_for(seed, f"bootstrap/{language}/{ground}", 0)
     drawn = {size: _drawn_shares(of_size, rng) for size, of_size in sizes.items()}
     draws = np.array([smallest_from({size: drawn[size][i] for size in drawn}) for i in range(NUM_DRAWS)])
