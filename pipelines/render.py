@@ -42,4 +42,8 @@ def main(args: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     find_packages()
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # while its modules load
+        print("\nrender.py: stopped; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None

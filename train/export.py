@@ -138,4 +138,8 @@ def find_packages() -> None:
 
 if __name__ == "__main__":
     find_packages()
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # while its modules load
+        print("\nexport.py: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
