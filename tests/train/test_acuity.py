@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -331,8 +332,14 @@ def test_more_charts_later_are_measured_alone(small, tmp_path, capsys, monkeypat
     flags = ("--ocr", "none", "--references", "identity", "jpeg-q10")
     assert run(charted(), tmp_path / "whole", *flags) == 0
     assert run(small, tmp_path / "out", *flags) == 0
-    done, part = [], Charts.part
-    monkeypatch.setattr(Charts, "part", lambda charts, start, stop: (done.append(start), part(charts, start, stop))[1])
+    done: list[int] = []
+    part = Charts.part
+
+    def counted(charts: Charts, start: int, stop: int) -> Any:
+        done.append(start)
+        return part(charts, start, stop)
+
+    monkeypatch.setattr(Charts, "part", counted)
     assert run(charted(), tmp_path / "out", *flags) == 0
 
     assert done == [32, 64, 96]
