@@ -222,5 +222,5 @@ def test_a_rendered_dataset_is_exported_too_and_another_export_refused(whole, mi
     assert codes == [0, 1, 1, 1]
     assert json.loads((tmp_path / "tars/manifest.json").read_text())["images"] == total
     assert "was begun by another job" in said
-    assert "has no whole shard of */none" in said
+    assert "has no image to export (*/none of splits and configurations)" in said
     assert "images_per_tar is 0: give at least 1" in said

@@ -53,7 +53,7 @@ def test_leaves_out_a_shard_that_is_not_whole(tmp_path):
 
 
 def test_names_a_folder_without_shards(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no whole shard: name the folder"):
+    with pytest.raises(ValueError, match=r"holds no whole shard: name a folder that one of the pipelines wrote"):
         Rows(Folder(str(tmp_path)))
 
 
