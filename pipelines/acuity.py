@@ -25,12 +25,12 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines.charting import making as chartmaking
-    from pipelines.charting.settings import parse_settings
+    from pipelines.acuity_charts import making
+    from pipelines.acuity_charts.settings import parse_settings
 
-    settings = parse_settings(args, chartmaking.DESCRIPTION, "acuity.py").absolute()
+    settings = parse_settings(args, making.DESCRIPTION, "acuity.py").absolute()
     os.chdir(sys.prefix)  # a folder without a render.py: Ray adds the driver's to its workers' paths
-    return chartmaking.make(settings)
+    return making.make(settings)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from pipelines.demonstration import running as demo_running
+    from pipelines.demonstration import running
     from pipelines.demonstration.settings import parse_demo
 
-    return demo_running.demonstrate(parse_demo(args))
+    return running.demonstrate(parse_demo(args))
 
 
 if __name__ == "__main__":

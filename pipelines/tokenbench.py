@@ -27,12 +27,12 @@ def find_packages() -> None:
 def main(args: Sequence[str]) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"  # read by numpy at its import: more would change the last digits of sums
-    from pipelines.benchmark import making as benchmaking
+    from pipelines.benchmark import making
     from pipelines.benchmark.settings import parse_build
 
     build = parse_build(args)
     os.chdir(sys.prefix)  # a folder without a curate.py: Ray adds the driver's to its workers' paths
-    return benchmaking.make(build)
+    return making.make(build)
 
 
 if __name__ == "__main__":

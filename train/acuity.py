@@ -19,9 +19,9 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from train.charts import measurement as acuity_measurement
+    from train.acuity_charts import measurement
 
-    return acuity_measurement.main(args)
+    return measurement.main(args)
 
 
 if __name__ == "__main__":

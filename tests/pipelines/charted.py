@@ -6,8 +6,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from pipelines.charting import making as chartmaking
-from pipelines.charting.settings import ChartSettings, parse_settings
+from pipelines.acuity_charts import making
+from pipelines.acuity_charts.settings import ChartSettings, parse_settings
 
 FLAGS = "--backend inline --workers 0 --charts-per-shard 32 --seed 3 --charts-per-cell 1 --targets-per-chart 32"
 NUM_CHARTS, NUM_SHARDS = 128, 4
@@ -23,5 +23,5 @@ def charted() -> Path:
     """128 charts in four shards: one of every size, language, ground and contrast."""
     folder = Path(tempfile.mkdtemp(prefix="smallprint-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    assert chartmaking.make(settings_of(folder)) == 0
+    assert making.make(settings_of(folder)) == 0
     return folder

@@ -13,11 +13,11 @@ import pytest
 from datasets import load_dataset
 
 from fonts.catalog import load_catalog
-from pipelines.charting import making as chartmaking
-from pipelines.charting.lookalikes import common_characters, look_alikes
-from pipelines.charting.scenes import chart_faces
-from pipelines.charting.settings import CONTRASTS, GROUNDS, LANGUAGES, SIDE_PX, Charts
-from pipelines.charting.targets import NUM_CANDIDATES, compose
+from pipelines.acuity_charts import making
+from pipelines.acuity_charts.lookalikes import common_characters, look_alikes
+from pipelines.acuity_charts.scenes import chart_faces
+from pipelines.acuity_charts.settings import CONTRASTS, GROUNDS, LANGUAGES, SIDE_PX, Charts
+from pipelines.acuity_charts.targets import NUM_CANDIDATES, compose
 from pipelines.shards.codec import decode
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
@@ -177,11 +177,11 @@ def test_look_alikes_are_the_same_from_the_cache_and_without(tmp_path, monkeypat
 
 def test_a_lost_shard_is_made_again_by_another_process_with_the_same_bytes(tmp_path, capsys):
     flags = ("--size-px", "8", "9", "--languages", "en", "--grounds", "paper", "--charts-per-shard", "2")
-    assert chartmaking.make(settings_of(tmp_path, *flags)) == 0
+    assert making.make(settings_of(tmp_path, *flags)) == 0
     first = {path.name: path.read_bytes() for path in tmp_path.glob("data/*")}
     os.remove(tmp_path / "data/000001.parquet")
     capsys.readouterr()
-    assert chartmaking.make(settings_of(tmp_path, *flags, "--backend", "processes", "--workers", "1")) == 0
+    assert making.make(settings_of(tmp_path, *flags, "--backend", "processes", "--workers", "1")) == 0
     said = capsys.readouterr().out
 
     assert {path.name: path.read_bytes() for path in tmp_path.glob("data/*")} == first
@@ -194,16 +194,16 @@ def test_what_cannot_be_made_again_is_named_where_it_is_cut_short(name, tmp_path
     copy = shutil.copytree(charted(), tmp_path / "charts")
     (copy / name).write_bytes((copy / name).read_bytes()[:200])
 
-    assert chartmaking.make(settings_of(copy)) == 1
+    assert making.make(settings_of(copy)) == 1
     assert f"{copy / name} is " in capsys.readouterr().err
 
 
 def test_another_seed_is_refused_and_more_charts_extend(tmp_path, capsys):
     flags = ("--size-px", "8", "8", "--languages", "en", "--grounds", "paper", "--charts-per-shard", "2")
-    assert chartmaking.make(settings_of(tmp_path, *flags)) == 0
+    assert making.make(settings_of(tmp_path, *flags)) == 0
     first = (tmp_path / "data/000000.parquet").read_bytes()
-    assert chartmaking.make(settings_of(tmp_path, *flags, "--charts-per-cell", "2")) == 0
-    assert chartmaking.make(settings_of(tmp_path, *flags, "--seed", "4")) == 1
+    assert making.make(settings_of(tmp_path, *flags, "--charts-per-cell", "2")) == 0
+    assert making.make(settings_of(tmp_path, *flags, "--seed", "4")) == 1
 
     assert "inputs.seed: 3 -> 4" in capsys.readouterr().err
     assert (tmp_path / "data/000000.parquet").read_bytes() == first
@@ -239,7 +239,7 @@ def test_runs_as_a_script_from_any_folder(tmp_path):
 
 
 def test_a_preview_shows_charts_beside_their_candidates(tmp_path):
-    assert chartmaking.make(settings_of(tmp_path, "--preview", "4")) == 0
+    assert making.make(settings_of(tmp_path, "--preview", "4")) == 0
 
     sheet = cv2.imread(str(tmp_path / "preview.png"))
     assert sheet.shape[1] > 4 * SIDE_PX

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.corpora.sources import BUILTIN_PHOTOS
-from pipelines.demonstration import commands
-from pipelines.demonstration import running as demo_running
+from pipelines.demonstration import commands, running
 from pipelines.demonstration.commands import Step, steps_of
 from pipelines.demonstration.inputs import SPOILT, write_corpus
 from pipelines.demonstration.model_page import panels_of, tiles_of
@@ -68,7 +67,7 @@ def made(demo) -> Path:
     """The folder of a small demo, every step really done."""
     out = Path(demo.out)
     for step in steps_of(demo):
-        demo_running._prepare(step, demo)
+        running._prepare(step, demo)
         do(step)
         assert (out / step.makes).is_file(), step.name
     return out
@@ -264,9 +263,9 @@ def test_sizes_that_do_not_fit_are_refused(args, message, capsys):
 
 def test_a_folder_of_another_demo_is_refused_and_the_difference_shown(tmp_path, capsys):
     first, second = Demo(out=str(tmp_path), num_crops=96), Demo(out=str(tmp_path), num_crops=192)
-    demo_running.claim(first)
+    running.claim(first)
 
-    assert demo_running.demonstrate(second) == 1
+    assert running.demonstrate(second) == 1
     assert "num_crops: 96 -> 192" in capsys.readouterr().err
 
 

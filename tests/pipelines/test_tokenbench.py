@@ -18,7 +18,7 @@ from datasets import load_dataset
 
 from curate.benchchoice import STRUCK
 from curate.ngrams import grams
-from pipelines.benchmark import making as benchmaking
+from pipelines.benchmark import making
 from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_TEXT, Documents
 from pipelines.benchmark.pages import category_in, document_of
 from pipelines.benchmark.review import read_strikes
@@ -87,7 +87,7 @@ def flags(corpus: Path, out: Path, *more: str) -> list[str]:
 
 def build(corpus: Path, out: Path, *more: str) -> int:
     """Build in this process; its exit code."""
-    return benchmaking.make(parse_build(flags(corpus, out, "--workers", "0", "--backend", "inline", *more)))
+    return making.make(parse_build(flags(corpus, out, "--workers", "0", "--backend", "inline", *more)))
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_any_workers_write_the_same_bytes(backend: str, built: Path, corpus: Pat
         request.getfixturevalue("ray_cluster")
     more = ["--workers", "2", "--backend", backend]
 
-    assert benchmaking.make(parse_build(flags(corpus, tmp_path / "out", *more))) == 0
+    assert making.make(parse_build(flags(corpus, tmp_path / "out", *more))) == 0
     assert contents(tmp_path / "out") == contents(built)
 
 
@@ -350,7 +350,7 @@ def test_pages_are_sampled_by_category_language_and_document(tmp_path: Path, cap
         (tmp_path / name).write_bytes(pdf(*["x"] * count))
     job = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--sample-pages", "8", "--workers", "0"]
 
-    assert benchmaking.make(parse_build([*job, "--backend", "inline"])) == 0
+    assert making.make(parse_build([*job, "--backend", "inline"])) == 0
     rows = pq.read_table(tmp_path / "out/measured/entries.parquet").to_pylist()
 
     assert Counter(row["document"] for row in rows) == {
@@ -381,7 +381,7 @@ def test_pages_that_are_not_there_are_named(more: list[str], cause: str, tmp_pat
     (tmp_path / "x.pdf").write_bytes(pdf("words"))
     args = [one.format(tmp_path) for one in more]
 
-    code = benchmaking.make(parse_build([*args, "--out", str(tmp_path / "out"), "--workers", "0"]))
+    code = making.make(parse_build([*args, "--out", str(tmp_path / "out"), "--workers", "0"]))
 
     assert code == 1
     assert cause in capsys.readouterr().err

@@ -15,12 +15,12 @@ import pytest
 from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for
 from tests.pipelines.charted import charted
-from train.charts import measurement as acuity_measurement
-from train.charts.forcedchoice import Choice
-from train.charts.reading import to_original, to_truth
-from train.charts.results import Results
-from train.charts.rows import Charts, Kind
-from train.charts.scores import (
+from train.acuity_charts import measurement
+from train.acuity_charts.forcedchoice import Choice
+from train.acuity_charts.reading import to_original, to_truth
+from train.acuity_charts.results import Results
+from train.acuity_charts.rows import Charts, Kind
+from train.acuity_charts.scores import (
     NEVER,
     Measured,
     acuity_of,
@@ -32,7 +32,7 @@ from train.charts.scores import (
     shown_px,
     smallest_from,
 )
-from train.charts.settings import Subjects
+from train.acuity_charts.settings import Subjects
 from train.peers.references import REFERENCES, open_reference
 
 NAMES = tuple(REFERENCES)
@@ -250,7 +250,7 @@ def small(tmp_path_factory):
 
 
 def run(small, out, *flags):
-    return acuity_measurement.main(["--charts", str(small), "--out", str(out), "--ocr-workers", "0", *flags])
+    return measurement.main(["--charts", str(small), "--out", str(out), "--ocr-workers", "0", *flags])
 
 
 def test_measures_models_once_and_shows_them_all(small, tmp_path, capsys, monkeypatch):
@@ -285,7 +285,7 @@ def test_measures_models_once_and_shows_them_all(small, tmp_path, capsys, monkey
 def test_goes_on_after_a_stop(small, tmp_path, monkeypatch, capsys):
     flags = ("--ocr", "none", "--references", "identity", "jpeg-q10")
     assert run(small, tmp_path / "whole", *flags) == 0
-    monkeypatch.setattr(acuity_measurement, "BLOCK_CHARTS", 12)
+    monkeypatch.setattr(measurement, "BLOCK_CHARTS", 12)
     put, count = Folder.put, []
 
     def stopping(folder, name, data):

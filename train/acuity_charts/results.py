@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from train.charts.scores import (
+from train.acuity_charts.scores import (
     GROUNDS,
     NEVER,
     THRESHOLD,

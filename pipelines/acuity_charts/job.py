@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from curate.picture import BadImage
 from fonts.catalog import load_catalog
-from pipelines.charting.scenes import Maker, all_faces
-from pipelines.charting.settings import SIDE_PX, ChartCell, ChartSettings
-from pipelines.charting.targets import TARGET, Chart, Target, sheets
+from pipelines.acuity_charts.scenes import Maker, all_faces
+from pipelines.acuity_charts.settings import SIDE_PX, ChartCell, ChartSettings
+from pipelines.acuity_charts.targets import TARGET, Chart, Target, sheets
 from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
 from pipelines.rendering import PHOTO_TRIES, SCENE_TRIES, check_faces, hash8, line_table, view_reduction
 from pipelines.shards.codec import encode

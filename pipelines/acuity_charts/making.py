@@ -14,9 +14,9 @@ import yaml
 from numpy.typing import NDArray
 
 from fonts.catalog import load_catalog
+from pipelines.acuity_charts.job import ChartJob
+from pipelines.acuity_charts.settings import ChartSettings
 from pipelines.card import size_category
-from pipelines.charting.job import ChartJob
-from pipelines.charting.settings import ChartSettings
 from pipelines.curation.measurement import num_workers
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.runner import run

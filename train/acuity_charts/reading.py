@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from train.charts.rows import Chart, Pixels
+from train.acuity_charts.rows import Chart, Pixels
 from train.evaluation.ned import text_similarity
 from train.evaluation.reading import Reader
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from pipelines.progress import Progress
 from pipelines.shards.folder import Folder
-from train.charts.examples import example_charts, keep_example, missing_examples
-from train.charts.forcedchoice import Choice
-from train.charts.reading import LineReader, to_original, to_truth
-from train.charts.report import write_results
-from train.charts.rows import Charts, Kind
-from train.charts.scores import Measured
-from train.charts.settings import ORIGINAL, Settings, Subject, parse_settings
+from train.acuity_charts.examples import example_charts, keep_example, missing_examples
+from train.acuity_charts.forcedchoice import Choice
+from train.acuity_charts.reading import LineReader, to_original, to_truth
+from train.acuity_charts.report import write_results
+from train.acuity_charts.rows import Charts, Kind
+from train.acuity_charts.scores import Measured
+from train.acuity_charts.settings import ORIGINAL, Settings, Subject, parse_settings
 from train.evaluation.reading import Reader
 from train.peers.autoencoders import Autoencoder, open_autoencoder
 

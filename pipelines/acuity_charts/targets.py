@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fonts.catalog import Catalog
-from pipelines.charting.lookalikes import LookAlikes, look_alikes
+from pipelines.acuity_charts.lookalikes import LookAlikes, look_alikes
 from render.blit import ALPHA, Placed, blit
 from render.colour import to_rgb
 from render.glyphs import Instance, MaskCache, Masks

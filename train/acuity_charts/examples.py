@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
-from train.charts.rows import Charts, Pixels
+from train.acuity_charts.rows import Charts, Pixels
 
 SIZES_PX = (5, 8, 12, 20)
 PART_PX = (140, 48)  # width and height: four, enlarged twice, stand side by side

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shards.seeds import rng_for
-from train.charts.forcedchoice import CHANCE
-from train.charts.rows import Kind
+from train.acuity_charts.forcedchoice import CHANCE
+from train.acuity_charts.rows import Kind
 
 THRESHOLD = 0.9
 INTERVAL = (2.5, 97.5)  # percentiles

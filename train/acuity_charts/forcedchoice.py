@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from train.charts.rows import Chart, Pixels
+from train.acuity_charts.rows import Chart, Pixels
 
 Floats = NDArray[np.float32]
 BLURS_PX = (0.0, 0.6, 1.0, 1.5, 2.2)  # sigmas of Gaussians

@@ -10,11 +10,11 @@ from markupsafe import Markup
 from pipelines.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Point, curves
 from pipelines.report import Picture, Report
 from pipelines.shards.folder import Folder
-from train.charts.examples import read_examples
-from train.charts.results import ABOUT, Results, as_json
-from train.charts.rows import Charts
-from train.charts.scores import THRESHOLD, Mean, Measured
-from train.charts.settings import ORIGINAL, Settings
+from train.acuity_charts.examples import read_examples
+from train.acuity_charts.results import ABOUT, Results, as_json
+from train.acuity_charts.rows import Charts
+from train.acuity_charts.scores import THRESHOLD, Mean, Measured
+from train.acuity_charts.settings import ORIGINAL, Settings
 from train.peers.references import REFERENCES
 
 RESULTS_FILE, PLOT_FILE, REPORT_FILE = "acuity.json", "plot.svg", "report.html"

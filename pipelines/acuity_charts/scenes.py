@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
-from pipelines.charting.settings import SIDE_PX, ChartCell
+from pipelines.acuity_charts.settings import SIDE_PX, ChartCell
 from render.blit import ground_under
 from render.colour import LINEAR, darkest_ground, lightest_ground, to_hex
 from render.ground import lay_ground, toned
