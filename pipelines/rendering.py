@@ -4,20 +4,21 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.picture import BadImage
 from fonts.catalog import Catalog, load_catalog
-from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
+from pipelines.photos import PhotoIndex, PhotoInfo
 from pipelines.plan import Plan
 from pipelines.settings import Settings
 from pipelines.shards.codec import encode
 from pipelines.shards.record import BoxTable, LineTable, Record, record_schema
 from pipelines.shards.seeds import rng_for
+from pipelines.views import Views
 from render.draw import ClippedError, Rendering, draw_text
 from render.labels import Lines, character_quads, geometry, words_of
 from render.recipe import BANDS, LANGUAGES
@@ -27,8 +28,6 @@ from render.text import open_writer
 from render.typeset import typeset
 
 SCENE_TRIES = 4
-PHOTO_TRIES = 16
-MIN_VIEW = 1.5  # a photo is decoded smaller only while it stays this many times the picture
 
 
 class RenderJob:
@@ -41,9 +40,7 @@ class RenderJob:
         check_faces(self.faces, identity)
         self._sampler = Sampler(settings.recipe, self.faces, open_writer(inputs.corpus))
         self._plan = Plan(settings.recipe, inputs.seed)
-        self._index = PhotoIndex.load(photo_index, inputs.split) if photo_index else None
-        self._reader = PhotoReader(self._index) if self._index else None
-        self._order = PhotoOrder(self._index, inputs.seed) if self._index else None
+        self._views = Views(PhotoIndex.load(photo_index, inputs.split), inputs.seed) if photo_index else None
         self._style = lru_cache(maxsize=64)(self._draw_style)
         self._prefix = f"{self._recipe.name}-{hash8(identity)}"
         recipe = self._recipe
@@ -62,7 +59,10 @@ class RenderJob:
         """The record of one index; rejects and totals are added to counts."""
         cell = self._plan.cell(index)
         style = self._style(index // self._recipe.style_block, cell.band, cell.language)
-        photo, view = self._photo(index, cell, counts) if cell.ground == "photo" else (None, None)
+        photo, view = None, None
+        if cell.ground == "photo":
+            assert self._views is not None, "a photo is asked for only where photos were indexed"
+            photo, view = self._views.at(index // self._recipe.crops_per_photo, cell, counts)
         scene, rendering = self._render(index, cell, style, view, counts)
         record = self._record(index, scene, rendering, photo)
         tally(record, counts)
@@ -71,26 +71,6 @@ class RenderJob:
     def _draw_style(self, block: int, band: str, language: str) -> Style:
         rng = rng_for(self._settings.inputs.seed, "style", block, list(BANDS).index(band), LANGUAGES.index(language))
         return sample_style(self._recipe, self.faces, band, language, rng)
-
-    def _photo(self, index: int, cell: Cell, counts: Counter[str]) -> tuple[PhotoInfo, View]:
-        """The photo of an index, or the next one that can be read."""
-        assert self._index is not None, "a photo is asked for only where photos were indexed"
-        assert self._order is not None
-        assert self._reader is not None
-        position = index // self._recipe.crops_per_photo
-        for attempt in range(PHOTO_TRIES):
-            number = self._order.at(position, attempt)
-            info = self._index.photo(number)
-            reduce = view_reduction(info.width_px, info.height_px, cell)
-            try:
-                image = self._reader.read(number, reduce)
-            except BadImage as error:
-                counts[f"fault/photo {info.name}: {error}"] += 1
-                continue
-            return info, View(
-                name=info.name, sha256=info.sha256, reduce=reduce, image=image, has_text=bool(info.text_lines)
-            )
-        raise ValueError(f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again")
 
     def _render(
         self, index: int, cell: Cell, style: Style, view: View | None, counts: Counter[str]
@@ -112,23 +92,13 @@ class RenderJob:
         )
 
     def _record(self, index: int, scene: Scene, rendering: Rendering, photo: PhotoInfo | None) -> Record:
-        lines = rendering.lines
-        return Record(
-            id=f"{self._prefix}/{index}",
-            image=encode(rendering.image, self._settings.inputs.image_format),
-            width_px=scene.width_px,
-            height_px=scene.height_px,
-            kind="synthetic",
-            source=photo.name if photo else "",
-            licence=photo.licence if photo else "",
-            language=scene.language,
-            layout=scene.layout,
-            band=scene.band,
-            text="\n".join(lines.text),
-            lines=line_table(lines),
-            scene=scene.to_json(),
+        image = encode(rendering.image, self._settings.inputs.image_format)
+        quads = boxes(scene, self.faces, words=self._recipe.words, chars=self._recipe.chars)
+        return replace(
+            record_of(f"{self._prefix}/{index}", image, scene, rendering.lines, photo),
             mask=None if rendering.mask is None else encode(rendering.mask, "png"),
-            **boxes(scene, self.faces, words=self._recipe.words, chars=self._recipe.chars),
+            words=quads.get("words"),
+            chars=quads.get("chars"),
         )
 
 
@@ -150,12 +120,23 @@ def check_faces(faces: Catalog, identity: dict[str, Any]) -> None:
     )
 
 
-def view_reduction(width_px: int, height_px: int, cell: Cell) -> int:
-    """By how much (1, 2, 4 or 8) a photo may be decoded smaller and still leave choice for the crop."""
-    for reduce in (8, 4, 2):
-        if min(width_px // reduce / cell.width_px, height_px // reduce / cell.height_px) >= MIN_VIEW:
-            return reduce
-    return 1
+def record_of(record_id: str, image: bytes, scene: Scene, lines: Lines, photo: PhotoInfo | None) -> Record:
+    """The record of a scene that was drawn; without words, characters and mask."""
+    return Record(
+        id=record_id,
+        image=image,
+        width_px=scene.width_px,
+        height_px=scene.height_px,
+        kind="synthetic",
+        source=photo.name if photo else "",
+        licence=photo.licence if photo else "",
+        language=scene.language,
+        layout=scene.layout,
+        band=scene.band,
+        text="\n".join(lines.text),
+        lines=line_table(lines),
+        scene=scene.to_json(),
+    )
 
 
 def line_table(lines: Lines) -> LineTable:

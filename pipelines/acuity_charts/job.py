@@ -6,16 +6,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate.picture import BadImage
 from fonts.catalog import load_catalog
 from pipelines.acuity_charts.scenes import Maker, all_faces
 from pipelines.acuity_charts.settings import SIDE_PX, ChartCell, ChartSettings
 from pipelines.acuity_charts.targets import TARGET, Chart, Target, sheets
-from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
-from pipelines.rendering import PHOTO_TRIES, SCENE_TRIES, check_faces, hash8, line_table, view_reduction
+from pipelines.photos import PhotoIndex
+from pipelines.rendering import SCENE_TRIES, check_faces, hash8, record_of
 from pipelines.shards.codec import encode
-from pipelines.shards.record import IMAGE, Record, record_schema, with_features
+from pipelines.shards.record import IMAGE, record_schema, with_features
 from pipelines.shards.seeds import rng_for
+from pipelines.views import Views
 from render.draw import ClippedError, Rendering, draw_text
 from render.sample import Cell, View
 from render.scene import Scene
@@ -55,7 +55,7 @@ class ChartJob:
             contrast_floor=charts.contrast_floor,
         )
         index = PhotoIndex.load(settings.photo_index, settings.inputs.split) if settings.photo_index else None
-        self._photos = (index, PhotoReader(index), PhotoOrder(index, settings.inputs.seed)) if index else None
+        self._views = Views(index, settings.inputs.seed) if index else None
         self._prefix = f"acuity-{hash8(identity)}"
         self.schema = chart_schema()
 
@@ -71,11 +71,15 @@ class ChartJob:
     def row(self, index: int, counts: Counter[str]) -> dict[str, Any]:
         """The chart of one index: the cells in turn, and then over again."""
         cell = self._cells[index % len(self._cells)]
-        photo, view = self._photo(index, counts) if cell.ground == "photo" else (None, None)
+        photo, view = None, None
+        if cell.ground == "photo":
+            assert self._views is not None, "a photo is asked for only where photos were indexed"
+            photo, view = self._views.at(index, _PICTURE, counts)
         scene, rendering, targets = self._drawn(index, cell, view, counts)
         under, coverages = sheets(targets)
         _tally(cell, rendering, targets, counts)
-        return self._record(index, scene, rendering, photo).row() | {
+        record = record_of(f"{self._prefix}/{index}", encode(rendering.image), scene, rendering.lines, photo)
+        return record.row() | {
             "size_px": cell.size_px,
             "ground": cell.ground,
             "contrast": cell.contrast,
@@ -84,22 +88,6 @@ class ChartJob:
             "under": encode(under),
             "coverages": encode(coverages),
         }
-
-    def _photo(self, index: int, counts: Counter[str]) -> tuple[PhotoInfo, View]:
-        """The photo of an index, or the next one that can be read."""
-        assert self._photos is not None, "a photo is asked for only where photos were indexed"
-        photos, reader, order = self._photos
-        for attempt in range(PHOTO_TRIES):
-            number = order.at(index, attempt)
-            info = photos.photo(number)
-            reduce = view_reduction(info.width_px, info.height_px, _PICTURE)
-            try:
-                image = reader.read(number, reduce)
-            except BadImage as error:
-                counts[f"fault/photo {info.name}: {error}"] += 1
-                continue
-            return info, View(name=info.name, sha256=info.sha256, reduce=reduce, image=image)
-        raise ValueError(f"{PHOTO_TRIES} photos in a row cannot be read, the last {info.name}: index the photos again")
 
     def _drawn(
         self, index: int, cell: ChartCell, view: View | None, counts: Counter[str]
@@ -120,24 +108,6 @@ class ChartJob:
         raise ValueError(
             f"chart {index}: {cell.language} of {cell.size_px} px cannot be set in {SCENE_TRIES} tries: give other "
             "--fonts or --corpus"
-        )
-
-    def _record(self, index: int, scene: Scene, rendering: Rendering, photo: PhotoInfo | None) -> Record:
-        lines = rendering.lines
-        return Record(
-            id=f"{self._prefix}/{index}",
-            image=encode(rendering.image),
-            width_px=scene.width_px,
-            height_px=scene.height_px,
-            kind="synthetic",
-            source=photo.name if photo else "",
-            licence=photo.licence if photo else "",
-            language=scene.language,
-            layout=scene.layout,
-            band=scene.band,
-            text="\n".join(lines.text),
-            lines=line_table(lines),
-            scene=scene.to_json(),
         )
 
 

@@ -15,9 +15,9 @@ from pipelines.curation.scoretable import ScoreTable
 from pipelines.mixture.inputs import Input
 from pipelines.photos import PhotoIndex, PhotoOrder
 from pipelines.rendered.verification import sources_of
-from pipelines.rendering import PHOTO_TRIES
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
+from pipelines.views import PHOTO_TRIES
 
 HASHES = ("phash", "phash_fine")
 Hashes = Mapping[str, Any]  # phash, phash_fine; empty where a picture is too plain or cannot be had
