@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from curate.picture import BadImage
 from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
+from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.recipe_files import flags_of
 from pipelines.rendered.summary import describe, summarise
@@ -43,18 +43,13 @@ overrides it. The same command again resumes. Afterwards: `render.py inspect OUT
 
 def make(settings: Settings) -> int:
     """Run a job as the settings say; the process's exit code."""
-    try:
+
+    def command() -> int:
         if settings.execution.dry_run:
             return _told(estimate(settings))
-        if settings.execution.preview:
-            return preview(settings)
-        return _make(settings)
-    except (ValueError, OSError, ShardsFailed) as error:
-        print(f"render.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("render.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+        return preview(settings) if settings.execution.preview else _make(settings)
+
+    return exit_code("render.py", command, faults=(ShardsFailed,))
 
 
 def _told(text: str) -> int:

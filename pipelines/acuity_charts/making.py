@@ -1,6 +1,5 @@
 """Makes acuity charts: photos indexed, folder claimed, card written, shards run, totals told."""
 
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from pipelines.acuity_charts.job import ChartJob
 from pipelines.acuity_charts.settings import ChartSettings
 from pipelines.card import size_category
 from pipelines.curation.measurement import num_workers
+from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
@@ -59,18 +59,14 @@ and with the true one it holds the chart's own pixels, byte for byte."""
 
 def make(settings: ChartSettings) -> int:
     """Run a job as the settings say; the process's exit code."""
-    try:
+
+    def command() -> None:
         if settings.execution.dry_run or settings.execution.preview:
             print(_estimate(settings) if settings.execution.dry_run else _preview(settings))
         else:
             _make(settings)
-    except (ValueError, OSError, ShardsFailed) as error:
-        print(f"acuity.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("acuity.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code("acuity.py", command, faults=(ShardsFailed,))
 
 
 def _make(settings: ChartSettings) -> None:

@@ -21,6 +21,7 @@ from pipelines.benchmark.review import REVIEW_FILE, read_strikes, review_page
 from pipelines.benchmark.settings import PROG, Build
 from pipelines.curation.measurement import num_workers
 from pipelines.curation.scoring import Images
+from pipelines.exits import exit_code
 from pipelines.pools import one_thread
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
@@ -40,15 +41,11 @@ READ_REMEDY = "Name another folder: pages that were read otherwise do not mix."
 def make(build: Build) -> int:
     """Build as the settings say; the process's exit code."""
     one_thread()
-    try:
+
+    def command() -> None:
         print(estimate(build) if build.execution.dry_run else make_benchmark(build))
-    except (ValueError, OSError, ImportError, ShardsFailed) as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{PROG}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code(PROG, command, faults=(ImportError, ShardsFailed))
 
 
 def make_benchmark(build: Build) -> str:

@@ -1,6 +1,5 @@
 """The subcommands of curation: `curate.py score | calibrate | select | pack | report | run`."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,6 +15,7 @@ from pipelines.curation.report import REPORT_FILE, write_report
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import Selected, select
 from pipelines.curation.settings import CURATE_RECIPES, Choice, Corpus, Execution, Measures, Packing
+from pipelines.exits import exit_code
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, part, read_recipe, recipe_path, take_recipe
 from pipelines.shardloop import ShardsFailed
@@ -215,18 +215,13 @@ def load_parts(recipe: str) -> dict[str, Any]:
 
 def execute(command: Command) -> int:
     """Run a command; the process's exit code."""
-    name = f"{PROG} {type(command).__name__.lower()}"
     one_thread()
-    try:
+
+    def run() -> None:
         if command.execution.dry_run:
             print(command.plan())
         else:
             Folder(command.execution.out).sweep()  # what a killed driver was writing
             command.run()
-    except (ValueError, OSError, ImportError, ShardsFailed) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code(f"{PROG} {type(command).__name__.lower()}", run, faults=(ImportError, ShardsFailed))

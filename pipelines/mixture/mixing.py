@@ -1,7 +1,6 @@
 """Makes a mix: inputs opened, folder claimed, rows planned, card written, shards copied, totals told."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import tyro
 import yaml
 
 from pipelines.curation.measurement import num_workers
+from pipelines.exits import exit_code
 from pipelines.mixture.card import card_text
 from pipelines.mixture.inputs import lineage_of, mixed_schema, open_inputs
 from pipelines.mixture.job import MixJob
@@ -71,20 +71,14 @@ def parse_settings(args: Sequence[str]) -> Settings:
 def execute(settings: Settings) -> int:
     """Do what the settings say; the process's exit code."""
     one_thread()
-    try:
+
+    def command() -> None:
         if settings.running.without:
             print(_take_out(settings))
-        elif settings.running.dry_run:
-            print(_estimate(settings))
         else:
-            print(make(settings))
-    except (ValueError, OSError, ShardsFailed) as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{PROG}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+            print(_estimate(settings) if settings.running.dry_run else make(settings))
+
+    return exit_code(PROG, command, faults=(ShardsFailed,))
 
 
 def make(settings: Settings) -> str:

@@ -1,12 +1,12 @@
 """The commands that publish a dataset: `publish.py upload | export`."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
+from pipelines.exits import exit_code
 from pipelines.publication.uploading import Published, files_of, upload
 from pipelines.publication.webdataset import export_tars
 from pipelines.recipe_files import absolute_path
@@ -79,15 +79,7 @@ def main(args: Sequence[str]) -> int:
     command: Upload | Export = tyro.cli(
         Upload | Export, args=list(args), prog=PROG, description="Publish a dataset that was mixed, rendered or packed."
     )
-    name = f"{PROG} {type(command).__name__.lower()}"
-    try:
-        return command.run()
-    except (ValueError, OSError, ImportError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return exit_code(f"{PROG} {type(command).__name__.lower()}", command.run, faults=(ImportError,))
 
 
 def describe(found: Published, repo: str) -> str:

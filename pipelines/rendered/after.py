@@ -1,12 +1,12 @@
 """What is done with a rendered dataset: `render.py inspect | verify | export`."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
 
+from pipelines.exits import exit_code
 from pipelines.rendered.export import FORMATS, export
 from pipelines.rendered.inspection import inspect
 from pipelines.rendered.verification import Findings, verify
@@ -99,14 +99,7 @@ def main(args: Sequence[str]) -> int:
         prog="render.py",
         description="What is done with a rendered dataset.",
     )
-    try:
-        return command.run()
-    except (ValueError, OSError) as error:
-        print(f"render.py {args[0]}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"render.py {args[0]}: stopped", file=sys.stderr)
-        return 130
+    return exit_code(f"render.py {args[0]}", command.run, stopped="stopped")
 
 
 def _at_least(command: object, name: str, low: int) -> None:

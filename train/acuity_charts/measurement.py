@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.exits import exit_code
 from pipelines.progress import Progress
 from pipelines.shards.folder import Folder
 from train.acuity_charts.examples import example_charts, keep_example, missing_examples
@@ -42,15 +43,11 @@ class Record:
 def main(args: Sequence[str]) -> int:
     """Measure as the command line says; the process's exit code."""
     settings = parse_settings(args)
-    try:
+
+    def command() -> None:
         print(measure(settings))
-    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:  # RuntimeError: a reader that died
-        print(f"acuity.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("acuity.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code("acuity.py", command, faults=(ModuleNotFoundError, RuntimeError))  # the latter: a reader died
 
 
 def measure(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.exits import exit_code
 from pipelines.progress import Progress
 from pipelines.shards.folder import Folder
 from train.evaluation.comparing import write_comparison
@@ -27,18 +28,14 @@ READ_AT_ONCE = 8
 
 def main(args: Sequence[str]) -> int:
     """Evaluate, or `compare`; the process's exit code."""
-    try:
+
+    def command() -> None:
         if args and args[0] == "compare":
             print(write_comparison(parse_comparison(args[1:])))
         else:
             evaluate(parse_settings(args))
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{PROG}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code(PROG, command, faults=(ImportError, RuntimeError))
 
 
 def evaluate(settings: Settings) -> Evaluation:

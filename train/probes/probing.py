@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import tyro
 
+from pipelines.exits import exit_code
 from pipelines.recipe_files import absolute_path
 from train.probes.latents import Protocol, features_of, probe_latents
 from train.probes.layers import compare_layers, sample_features
@@ -208,12 +209,4 @@ def main(args: Sequence[str]) -> int:
     """Run a command line; the process's exit code."""
     command = parse_command(args)
     name = f"{PROG} {type(command).__name__.lower()}"
-    try:
-        command.run()
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{name}: stopped", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(name, command.run, faults=(RuntimeError,), stopped="stopped")
