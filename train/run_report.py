@@ -1,13 +1,13 @@
 """What a run leaves to look at: curve.png and report.html, from its log and its sample sheets."""
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.folder import Folder
 from train.settings import Run
 
@@ -84,12 +84,12 @@ def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line], cur
         | {f"PSNR {name[5:]}, dB": value for name, value in last.items() if name.startswith("psnr/")}
     )
     report.section("Curves")
-    report.pictures([[picture_of(curve)]])
+    report.pictures([[Picture.of_png(curve, fits=True)]])
     report.section("Held-out images")
     report.text("Originals above, reconstructions by the averaged weights below; twice their size.")
     for path in _some(sorted((out / "samples").glob("*.png"))):
         report.heading(f"{int(path.stem):,} images seen")
-        report.pictures([[picture_of(path.read_bytes())]])
+        report.pictures([[Picture.of_png(path.read_bytes(), fits=True)]])
     report.section("Stages")
     report.table(*_stages(run))
     report.section("Steps")
@@ -142,9 +142,3 @@ def _some(paths: Sequence[Path]) -> Sequence[Path]:
     if len(paths) <= SHEETS:
         return paths
     return [paths[round(i * (len(paths) - 1) / (SHEETS - 1))] for i in range(SHEETS)]
-
-
-def picture_of(png: bytes) -> Picture:
-    """A PNG as a report shows it: no wider than the window."""
-    width_px, height_px = struct.unpack_from(">II", png, 16)
-    return Picture(data=png, width_px=width_px, height_px=height_px, fits=True)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.shards.folder import Folder
 from train.layers import Down, Level, ResidualBlock, RmsSilu, Up, folded_mean
 from train.tiling import Halo, halo_of, map_tiles
 
@@ -237,8 +238,7 @@ class Vae(nn.Module):
         temporary = Path(folder, f".{WEIGHTS_FILE}.tmp")
         save_file(weights, temporary)
         temporary.replace(Path(folder, WEIGHTS_FILE))
-        temporary.write_text(json.dumps(config, indent=1), encoding="utf-8")
-        temporary.replace(Path(folder, CONFIG_FILE))
+        Folder(str(folder)).put(CONFIG_FILE, json.dumps(config, indent=1).encode())
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> Self:

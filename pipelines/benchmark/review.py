@@ -11,7 +11,7 @@ from markupsafe import Markup
 from curate.benchchoice import STRUCK
 from curate.tokenbench import Pixels
 from pipelines.benchmark.choosing import Candidate
-from pipelines.report import Picture
+from pipelines.pictures import Picture
 from pipelines.shards.folder import Folder
 
 REVIEW_FILE = "review.html"

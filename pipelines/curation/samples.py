@@ -8,7 +8,7 @@ from curate.expressions import expression
 from curate.picture import BadImage
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.thumbnails import DETAIL_QUALITY, Pixels, detail, picture, side_by_side, whole
-from pipelines.report import Picture
+from pipelines.pictures import Picture
 
 PAIR_PX = 165
 MAX_TEXT = 220

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.picture import DEFAULT_LIMITS, Limits, decode, read_header
-from pipelines.report import Picture
+from pipelines.pictures import Picture
 
 Pixels = NDArray[np.uint8]
 THUMB_PX = 168  # two side by side fit a phone

@@ -13,7 +13,8 @@ from pipelines.curation.selecting import read_cuts
 from pipelines.demonstration.inputs import SPOILT
 from pipelines.mixture.inputs import config_order
 from pipelines.mixture.statistics import STATISTICS_FILE
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows
 from pipelines.sheet import caption_of, varied

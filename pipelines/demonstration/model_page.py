@@ -3,7 +3,6 @@
 It reads the files that train/ writes, and nothing of train/ itself."""
 
 import json
-import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import nan
@@ -17,7 +16,8 @@ from pipelines.charts import Chart
 from pipelines.demonstration.data_page import BANDS
 from pipelines.mixture.inputs import config_order
 from pipelines.mixture.statistics import STATISTICS_FILE
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
 
@@ -40,7 +40,9 @@ def show_training(report: Report, url: str, mix: str) -> None:
     lines = [json.loads(line) for line in folder.read("log.jsonl").decode().splitlines()]
     evals = [line for line in lines if line["kind"] == "eval"]
     report.totals({"crops seen": evals[-1]["images"]} | _gains(evals[0], evals[-1]))
-    report.pictures([[_picture(folder.read("curve.png"), "Loss, and PSNR and SSIM of held-out images", fits=True)]])
+    report.pictures(
+        [[Picture.of_png(folder.read("curve.png"), "Loss, and PSNR and SSIM of held-out images", fits=True)]]
+    )
     sheet = max(name for name in folder.list("samples") if name.endswith(".png"))
     report.heading("Held-out images and their reconstructions, twice their size")
     held = json.loads(Folder(mix).read(STATISTICS_FILE))["test"]
@@ -54,11 +56,11 @@ def tiles_of(sheet: bytes, names: Sequence[str]) -> Iterator[list[Picture]]:
     pixels = decode(sheet)
     side = pixels.shape[0] // 2
     if pixels.shape[1] != len(names) * (side + GAP_PX) - GAP_PX:
-        yield [_picture(sheet, "")]
+        yield [Picture.of_png(sheet, "")]
         return
     for i, name in enumerate(names):
         left = i * (side + GAP_PX)
-        yield [_picture(encode(np.ascontiguousarray(pixels[:, left : left + side])), name)]
+        yield [Picture.of_png(encode(np.ascontiguousarray(pixels[:, left : left + side])), name)]
 
 
 def _gains(first: dict[str, Any], last: dict[str, Any]) -> dict[str, str]:
@@ -82,7 +84,7 @@ def show_evaluation(report: Report, url: str, names: Sequence[str], compared: st
     if Folder(compared).exists("side_by_side.png"):
         data = Folder(compared).read("side_by_side.png")
         report.heading("Side by side")
-        report.pictures([[_picture(data, "The part of a page that differs most, and words of it enlarged.")]])
+        report.pictures([[Picture.of_png(data, "The part of a page that differs most, and words of it enlarged.")]])
 
 
 def _figures(result: dict[str, Any]) -> list[float]:
@@ -127,8 +129,3 @@ def panels_of(plot: str) -> list[Chart]:
             panel.attrib.pop(name, None)
         panel.tail = None
     return [Chart(svg=Markup(ElementTree.tostring(panel, "unicode")), caption="") for panel in panels]
-
-
-def _picture(data: bytes, caption: str, *, fits: bool = False) -> Picture:
-    width_px, height_px = struct.unpack_from(">II", data, 16)  # of a PNG
-    return Picture(data=data, width_px=width_px, height_px=height_px, caption=caption, fits=fits)

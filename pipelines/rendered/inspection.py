@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from curate.ocr import INSTALL, engine_version, is_installed
 from pipelines.charts import Axis, Chart, Point, bars, curves, histogram
+from pipelines.pictures import Picture
 from pipelines.rendered.roundtrip import Cell, round_trip
-from pipelines.report import Picture, Report
+from pipelines.report import Report
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder

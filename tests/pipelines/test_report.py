@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipelines.charts import bars
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.codec import decode, encode
 
 VOID = {"meta", "img"}

@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from pipelines.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Point, curves
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.folder import Folder
 from train.acuity_charts.examples import read_examples
 from train.acuity_charts.results import ABOUT, Results, as_json

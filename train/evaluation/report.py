@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.charts import Chart, histogram
-from pipelines.report import Picture, Report
+from pipelines.pictures import Picture
+from pipelines.report import Report
 from pipelines.shards.codec import encode
 from pipelines.shards.folder import Folder
 from train.evaluation.examples import examples_of
