@@ -13,14 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.picture import BadImage
-from pipelines.shards.images import image_column
+from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_column
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TAR_BLOCK = 512
 # What tarfile raises on headers that are not what they say they are; chains of them are read by recursion.
 TAR_FAULTS = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
-PARQUET_FAULTS = (pa.ArrowException, UnicodeDecodeError)  # the second: names in a damaged footer
-MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 LICENCE_COLUMNS = ("licence", "license")
 
 

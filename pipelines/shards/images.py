@@ -1,8 +1,11 @@
-"""Which column of a Parquet file holds encoded images, whoever wrote it."""
+"""Parquet files of encoded images, whoever wrote them: which column holds them, and what reading them may meet."""
 
 import json
 
 import pyarrow as pa
+
+PARQUET_FAULTS = (pa.ArrowException, UnicodeDecodeError)  # of a damaged file; the second: names in its footer
+MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 
 
 def image_column(schema: pa.Schema) -> str | None:

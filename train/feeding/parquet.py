@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from pipelines.shards.files import shard_name, sidecars
 from pipelines.shards.folder import Folder
-from pipelines.shards.images import image_column
+from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_column
 from train.curriculum import BANDS
 
 KINDS = ("general", "text", "synthetic")
-FAULTS = (pa.ArrowException, UnicodeDecodeError)  # of a damaged file; the second: names in its footer
-MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
 MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as well
 SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
 TEXT_COLUMNS = ("text_area", "ocr_chars_per_mpx")  # of packed sets: above 0 where an image holds text
@@ -98,7 +96,7 @@ def read_part(shard: Shard, kind: str = "") -> Part:
             there = [name for name in (*SMALL_COLUMNS, *TEXT_COLUMNS) if name in parquet.schema_arrow.names]
             table = parquet.read(columns=there)
             metadata = parquet.metadata
-    except (*FAULTS, OSError) as error:
+    except (*PARQUET_FAULTS, OSError) as error:
         _raise_store_errors(error)
         raise ValueError(f"{shard.path} is damaged or cut short ({error}): {REMEDY}") from error
     if shard.num_rows not in (-1, metadata.num_rows):
@@ -172,7 +170,7 @@ def open_images(shard: Shard, group: int) -> pa.Array:
             parquet = pq.ParquetFile(file)
             leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
             column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
-    except (*FAULTS, IndexError, OSError) as error:
+    except (*PARQUET_FAULTS, IndexError, OSError) as error:
         _raise_store_errors(error)
         raise ValueError(f"{shard.path}: row group {group} cannot be read ({error}); {REMEDY}") from error
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
