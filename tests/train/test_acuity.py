@@ -177,6 +177,14 @@ def test_an_interval_holds_the_acuity_and_follows_the_spread():
     assert acuity_of([chart_of(size, 10) for size in (5, 6)], "en").px == NEVER
 
 
+def test_one_chart_a_size_has_no_interval():
+    one = [chart_of(size, right) for size, right in ((5, 30), (6, 95), (7, 97))]
+    two = [*one, *(chart_of(size, right) for size, right in ((5, 31), (6, 94), (7, 98)))]
+
+    assert str(acuity_of(one, "en")) == "6"
+    assert str(acuity_of(two, "en")) == "6 (6 to 6)"
+
+
 def test_a_mean_counts_each_chart_as_one_draw():
     same, apart, one, unread = (
         ned_of([chart_of(5, 0, ned=ned) for ned in of_charts])

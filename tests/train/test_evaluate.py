@@ -309,6 +309,10 @@ def test_what_is_cut_short_is_made_again(pairs: Path, capsys: pytest.CaptureFixt
     run(pairs, *flags, metrics="psnr fid")
     assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()} == whole
 
+    (out / "reconstructions" / "1.png").write_bytes(whole[out / "reconstructions" / "1.png"][:-9])
+    run(pairs, *flags, metrics="psnr fid")
+    assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()} == whole
+
     (out / "evaluation.json").write_text('{"name": "jpeg')
     assert main(["--gt", str(pairs / "gt"), *flags, "--out", str(out), "--metrics", "psnr"]) == 1
     assert "evaluation.json is damaged" in capsys.readouterr().err
