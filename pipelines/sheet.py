@@ -5,11 +5,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import Folder, shard_name
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import Record
 
 Image = NDArray[np.uint8]
@@ -63,7 +63,7 @@ def preview_of(records: Sequence[Record]) -> bytes:
 def contact_sheet(folder: Folder) -> bytes:
     """A PNG contact sheet of the first shard: bands and languages in turn, as evenly as the shard allows."""
     with folder.open(shard_name(0)) as file:
-        table = pq.ParquetFile(file)
+        table = ParquetFile(file)
         keys = table.read(columns=["band", "language", "layout"]).to_pylist()
         chosen = varied(keys, NUM_CELLS)
         rows = table.read(columns=["image", "band", "language", "layout", "lines"]).take(chosen).to_pylist()

@@ -20,6 +20,7 @@ from pipelines.corpora.listing import PLACE_FIELDS
 from pipelines.curation.scoring import OK, Images
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 CANDIDATES = "candidates.parquet"
 PLACE = tuple(name for name, _ in PLACE_FIELDS)
@@ -68,7 +69,7 @@ def measured_pages(folder: Folder) -> Iterator[dict[str, Any]]:
     """The rows of MeasureJob, in order."""
     for index in sorted(read_manifest(folder)):
         with folder.open(shard_name(index)) as file:
-            yield from pq.ParquetFile(file).read(use_threads=False).to_pylist()
+            yield from ParquetFile(file).read().to_pylist()
 
 
 def choose_samples(measured: Folder, images: Images, reading: Reading, choice: Choice, struck: Sequence[str]) -> Chosen:

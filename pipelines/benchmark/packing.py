@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.picture import BadImage
 from curate.tokenbench import CROP_PX, Crop, Pixels, cut
@@ -17,6 +16,7 @@ from pipelines.curation.scoring import ImageOpener, Images
 from pipelines.shards.codec import encode
 from pipelines.shards.files import LOST
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import RECORD_SCHEMA, Record, with_features
 from pipelines.shards.rows import Rows
 
@@ -46,7 +46,7 @@ class BenchJob:
         self._images_per_shard = images_per_shard
         self._opener = ImageOpener(images)
         with Folder(folder_url).open(CANDIDATES) as file:
-            table = pq.ParquetFile(file).read(use_threads=False)
+            table = ParquetFile(file).read()
         self._kept = table.filter(pc.equal(table.column("reason"), ""))
         self._seen: tuple[str, Pixels] = ("", np.zeros((0, 0, 3), np.uint8))  # the page that is open
         self.schema = with_features(pa.schema([*RECORD_SCHEMA, *EXTRA]))

@@ -22,6 +22,7 @@ from pipelines.corpora.sources import Source, absolute, open_source
 from pipelines.curation.scoring import Images, image_id
 from pipelines.shards.files import read_manifest, shard_name, sidecar_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.seeds import rng_for
 
 ALIASES = {"slides": "PPT2PDF"}
@@ -94,7 +95,7 @@ def list_missing(pages: Pages, folder: Folder) -> None:
     listing = Listing(folder)
     for index in read_manifest(folder):
         with folder.open(shard_name(index)) as file:
-            read = pq.read_table(file, columns=["id"]).column("id").to_pylist()
+            read = ParquetFile(file).read(columns=["id"]).column("id").to_pylist()
         listed = listing.rows(index) if index < listing.num_shards else []
         if read != [image_id(place) for place in listed]:
             folder.delete(sidecar_name(index))

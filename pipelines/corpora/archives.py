@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.picture import BadImage
 from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_column
+from pipelines.shards.parquet import ParquetFile
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TAR_BLOCK = 512
@@ -102,7 +102,7 @@ def safe_name(name: str) -> str:
 def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
     """The rows of a Parquet file's image column, in order; a damaged file is one entry that says so."""
     try:
-        parquet = pq.ParquetFile(file)
+        parquet = ParquetFile(file)
         column = image_column(parquet.schema_arrow)
         if column is None:
             counts["skipped/Parquet file without an image column"] += 1
@@ -124,7 +124,7 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
         yield Entry(name=container, container=container, fault="Parquet file damaged or cut short")
 
 
-def _licences(parquet: pq.ParquetFile, group: int) -> list[str]:
+def _licences(parquet: ParquetFile, group: int) -> list[str]:
     """Each row's licence, "" where no column says it."""
     for name in LICENCE_COLUMNS:
         if name in parquet.schema_arrow.names and pa.types.is_string(parquet.schema_arrow.field(name).type):
@@ -158,7 +158,7 @@ class RowReader:
     def _load(self, container: str, row_group: int) -> Any:
         try:
             with self._open_file(container) as file:
-                parquet = pq.ParquetFile(file)
+                parquet = ParquetFile(file)
                 name = image_column(parquet.schema_arrow)
                 if name is None:
                     raise BadImage("no image column any more")

@@ -17,6 +17,7 @@ from pipelines.corpora.listing import ENTRIES, PLACE_FIELDS, Listing, entry_of
 from pipelines.corpora.sources import open_source
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 NOT_MEASURED = "not measured"
 
@@ -102,7 +103,7 @@ def index_tables(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
     num_rows = 0
     for index in sorted(read_manifest(folder)):
         with folder.open(shard_name(index)) as file:
-            table = pq.read_table(file, columns=list(columns))
+            table = ParquetFile(file).read(columns=list(columns))
         num_rows += len(table)
         yield table
     if num_rows < num_listed:

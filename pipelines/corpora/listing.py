@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipelines.corpora.archives import Entry
 from pipelines.corpora.sources import Source
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 ENTRIES, LISTING = "entries.parquet", "listing.json"
 SKIPPED = "skipped/"
@@ -88,7 +89,7 @@ def images_by_source(folder: Folder) -> Counter[int]:
     """How many entries each source has in a list."""
     counts: Counter[int] = Counter()
     with folder.open(ENTRIES) as file:
-        for batch in pq.ParquetFile(file).iter_batches(columns=["source"]):
+        for batch in ParquetFile(file).iter_batches(columns=["source"]):
             counts.update(batch.column(0).to_pylist())
     return counts
 
@@ -123,7 +124,7 @@ class Listing:
     def _slice(self, first: int, num_rows: int) -> list[dict[str, Any]]:
         """It touches two row groups at most."""
         groups = range(first // GROUP_ROWS, (first + num_rows - 1) // GROUP_ROWS + 1)
-        table = pq.ParquetFile(io.BytesIO(self._data)).read_row_groups(list(groups))
+        table = ParquetFile(io.BytesIO(self._data)).read_row_groups(list(groups))
         rows: list[dict[str, Any]] = table.slice(first - groups[0] * GROUP_ROWS, num_rows).to_pylist()
         return rows
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.calibrate import ColumnFit, beyond, calibrated_selection, fit_column, harmful
 from curate.damage import DAMAGES
@@ -19,6 +18,7 @@ from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import load_rules
 from pipelines.shards.files import read_manifest, shard_name, sum_counts
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 RULES_FILE, FIT_FILE = "rules/calibrated.yaml", "calibration/fit.json"
 NAME = "calibrated"
@@ -74,7 +74,7 @@ def read_tried(folder: Folder) -> pa.Table:
     parts = []
     for index in sorted(read_manifest(folder)):
         with folder.open(shard_name(index)) as file:
-            parts.append(pq.read_table(file))
+            parts.append(ParquetFile(file).read())
     table = pa.concat_tables(parts)
     return table.filter(pc.equal(table.column("fault"), ""))
 

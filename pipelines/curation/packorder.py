@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import selected_rows
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.seeds import rng_for
 
 ORDER_FILE = "order.parquet"
@@ -68,7 +69,7 @@ def _groups(kept: pa.Table) -> NDArray[np.int64]:
 def read_order(folder: Folder, first: int, num_rows: int) -> list[dict[str, Any]]:
     """Some rows of the order, from the `first`."""
     with folder.open(ORDER_FILE) as file:
-        parquet = pq.ParquetFile(file)
+        parquet = ParquetFile(file)
         start, groups, skipped = 0, [], 0
         for group in range(parquet.num_row_groups):
             end = start + parquet.metadata.row_group(group).num_rows

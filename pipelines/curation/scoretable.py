@@ -19,6 +19,7 @@ from pipelines.curation.scoring import OK, OUTCOME_FIELDS, Images
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
+from pipelines.shards.parquet import ParquetFile
 
 LIST, SCORES, TEXT, DUPLICATES = "list", "scores", "text", "duplicates"
 OUTCOME = tuple(name for name, _ in OUTCOME_FIELDS)
@@ -131,7 +132,7 @@ class ScoreTable:
 
     def _read(self, part: str, shard: int, columns: Sequence[str]) -> pa.RecordBatch:
         with self._folders[part].open(shard_name(shard)) as file:
-            table = pq.ParquetFile(file).read(columns=list(columns), use_threads=False).combine_chunks()
+            table = ParquetFile(file).read(columns=list(columns)).combine_chunks()
         return pa.RecordBatch.from_arrays(
             [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns],
             names=table.column_names,

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.ocr import open_engine
 from curate.picture import BadImage, Limits, Picture
@@ -18,6 +17,7 @@ from pipelines.corpora.pdfs import PageOptions
 from pipelines.corpora.sources import open_source
 from pipelines.shards.files import shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import RECORD_SCHEMA
 from pipelines.trail import KILLED, KILLED_REASON, Trail
 
@@ -229,7 +229,7 @@ class TextJob:
 
     def _places(self, shard: int) -> Iterator[Place]:
         with self._scores.open(shard_name(shard)) as file:
-            outcomes = pq.ParquetFile(file).read(columns=["status", "reason"], use_threads=False).to_pylist()
+            outcomes = ParquetFile(file).read(columns=["status", "reason"]).to_pylist()
         for place, outcome in zip(self._listing.rows(shard), outcomes, strict=True):
             yield place, outcome["status"], outcome["reason"]
 

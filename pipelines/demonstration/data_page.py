@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.charts import bars
 from pipelines.curation.samples import Samples
 from pipelines.curation.scoretable import ScoreTable
@@ -16,6 +14,7 @@ from pipelines.mixture.statistics import STATISTICS_FILE
 from pipelines.pictures import Picture
 from pipelines.report import Report
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import Rows
 from pipelines.sheet import caption_of, varied
 
@@ -78,7 +77,7 @@ def show_curation(report: Report, url: str) -> None:
 def _verdicts(url: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each row's number, id, keep and reason."""
     with Folder(f"{url}/selections/{SELECTION}").open("rows.parquet") as file:
-        yield from enumerate(pq.read_table(file, columns=["id", "keep", "reason"]).to_pylist())
+        yield from enumerate(ParquetFile(file).read(columns=["id", "keep", "reason"]).to_pylist())
 
 
 def _judged(samples: Samples, rows: Iterable[tuple[int, str, str]]) -> Iterator[Sequence[Picture]]:

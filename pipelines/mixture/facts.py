@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.mixture.inputs import Input, config_of, row_groups, schema_of, source_sha256, stretches
 from pipelines.mixture.prints import ABSENT, Hashes, Prints, hashes_of, open_prints
 from pipelines.mixture.settings import Mixture
 from pipelines.shards.files import shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.seeds import rng_for
 
 FINE_BYTES = 32
@@ -106,7 +106,7 @@ def shard_facts(one: Input, shard: int, prints: Prints) -> Iterator[dict[str, An
 
 def _add_images(rows: Sequence[dict[str, Any]], one: Input, shard: int, group: int) -> None:
     with Folder(one.url).open(shard_name(shard)) as file:
-        images = pq.ParquetFile(file).read_row_group(group, columns=["image"], use_threads=False)
+        images = ParquetFile(file).read_row_group(group, columns=["image"])
     for row, image in zip(rows, images.column("image").to_pylist(), strict=True):
         row["image"] = image
 
@@ -114,7 +114,7 @@ def _add_images(rows: Sequence[dict[str, Any]], one: Input, shard: int, group: i
 def _image_bytes(one: Input, shard: int) -> list[int]:
     """The mean size of the images of each row group, by the file's own account."""
     with Folder(one.url).open(shard_name(shard)) as file:
-        metadata = pq.ParquetFile(file).metadata
+        metadata = ParquetFile(file).metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     at = [group.column(i).path_in_schema for i in range(metadata.num_columns) for group in groups[:1]]
     column = at.index("image.bytes") if groups else 0

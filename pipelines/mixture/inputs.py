@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import RECORD_SCHEMA, with_features
 
 CONFIG_KINDS = ("general", "text", "synthetic")
@@ -150,6 +151,6 @@ def _number(text: str) -> float:
 def row_groups(one: Input, shard: int, columns: Sequence[str]) -> Iterator[pa.Table]:
     """A shard a row group at a time."""
     with Folder(one.url).open(shard_name(shard)) as file:
-        parquet = pq.ParquetFile(file)
+        parquet = ParquetFile(file)
         for group in range(parquet.num_row_groups):
-            yield parquet.read_row_group(group, columns=list(columns), use_threads=False)
+            yield parquet.read_row_group(group, columns=list(columns))

@@ -5,13 +5,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.picture import BadImage, decode
 from pipelines.mixture.statistics import Part, part_folder
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import spread
 
 Image = NDArray[np.uint8]
@@ -56,7 +56,7 @@ def preview(folder: Folder) -> bytes:
 def _rows(folder: Folder) -> list[dict[str, Any]]:
     columns = ["image", "width_px", "height_px", "language", "layout", "lines"]
     with folder.open(shard_name(next(iter(read_manifest(folder))))) as file:
-        table = pq.ParquetFile(file).read_row_group(0, columns=columns)
+        table = ParquetFile(file).read_row_group(0, columns=columns)
     return [table.slice(number, 1).to_pylist()[0] for number in spread(len(table), NUM_CELLS)]
 
 

@@ -15,6 +15,7 @@ from curate.matches import KnownHashes
 from pipelines.mixture.facts import FACTS, FINE_BYTES
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 TRAIN, TEST, NEAR = SIDES = ("train", "test", "near")
 SIDE_SCHEMA = pa.schema([("side", pa.int8())])  # the place in SIDES
@@ -46,7 +47,7 @@ def facts_batches(folder: Folder, columns: list[str]) -> Iterator[pa.RecordBatch
 def read_shard(folder: Folder, shard: int, columns: list[str]) -> pa.RecordBatch:
     """Columns of one shard of a plan."""
     with folder.open(shard_name(shard)) as file:
-        table = pq.ParquetFile(file).read(columns=columns, use_threads=False).combine_chunks()
+        table = ParquetFile(file).read(columns=columns).combine_chunks()
     batches = table.to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
@@ -87,7 +88,7 @@ def _lowest(facts: Folder, bound: int) -> list[int]:
 def read_held(plan: Folder) -> HeldOut:
     """What was held out, from the plan."""
     with plan.open(HELD_FILE) as file:
-        table = pq.read_table(file)
+        table = ParquetFile(file).read()
     meta = table.schema.metadata
     extra = np.frombuffer(meta[b"extra"], np.uint64)
     files = np.unique(table.column("file").drop_null().to_numpy().astype(np.uint64))

@@ -6,7 +6,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.picture import BadImage
@@ -15,6 +14,7 @@ from pipelines.mixture.plan import SPLITS
 from pipelines.shards.codec import decode
 from pipelines.shards.files import read_manifest, shard_name, sum_counts
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import spread
 
 STATISTICS_FILE = "statistics.json"
@@ -95,7 +95,7 @@ def sample(folder: Folder, num_images: int) -> list[bytes]:
     images: list[bytes] = []
     for shard in chosen:
         with folder.open(shard_name(shard)) as file:
-            column = pq.ParquetFile(file).read_row_group(0, columns=["image"]).column("image")
+            column = ParquetFile(file).read_row_group(0, columns=["image"]).column("image")
         places = spread(len(column), -(-num_images // len(chosen)))
         images += [column[place]["bytes"].as_py() for place in places]
     return images[:num_images]

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.mixture.job import count, plain_rows
 from pipelines.mixture.plan import SPLITS
@@ -17,6 +16,7 @@ from pipelines.progress import Progress
 from pipelines.shards.files import shard_name, sidecar_name, write_shard
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, library_versions
+from pipelines.shards.parquet import ParquetFile
 
 REMOVED_FILE = "removed.jsonl"
 Row = tuple[str, str]  # origin and id
@@ -115,7 +115,7 @@ def _data_files(root: Folder) -> Iterator[tuple[str, str, int]]:
 def _all_rows(root: Folder) -> Iterator[dict[str, Any]]:
     for split, config, shard in _data_files(root):
         with root.open(f"{split}/{config}/{shard_name(shard)}") as file:
-            for batch in pq.ParquetFile(file).iter_batches(columns=list(READ), use_threads=False):
+            for batch in ParquetFile(file).iter_batches(columns=list(READ)):
                 for row in batch.to_pylist():
                     yield row | {"split": split, "config": config, "shard": shard}
 
@@ -161,7 +161,7 @@ class KeepJob:
     def __init__(self, folder: Folder, shard: int, gone: set[Row]) -> None:
         self._folder, self._gone = folder, gone
         with folder.open(shard_name(shard)) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = ParquetFile(file)
             self.schema: pa.Schema = parquet.schema_arrow
             rows = parquet.read(columns=["origin", "id"]).to_pylist()
         self._num_rows = sum((row["origin"], row["id"]) not in gone for row in rows)
@@ -171,9 +171,9 @@ class KeepJob:
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         with self._folder.open(shard_name(shard)) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = ParquetFile(file)
             for group in range(parquet.num_row_groups):
-                for row in plain_rows(parquet.read_row_group(group, use_threads=False)):
+                for row in plain_rows(parquet.read_row_group(group)):
                     if (row["origin"], row["id"]) not in self._gone:
                         kept = row | {"image": row["image"]["bytes"]}
                         count(kept, counts)

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.progress import Progress
 from pipelines.publication.uploading import shard_roots
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
+from pipelines.shards.parquet import ParquetFile
 
 MANIFEST_FILE = "manifest.json"
 SUFFIXES = {
@@ -111,7 +111,7 @@ def _rows(folder: Folder, tar: Tar) -> Iterator[dict[str, Any]]:
     for index, info in read_manifest(folder).items():
         if first < tar.stop and first + info.num_rows > tar.start:
             with folder.open(shard_name(index)) as file:
-                parquet = pq.ParquetFile(file)
+                parquet = ParquetFile(file)
                 at = first
                 for group in range(parquet.num_row_groups):
                     count = parquet.metadata.row_group(group).num_rows

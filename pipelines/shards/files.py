@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.shards.columns import to_table
 from pipelines.shards.folder import Folder as Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import IMAGE
 
 ROW_GROUP_ROWS = 100
@@ -148,7 +149,7 @@ def _column_options(schema: pa.Schema) -> dict[str, Any]:
     """Encoded images as they are, all else by zstd; dictionaries for strings alone."""
     empty = io.BytesIO()
     pq.write_table(schema.empty_table(), empty)
-    columns = pq.ParquetFile(empty).schema
+    columns = ParquetFile(empty).schema
     leaves = {leaf.path: leaf for leaf in (columns.column(i) for i in range(len(columns)))}
     strings = [path for path, leaf in leaves.items() if leaf.logical_type.type == "STRING"]
     images = {path for path in leaves if leaves[path].physical_type == "BYTE_ARRAY"} - set(strings)
@@ -198,7 +199,7 @@ def verify_shard(folder: Folder, info: ShardInfo) -> str:
                     f"{name} has {num_bytes} bytes of sha256 {digest.hexdigest()}: its sidecar says "
                     f"{info.num_bytes} of {info.sha256}"
                 )
-            num_rows = pq.ParquetFile(file).metadata.num_rows
+            num_rows = ParquetFile(file).metadata.num_rows
     except (OSError, pa.ArrowInvalid) as error:
         return f"{name}: {error}"
     wrong = f"{name} has {num_rows} rows: its sidecar says {info.num_rows}"

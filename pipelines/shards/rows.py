@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 
 
 class Rows:
@@ -43,7 +44,7 @@ class Rows:
         """All row groups in order, or those of some shards, with these columns."""
         for shard in self.shards if shards is None else shards:
             with self._folder.open(shard_name(shard)) as file:
-                parquet = pq.ParquetFile(file)
+                parquet = ParquetFile(file)
                 for group in range(parquet.num_row_groups):
                     yield parquet.read_row_group(group, columns=list(columns))
 
@@ -58,7 +59,7 @@ class Rows:
 
     def _rows(self, shard: int, places: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         with self._folder.open(shard_name(shard)) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = ParquetFile(file)
             first = 0
             for group in range(parquet.num_row_groups):
                 num_rows = parquet.metadata.row_group(group).num_rows

@@ -177,6 +177,7 @@ def test_a_full_disk_is_named_and_resumed(tmp_path, small_job, whole, capfd):
     assert made == shards(whole)
 
 
+@pytest.mark.usefixtures("whole")  # the index is made
 def test_a_disk_too_full_for_anything(tmp_path, small_job, capsys):  # in memory, unlike capfd
     _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))

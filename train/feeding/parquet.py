@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.shards.files import shard_name, sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_column
+from pipelines.shards.parquet import ParquetFile
 from train.curriculum import BANDS
 
 KINDS = ("general", "text", "synthetic")
@@ -91,7 +91,7 @@ def read_part(shard: Shard, kind: str = "") -> Part:
     """
     try:
         with shard.folder.open(shard.name) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = ParquetFile(file)
             leaf = _image_leaf(parquet, shard)
             there = [name for name in (*SMALL_COLUMNS, *TEXT_COLUMNS) if name in parquet.schema_arrow.names]
             table = parquet.read(columns=there)
@@ -167,7 +167,7 @@ def open_images(shard: Shard, group: int) -> pa.Array:
     """The encoded images of a row group, a binary array. Raises ValueError where it cannot be read."""
     try:
         with shard.folder.open(shard.name) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = ParquetFile(file)
             leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
             column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
     except (*PARQUET_FAULTS, IndexError, OSError) as error:
@@ -177,7 +177,7 @@ def open_images(shard: Shard, group: int) -> pa.Array:
     return column.field("bytes") if pa.types.is_struct(column.type) else column
 
 
-def _image_leaf(parquet: pq.ParquetFile, shard: Shard) -> int:
+def _image_leaf(parquet: ParquetFile, shard: Shard) -> int:
     """The number of the leaf that holds encoded images."""
     name = image_column(parquet.schema_arrow)
     if name is None:

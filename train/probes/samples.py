@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from pipelines.progress import Progress
 from pipelines.shards.folder import Folder
+from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.seeds import rng_for
 from train.feeding.crops import BadImage, Cut, Pixels, crop
 from train.feeding.parquet import Shard, open_images, shards_of
@@ -112,7 +112,7 @@ def read_samples(
 
 def _num_rows(shard: Shard, columns: Sequence[str]) -> int:
     with shard.folder.open(shard.name) as file:
-        parquet = pq.ParquetFile(file)
+        parquet = ParquetFile(file)
         for name in columns:
             if name not in parquet.schema_arrow.names:
                 known = ", ".join(parquet.schema_arrow.names[:20])
@@ -123,7 +123,7 @@ def _num_rows(shard: Shard, columns: Sequence[str]) -> int:
 def _read(shard: Shard, rows: NDArray[np.int64], columns: Sequence[str]) -> Iterator[tuple[bytes, dict[str, str]]]:
     """The encoded image of each of the rows, with its columns as text; row groups without any are not read."""
     with shard.folder.open(shard.name) as file:
-        parquet = pq.ParquetFile(file)
+        parquet = ParquetFile(file)
         there = [name for name in {*columns, KIND} if name in parquet.schema_arrow.names]
         first = 0
         for group in range(parquet.metadata.num_row_groups):
