@@ -72,4 +72,5 @@ def _device(name: str, local_rank: int) -> torch.device:
         return torch.device("cpu")
     device = torch.device("cuda", local_rank % torch.cuda.device_count())
     torch.cuda.set_device(device)
+    torch.backends.cudnn.benchmark = True  # crops come in a few sizes only
     return device

@@ -4,8 +4,9 @@ skip    300 steps at widths 8 / 12, 64 px crops: global, local and no skip, thre
 step    a training step, f16c64 at widths 16 / 24, 128 px, batch 2, against the sibling's, CPU
 images  encode and decode, images/s and peak memory at 256, 1,024 and 2,048 px, beside the sibling
 align   runs aligned with a teacher and not, five seeds each, and linear probes of their latents: bench_train_align.py
-gpu     forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64 and
-        f32c192 against the sibling and against the arithmetic limit
+gpu     on CUDA: forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64
+        and f32c192 against the sibling and against the arithmetic limit
+tiles   on CUDA: encode and decode at full width, 256 to 4,096 px, tiled and not, beside the sibling
 """
 
 import argparse
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,40 +28,8 @@ sys.path[:0] = [str(HERE.parents[2])]
 import torch  # noqa: E402  (the checkout goes first)
 from torch import nn  # noqa: E402
 
-from train.curriculum import Now, Stage  # noqa: E402
-from train.estimate import image_flop  # noqa: E402
-from train.objective import Objective  # noqa: E402
-from train.teachers.perceptual import random_lpips  # noqa: E402
-from train.teachers.semantic import random_teacher  # noqa: E402
-from train.vae import Vae, VaeConfig, make_config  # noqa: E402
-
-LIMIT_FLOPS = 790e12  # of large bf16 matrix products on an H200
-
-
-def sibling(config: VaeConfig) -> nn.Module:
-    """AutoencoderKLQwenImage21 of the same factor, channels and widths, for RGB, without its time convolutions."""
-    import tests.train.torchvision_ops  # noqa: F401  (first)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from diffusers import AutoencoderKLQwenImage21
-    zeros = [0.0] * config.latent_channels
-    return AutoencoderKLQwenImage21(
-        base_dim=config.encoder_width,
-        decoder_base_dim=config.decoder_width,
-        z_dim=config.latent_channels,
-        dim_mult=list(config.multipliers),
-        temperal_downsample=[False] * (len(config.multipliers) - 1),
-        latents_mean=zeros,
-        latents_std=[1.0] * config.latent_channels,
-        in_channels=3,
-        out_channels=3,
-        scale_factor_spatial=config.factor,
-    )
-
-
-def reconstruct_theirs(model: Any, x: torch.Tensor) -> torch.Tensor:
-    return model.decode(model.encode(x[:, :, None]).latent_dist.mode()).sample[:, :, 0]
+from tests.bench.bench_train_sibling import reconstruct_theirs, sibling  # noqa: E402
+from train.vae import Vae, make_config  # noqa: E402
 
 
 def interleaved(calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
@@ -146,49 +114,32 @@ def skip(num_steps: int = 300, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
             print(f"  {name:<7} held-out L1 and PSNR by seed: {shown}", flush=True)
 
 
-def gpu(batch: int) -> None:
-    device = torch.device("cuda")
-    print(f"gpu: {torch.cuda.get_device_name()}, 256 px, bf16, batch {batch}, forward and backward with all losses")
-    for name in ("f16c64", "f32c192"):
-        config = make_config(name)
-        x = torch.rand(batch, 3, 256, 256, device=device) * 2 - 1
-        x = x.contiguous(memory_format=torch.channels_last)
-        ours = Vae(config).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        objective = Objective(ours, random_lpips().to(device), random_teacher().to(device)).to(device)
-        now = Now(stage_index=0, stage_images=0, lr=0, lpips_weight=1, align_weight=0.5, cos_margin=0, dist_margin=0)
-        theirs = sibling(config).to(device)
-        calls = {
-            "ours": lambda x=x, o=objective, now=now: backward(lambda: o(x, now, 0)["total"], o),
-            "ours, L1": lambda x=x, o=ours: backward(lambda: (o(x) - x).abs().mean(), o),
-            "sibling, L1": lambda x=x, m=theirs: backward(lambda: (reconstruct_theirs(m, x) - x).abs().mean(), m),
-        }
-        limit = LIMIT_FLOPS / image_flop(config, Stage(name="all", num_images=1, batch_size=1, align_weight=0.5))
-        for label, call in calls.items():
-            seconds = interleaved({label: call}, 10, synchronised)[label]
-            rate, peak = batch / seconds, torch.cuda.max_memory_allocated() / 2**30
-            print(f"  {name} {label:<12} {rate:7.1f} images/s, {rate / limit:5.0%} of the limit, peak {peak:.1f} GiB")
-            torch.cuda.reset_peak_memory_stats()
+def on_gpu(part: str, flags: argparse.Namespace) -> None:
+    from tests.bench import bench_train_gpu  # numba and the teachers only where they are needed
 
-
-def backward(loss: Callable[[], torch.Tensor], module: nn.Module) -> None:
-    with torch.autocast("cuda", torch.bfloat16):
-        total = loss()
-    total.backward()
-    module.zero_grad(set_to_none=True)
-
-
-def synchronised() -> float:
-    torch.cuda.synchronize()
-    return time.perf_counter()
+    if part == "gpu":
+        bench_train_gpu.train(flags.models, flags.kinds or list(bench_train_gpu.KINDS), flags.batch, flags.profile)
+    else:
+        bench_train_gpu.images(flags.models[0], flags.sides, flags.sibling_px)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, align, gpu")
+    parser.add_argument(
+        "parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, align, gpu, tiles"
+    )
     parser.add_argument("--widths", type=int, nargs=2, default=(24, 36), help="of images (96 144: the full model)")
-    parser.add_argument("--sides", type=int, nargs="+", default=[256, 1024, 2048], help="of images, px")
-    parser.add_argument("--sibling-px", type=int, default=2048, help="of images: the largest side of the sibling")
-    parser.add_argument("--batch", type=int, default=32, help="of gpu")
+    parser.add_argument("--sides", type=int, nargs="+", default=[256, 1024, 2048], help="of images and tiles, px")
+    parser.add_argument(
+        "--sibling-px",
+        type=int,
+        default=2048,
+        help="of images, tiles: the largest side untiled",
+    )
+    parser.add_argument("--models", nargs="+", default=["f16c64", "f32c192"], help="of gpu; tiles takes the first")
+    parser.add_argument("--kinds", nargs="+", help="of gpu: rows of the table (all)")
+    parser.add_argument("--batch", type=int, default=32, help="of gpu: images, halved where there is no room")
+    parser.add_argument("--profile", action="store_true", help="of gpu: where each row's time goes")
     parser.add_argument("--work", type=Path, default=Path("align"), help="of align: its folder; resumes run by run")
     parser.add_argument("--data", type=Path, nargs=2, metavar=("TRAIN", "PROBED"), help="of align: shards of pages")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of align")
@@ -207,7 +158,8 @@ def main() -> None:
         "images": lambda: images(tuple(flags.widths), flags.sides, flags.sibling_px),
         "skip": skip,
         "align": lambda: align(flags.work.resolve(), pages, flags.seeds, flags.align_weight),
-        "gpu": lambda: gpu(flags.batch),
+        "gpu": lambda: on_gpu("gpu", flags),
+        "tiles": lambda: on_gpu("tiles", flags),
     }
     for part in flags.parts:
         calls[part]()

@@ -6,6 +6,7 @@ it describes to torch. Defining their names is enough: nothing here calls them. 
 
 import torch
 
-_OPS = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    _OPS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+if torch.version.cuda is None:
+    _OPS = torch.library.Library("torchvision", "DEF")
+    for _name in ("nms", "qnms"):
+        _OPS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -1,0 +1,35 @@
+"""diffusers' sibling of the autoencoder, of the same factor, channels and widths."""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+from train.vae import VaeConfig
+
+
+def sibling(config: VaeConfig) -> nn.Module:
+    """AutoencoderKLQwenImage21 of the same factor, channels and widths, for RGB, without its time convolutions."""
+    import tests.train.torchvision_ops  # noqa: F401  (first)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from diffusers import AutoencoderKLQwenImage21
+    zeros = [0.0] * config.latent_channels
+    return AutoencoderKLQwenImage21(
+        base_dim=config.encoder_width,
+        decoder_base_dim=config.decoder_width,
+        z_dim=config.latent_channels,
+        dim_mult=list(config.multipliers),
+        temperal_downsample=[False] * (len(config.multipliers) - 1),
+        latents_mean=zeros,
+        latents_std=[1.0] * config.latent_channels,
+        in_channels=3,
+        out_channels=3,
+        scale_factor_spatial=config.factor,
+    )
+
+
+def reconstruct_theirs(model: Any, x: torch.Tensor) -> torch.Tensor:
+    return model.decode(model.encode(x[:, :, None]).latent_dist.mode()).sample[:, :, 0]
