@@ -1,5 +1,6 @@
 """The pieces of the autoencoder: norm with SiLU, residual blocks, resampling, skips without parameters."""
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,8 +24,28 @@ class RmsSilu(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
+        y: Tensor
+        if _suits(x) and not torch.compiler.is_compiling() and (fused := _fused()):
+            y = fused.apply(x, self.gain, EPSILON)
+        else:
+            y = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
         return y
+
+
+def _suits(x: Tensor) -> bool:
+    """Whether the kernels take it: on CUDA, by pixel, no more exact than their float32."""
+    by_pixel = x.is_contiguous(memory_format=torch.channels_last)
+    return x.is_cuda and by_pixel and x.dtype != torch.float64
+
+
+@cache
+def _fused() -> Any:
+    """The same in one Triton kernel each way; None where this torch comes without Triton."""
+    try:
+        from train.fused import FusedRmsSilu
+    except ImportError:
+        return None
+    return FusedRmsSilu
 
 
 class _RmsSilu(torch.autograd.Function):
@@ -108,7 +129,9 @@ class Up(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv(functional.interpolate(x, scale_factor=2, mode="nearest"))
+        with torch.autocast(x.device.type, enabled=False):  # it would copy pixels as float32
+            x = functional.interpolate(x, scale_factor=2, mode="nearest")
+        y: Tensor = self.conv(x)
         return y
 
 

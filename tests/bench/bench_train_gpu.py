@@ -65,7 +65,8 @@ KINDS = {
     for kind in (
         Kind(name="ours", compiled=True),
         Kind(name="ours, whole step", compiled=True, step=True),
-        Kind(name="ours, eager", compiled=False),
+        Kind(name="ours, eager"),
+        Kind(name="ours, whole step, eager", step=True),
         Kind(name="ours, L1", whole=False, compiled=True),
         Kind(name="ours, L1, eager", whole=False),
         Kind(name="ours, L1, eager, by channel", whole=False, channels_last=False),
@@ -141,7 +142,8 @@ def plain(model: Any, x: Tensor, kind: Kind, reconstruct: Callable[[Any, Tensor]
     if kind.channels_last:
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Conv3d):
-                module.to(memory_format=torch.channels_last_3d if module.weight.dim() == 5 else torch.channels_last)
+                order = torch.channels_last_3d if module.weight.dim() == 5 else torch.channels_last
+                module.weight.data = module.weight.data.contiguous(memory_format=order)
         x = x.contiguous(memory_format=torch.channels_last)
     if kind.compiled:
         model.encoder.compile()
