@@ -29,7 +29,8 @@ from train.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from train.evaluation.picture_files import BadPicture, read_picture
 from train.feeding import crops
 from train.feeding.parquet import open_images, read_part, shards_of
-from train.vae import MAX_WIDTH, Vae, VaeConfig, read_config
+from train.vae import Vae
+from train.vae_config import MAX_WIDTH, VaeConfig, read_config
 
 FILES = {fmt: encoded(blocks(3, 96, 80), fmt) for fmt in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")}
 CUT = crops.Cut(size=(32, 32), native=True, down=0, right=0, mirrored=False)

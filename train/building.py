@@ -12,7 +12,8 @@ from train.objective import Objective
 from train.settings import Run
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher, load_teacher, random_teacher, teacher_digest
-from train.vae import Vae, read_config
+from train.vae import Vae
+from train.vae_config import read_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

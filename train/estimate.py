@@ -6,7 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from train.curriculum import Stage
 from train.layers import RmsSilu
 from train.settings import Run
-from train.vae import Vae, VaeConfig
+from train.vae import Vae
+from train.vae_config import VaeConfig
 
 # Of images of 256 px at f16, forward and what leads back to the image: two passes of VGG16 and a half back, and half
 # of DINOv2-L. They grow with the pixels.

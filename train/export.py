@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from train.vae import Vae, VaeConfig
+    from train.vae import Vae
+    from train.vae_config import VaeConfig
 
 CLASS, VERSION = "AutoencoderKLQwenImage21", "0.42.0"
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
@@ -74,7 +75,7 @@ def _identity(name: str, channels: int) -> dict[str, Tensor]:
 
 
 def _config(config: "VaeConfig") -> dict[str, Any]:
-    from train.vae import ENCODER_BLOCKS
+    from train.vae_config import ENCODER_BLOCKS
 
     channels = config.latent_channels
     return {

@@ -10,7 +10,7 @@ import tyro
 from pipelines.recipe_files import absolute_path, field_names, part, read_recipe, recipe_path, take_recipe
 from train.curriculum import Curriculum, Stage, read_stages
 from train.teachers.semantic import DEFAULT_TEACHER
-from train.vae import SKIPS, VaeConfig, make_config
+from train.vae_config import SKIPS, VaeConfig, make_config
 
 RECIPES = Path(__file__).parent / "recipes"
 PRECISIONS = ("fp32", "bf16")

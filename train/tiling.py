@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from train.vae import VaeConfig
+from train.vae_config import DECODER_BLOCKS, ENCODER_BLOCKS, MIDDLE_BLOCKS, VaeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,8 @@ class Halos:
 
 
 @lru_cache
-def halo_of(config: "VaeConfig") -> Halos:
+def halo_of(config: VaeConfig) -> Halos:
     """The reach of a model's halves, counted layer by layer; the skips stay within it."""
-    from train.vae import DECODER_BLOCKS, ENCODER_BLOCKS, MIDDLE_BLOCKS
-
     num_levels, factor = len(config.multipliers), config.factor
     # Encoder, in px: each 3x3 convolution reaches one step of its grid both ways, one of stride 2 two steps ahead.
     steps = [2**i for i in range(num_levels)]

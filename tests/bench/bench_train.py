@@ -29,7 +29,8 @@ import torch  # noqa: E402  (the checkout goes first)
 from torch import nn  # noqa: E402
 
 from tests.bench.bench_train_sibling import reconstruct_theirs, sibling  # noqa: E402
-from train.vae import Vae, make_config  # noqa: E402
+from train.vae import Vae  # noqa: E402
+from train.vae_config import make_config  # noqa: E402
 
 
 def interleaved(calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:

@@ -16,7 +16,8 @@ from train.objective import Objective
 from train.settings import Execution, Optimiser
 from train.teachers.perceptual import random_lpips
 from train.teachers.semantic import random_teacher
-from train.vae import Vae, VaeConfig, make_config
+from train.vae import Vae
+from train.vae_config import VaeConfig, make_config
 from train.world import World
 
 LIMIT_FLOPS = 790e12  # of large bf16 matrix products on an H100 and an H200 alike

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from train.vae import VaeConfig
+from train.vae_config import VaeConfig
 
 
 def sibling(config: VaeConfig) -> nn.Module:

@@ -13,7 +13,8 @@ from pipelines.shards.seeds import rng_for
 from train.metrics import psnr
 from train.peers.autoencoders import Running, TorchAutoencoder, open_autoencoder
 from train.peers.halves import of_module
-from train.vae import Vae, VaeConfig
+from train.vae import Vae
+from train.vae_config import VaeConfig
 
 BLUR = """
 import torch

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from train.export import to_diffusers
-from train.vae import Vae, VaeConfig
+from train.vae import Vae
+from train.vae_config import VaeConfig
 
 ROOT = Path(__file__).parents[2]
 

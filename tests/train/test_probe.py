@@ -23,7 +23,8 @@ from train.probes.samples import Label, Samples, make_label, read_samples
 from train.teachers.dinov2 import random_network
 from train.teachers.dinov2_config import Dinov2Config
 from train.teachers.semantic import features_at
-from train.vae import Vae, make_config
+from train.vae import Vae
+from train.vae_config import make_config
 
 SCRIPT = Path(__file__).parents[2] / "train/probe.py"
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ import torch
 
 from tests.train.probing_shards import LAYOUTS, write_labelled
 from train.probes.samples import Pooling, Samples, make_label, pooled_latents, read_samples
-from train.vae import Vae, make_config
+from train.vae import Vae
+from train.vae_config import make_config
 
 CPU = torch.device("cpu")
 

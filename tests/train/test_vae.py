@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from train.layers import RmsSilu
 from train.tiling import Halo, halo_of, map_tiles
-from train.vae import VAES, Vae, VaeConfig, make_config
+from train.vae import Vae
+from train.vae_config import VAES, VaeConfig, make_config
 
 PUBLISHED = {
     "f16c64": (75_536_192, 247_750_851),
