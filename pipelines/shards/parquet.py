@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 
 
 class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # noqa: TID251
-    """pyarrow's ParquetFile, whose reads start no thread."""
+    """pyarrow's ParquetFile, whose reads start no thread. file: a path, or open for reading in bytes."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file, pre_buffer=False)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file."""
