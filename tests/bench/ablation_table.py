@@ -11,7 +11,6 @@ from scipy.stats import t as student
 from tests.bench.ablation_arms import ARMS
 
 CONFIDENCE = 0.95
-NOT_YET = "not yet run"
 CONTRASTS = (("4", "1"), ("4", "3"), ("2", "1"), ("3", "2"), ("4", "5"), ("1", "6"))
 Found = Mapping[tuple[str, int], Mapping[str, float]]  # arm and seed: measures
 
@@ -36,7 +35,7 @@ def _measures() -> tuple[Measure, ...]:
         Measure(key=f"ned/{language}/{ground}/{band}", label=f"NED of charts, {name}, {ground}, {px} px")
         for language, name in (("en", "English"), ("zh", "Chinese"))
         for ground in ("paper", "photo")
-        for band, px in (("10-13", "10 to 13"), ("14-20", "14 to 20"))
+        for band, px in (("5-9", "5 to 9"), ("10-13", "10 to 13"), ("14-20", "14 to 20"))
     ]
     return (
         Measure(key="ned/page", label="NED, held-out pages, 10 pt at 20 px"),
@@ -61,22 +60,29 @@ def tables(found: Found) -> str:
 
 def means(found: Found) -> str:
     """By measure the mean of each arm over its seeds."""
-    seeds = {arm: sorted(seed for name, seed in found if name == arm) for arm in ARMS}
-    head = ["mean over seeds", *(f"({arm}), {_count(len(seeds[arm]), 'run')}" for arm in ARMS)]
+    seeds = {arm: here for arm in ARMS if (here := sorted(seed for name, seed in found if name == arm))}
+    head = ["mean over seeds", *(f"({arm}), {_count(len(here), 'run')}" for arm, here in seeds.items())]
     rows = [
-        [measure.label, *(_mean([found[arm, seed][measure.key] for seed in seeds[arm]], measure) for arm in ARMS)]
+        [
+            measure.label,
+            *(_mean([found[arm, seed][measure.key] for seed in here], measure) for arm, here in seeds.items()),
+        ]
         for measure in MEASURES
     ]
     return _markdown(head, rows)
 
 
 def _mean(values: Sequence[float], measure: Measure) -> str:
-    return f"{fmean(values):.{measure.digits}f}" if values else NOT_YET
+    return f"{fmean(values):.{measure.digits}f}"
 
 
 def differences(found: Found) -> str:
     """By measure the mean difference of each contrast over the seeds that both arms have, and its interval."""
-    pairs = {(a, b): sorted(seed for arm, seed in found if arm == a and (b, seed) in found) for a, b in CONTRASTS}
+    pairs = {
+        (a, b): here
+        for a, b in CONTRASTS
+        if (here := sorted(seed for arm, seed in found if arm == a and (b, seed) in found))
+    }
     head = [
         "difference, 95% interval",
         *(f"({a}) - ({b}), {_count(len(seeds), 'pair')}" for (a, b), seeds in pairs.items()),
@@ -90,8 +96,6 @@ def differences(found: Found) -> str:
 
 def _difference(found: Found, measure: Measure, a: str, b: str, seeds: Sequence[int]) -> str:
     values = [found[a, seed][measure.key] - found[b, seed][measure.key] for seed in seeds]
-    if not values:
-        return NOT_YET
     mean, half = interval(values)
     shown = f"{mean:+.{measure.digits}f}"
     if math.isinf(half):
