@@ -14,6 +14,14 @@ ENV OMP_NUM_THREADS=1 \
     RAY_USAGE_STATS_ENABLED=0 \
     PATH=/smallprint/.venv/bin:${PATH}
 
+# A compiler where models are trained: Triton builds a stub with it.
+# hadolint ignore=DL3008
+RUN case ",${EXTRAS}," in *,train,*) \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends gcc libc6-dev \
+        && rm -rf /var/lib/apt/lists/* ;; \
+    esac
+
 RUN useradd --create-home --uid 1000 smallprint \
     && mkdir /smallprint \
     && chown smallprint:smallprint /smallprint

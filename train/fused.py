@@ -9,6 +9,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 TILE = 4096  # numbers that a program holds at a time
 PROGRAMS = 1024  # at most, on the way back: each keeps a sum of the gains' gradient
@@ -32,7 +33,7 @@ def _forward(
     place = row[:, None] * channels + column[None, :]
     inside = (row[:, None] < rows) & (column[None, :] < channels)
     x = tl.load(x_at + place, mask=inside, other=0.0).to(tl.float32)
-    scale = root / tl.maximum(tl.sqrt(tl.sum(x * x, 1)), epsilon)
+    scale = root / tl.maximum(tl.sqrt(tl.sum(x * x, 1)), epsilon, propagate_nan=tl.PropagateNan.ALL)
     gain = tl.load(gain_at + column, mask=column < channels, other=0.0).to(tl.float32)
     scaled = x * scale[:, None] * gain[None, :]
     tl.store(y_at + place, (scaled * tl.sigmoid(scaled)).to(y_at.dtype.element_ty), mask=inside)
@@ -82,18 +83,21 @@ class FusedRmsSilu(torch.autograd.Function):
         rows, channels, wide, tile = _sizes(x)
         y, scale = torch.empty_like(x), torch.empty(rows, dtype=torch.float32, device=x.device)
         grid = (triton.cdiv(rows, tile),)
-        _forward[grid](x, gain, y, scale, rows, channels**0.5, epsilon, channels, wide, tile)
+        with torch.cuda.device_of(x):  # Triton launches on the current device
+            _forward[grid](x, gain, y, scale, rows, channels**0.5, epsilon, channels, wide, tile)
         ctx.save_for_backward(x, gain, scale)
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         x, gain, scale = ctx.saved_tensors
         rows, channels, wide, tile = _sizes(x)
         grad = grads[0].contiguous(memory_format=torch.channels_last)
         programs = min(PROGRAMS, triton.cdiv(rows, tile))
         out, sums = torch.empty_like(x), torch.empty(programs, channels, dtype=torch.float32, device=x.device)
-        _backward[(programs,)](grad, x, gain, scale, out, sums, rows, channels, wide, tile)
+        with torch.cuda.device_of(x):
+            _backward[(programs,)](grad, x, gain, scale, out, sums, rows, channels, wide, tile)
         return out, sums.sum(0).to(gain.dtype), None
 
 

@@ -1,5 +1,8 @@
 """The pieces of the autoencoder: norm with SiLU, residual blocks, resampling, skips without parameters."""
 
+import os
+import shutil
+import warnings
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -25,7 +28,7 @@ class RmsSilu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor
-        if _suits(x) and not torch.compiler.is_compiling() and (fused := _fused()):
+        if not torch.compiler.is_compiling() and _suits(x) and (fused := _fused()):
             y = fused.apply(x, self.gain, EPSILON)
         else:
             y = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
@@ -35,7 +38,18 @@ class RmsSilu(nn.Module):
 def _suits(x: Tensor) -> bool:
     """Whether the kernels take it: on CUDA, by pixel, no more exact than their float32."""
     by_pixel = x.is_contiguous(memory_format=torch.channels_last)
-    return x.is_cuda and by_pixel and x.dtype != torch.float64
+    return x.is_cuda and by_pixel and x.dtype != torch.float64 and _can_launch(x.device)
+
+
+@cache
+def _can_launch(device: torch.device) -> bool:
+    """What Triton needs: a C compiler, for its first launch, and compute capability 7."""
+    if torch.cuda.get_device_capability(device) < (7, 0):
+        return False
+    if not any(map(shutil.which, filter(None, (os.environ.get("CC"), "cc", "gcc", "clang")))):
+        warnings.warn("no C compiler (gcc) for Triton: training is a quarter slower without", stacklevel=2)
+        return False
+    return True
 
 
 @cache
@@ -129,7 +143,7 @@ class Up(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # it would copy pixels as float32
+        with torch.autocast("cuda", enabled=False):  # it would copy pixels as float32
             x = functional.interpolate(x, scale_factor=2, mode="nearest")
         y: Tensor = self.conv(x)
         return y

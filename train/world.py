@@ -54,6 +54,7 @@ def open_world(device: str) -> Iterator[World]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    torch.backends.cudnn.benchmark = chosen.type == "cuda"  # crops come in a few sizes only
     begun = size > 1 and not dist.is_initialized()  # Ray Train has begun it already
     if begun:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
@@ -72,5 +73,4 @@ def _device(name: str, local_rank: int) -> torch.device:
         return torch.device("cpu")
     device = torch.device("cuda", local_rank % torch.cuda.device_count())
     torch.cuda.set_device(device)
-    torch.backends.cudnn.benchmark = True  # crops come in a few sizes only
     return device

@@ -103,7 +103,7 @@ def index_tables(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
     num_rows = 0
     for index in sorted(read_manifest(folder)):
         with folder.open(shard_name(index)) as file:
-            table = ParquetFile(file).read(columns=list(columns))
+            table = ParquetFile(file).read(columns=columns)
         num_rows += len(table)
         yield table
     if num_rows < num_listed:

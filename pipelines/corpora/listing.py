@@ -124,7 +124,7 @@ class Listing:
     def _slice(self, first: int, num_rows: int) -> list[dict[str, Any]]:
         """It touches two row groups at most."""
         groups = range(first // GROUP_ROWS, (first + num_rows - 1) // GROUP_ROWS + 1)
-        table = ParquetFile(io.BytesIO(self._data)).read_row_groups(list(groups))
+        table = ParquetFile(io.BytesIO(self._data)).read_row_groups(groups)
         rows: list[dict[str, Any]] = table.slice(first - groups[0] * GROUP_ROWS, num_rows).to_pylist()
         return rows
 

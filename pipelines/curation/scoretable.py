@@ -132,7 +132,7 @@ class ScoreTable:
 
     def _read(self, part: str, shard: int, columns: Sequence[str]) -> pa.RecordBatch:
         with self._folders[part].open(shard_name(shard)) as file:
-            table = ParquetFile(file).read(columns=list(columns)).combine_chunks()
+            table = ParquetFile(file).read(columns=columns).combine_chunks()
         return pa.RecordBatch.from_arrays(
             [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns],
             names=table.column_names,

@@ -182,7 +182,7 @@ def selected_rows(folder: Folder, name: str, rows: range, columns: Sequence[str]
     """Some rows of a selection, by their place in the score table; reads no more row groups than these lie in."""
     with folder.open(f"{SELECTIONS}/{name}/{ROWS_FILE}") as file:
         groups = list(range(rows.start // GROUP_ROWS, -(-rows.stop // GROUP_ROWS)))
-        table = ParquetFile(file).read_row_groups(groups, columns=list(columns))
+        table = ParquetFile(file).read_row_groups(groups, columns=columns)
     return table.slice(rows.start % GROUP_ROWS, len(rows))
 
 
@@ -190,7 +190,7 @@ def selected_batches(folder: Folder, name: str, columns: Sequence[str] = SELECTE
     """All rows of a selection in the order of the score table. Raises ValueError where it is not whole."""
     read_cuts(folder, name)
     with folder.open(f"{SELECTIONS}/{name}/{ROWS_FILE}") as file:
-        yield from ParquetFile(file).iter_batches(GROUP_ROWS, columns=list(columns))
+        yield from ParquetFile(file).iter_batches(GROUP_ROWS, columns=columns)
 
 
 def select(out: str, rules: str = "general", names: Sequence[str] = ()) -> list[Selected]:

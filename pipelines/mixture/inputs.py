@@ -153,4 +153,4 @@ def row_groups(one: Input, shard: int, columns: Sequence[str]) -> Iterator[pa.Ta
     with Folder(one.url).open(shard_name(shard)) as file:
         parquet = ParquetFile(file)
         for group in range(parquet.num_row_groups):
-            yield parquet.read_row_group(group, columns=list(columns))
+            yield parquet.read_row_group(group, columns=columns)

@@ -115,7 +115,7 @@ def _data_files(root: Folder) -> Iterator[tuple[str, str, int]]:
 def _all_rows(root: Folder) -> Iterator[dict[str, Any]]:
     for split, config, shard in _data_files(root):
         with root.open(f"{split}/{config}/{shard_name(shard)}") as file:
-            for batch in ParquetFile(file).iter_batches(columns=list(READ)):
+            for batch in ParquetFile(file).iter_batches(columns=READ):
                 for row in batch.to_pylist():
                     yield row | {"split": split, "config": config, "shard": shard}
 

@@ -46,7 +46,7 @@ class Rows:
             with self._folder.open(shard_name(shard)) as file:
                 parquet = ParquetFile(file)
                 for group in range(parquet.num_row_groups):
-                    yield parquet.read_row_group(group, columns=list(columns))
+                    yield parquet.read_row_group(group, columns=columns)
 
     def take(self, numbers: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Single rows by number, in rising order, each row group read once."""
@@ -65,7 +65,7 @@ class Rows:
                 num_rows = parquet.metadata.row_group(group).num_rows
                 mine = [place - first for place in places if first <= place < first + num_rows]
                 if mine:
-                    table = parquet.read_row_group(group, columns=list(columns))
+                    table = parquet.read_row_group(group, columns=columns)
                     yield from (table.slice(place, 1).to_pylist()[0] for place in mine)
                 first += num_rows
 

@@ -6,7 +6,7 @@ images  encode and decode, images/s and peak memory at 256, 1,024 and 2,048 px, 
 align   runs aligned with a teacher and not, five seeds each, and linear probes of their latents: bench_train_align.py
 gpu     on CUDA: forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64
         and f32c192 against the sibling and against the arithmetic limit
-tiles   on CUDA: encode and decode at full width, 256 to 4,096 px, tiled and not, beside the sibling
+tiles   on CUDA: encode and decode at full width at --sides, tiled and not, beside the sibling
 """
 
 import argparse
@@ -115,13 +115,16 @@ def skip(num_steps: int = 300, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
             print(f"  {name:<7} held-out L1 and PSNR by seed: {shown}", flush=True)
 
 
-def on_gpu(part: str, flags: argparse.Namespace) -> None:
-    from tests.bench import bench_train_gpu  # numba and the teachers only where they are needed
+def gpu(flags: argparse.Namespace) -> None:
+    from tests.bench import bench_train_gpu  # the teachers only where they are needed
 
-    if part == "gpu":
-        bench_train_gpu.train(flags.models, flags.kinds or list(bench_train_gpu.KINDS), flags.batch, flags.profile)
-    else:
-        bench_train_gpu.images(flags.models[0], flags.sides, flags.sibling_px)
+    bench_train_gpu.train(flags.models, flags.kinds or list(bench_train_gpu.KINDS), flags.batch, flags.profile)
+
+
+def tiles(flags: argparse.Namespace) -> None:
+    from tests.bench import bench_train_gpu
+
+    bench_train_gpu.images(flags.models[0], flags.sides, flags.sibling_px)
 
 
 def main() -> None:
@@ -159,8 +162,8 @@ def main() -> None:
         "images": lambda: images(tuple(flags.widths), flags.sides, flags.sibling_px),
         "skip": skip,
         "align": lambda: align(flags.work.resolve(), pages, flags.seeds, flags.align_weight),
-        "gpu": lambda: on_gpu("gpu", flags),
-        "tiles": lambda: on_gpu("tiles", flags),
+        "gpu": lambda: gpu(flags),
+        "tiles": lambda: tiles(flags),
     }
     for part in flags.parts:
         calls[part]()

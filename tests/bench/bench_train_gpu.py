@@ -1,4 +1,4 @@
-"""Parts of bench_train.py for a CUDA GPU: training images/s at full width, and the trained model's speed and memory."""
+"""Parts of bench_train.py for a CUDA GPU, at full width: training images/s, and encoding and decoding."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,10 @@ from train.world import World
 
 LIMIT_FLOPS = 790e12  # of large bf16 matrix products on an H100 and an H200 alike
 NOW = Now(stage_index=0, stage_images=0, lr=1e-4, lpips_weight=1, align_weight=0.5, cos_margin=0, dist_margin=0)
-ALL = Stage(name="all", num_images=1, batch_size=1, align_weight=0.5)
+STAGES = {  # whether all losses are taken
+    True: Stage(name="all", num_images=1, batch_size=1, align_weight=0.5),
+    False: Stage(name="L1", num_images=1, batch_size=1, lpips_weight=0),
+}
 SIDE_PX = 256
 ROUNDS = 10
 
@@ -80,17 +83,19 @@ KINDS = {
 
 def train(names: list[str], kinds: list[str], batch: int, profiled: bool) -> None:
     """Images a second forward and backward, in bf16, of each kind, against the arithmetic limit; peak memory."""
+    if unknown := set(kinds) - set(KINDS):
+        raise SystemExit(f"--kinds: no {', '.join(sorted(unknown))} among {', '.join(KINDS)}")
+    configs = [make_config(name) for name in names]
     torch.backends.cudnn.benchmark = True
     print(
         f"gpu: {torch.cuda.get_device_name()}, {SIDE_PX} px, bf16, matrix products {matrix_flops() / 1e12:.0f} TFLOP/s"
     )
-    for name in names:
-        config = make_config(name)
-        limit = LIMIT_FLOPS / image_flop(config, ALL)
-        print(f"  {name}: with all losses {limit:.0f} images/s is the limit")
+    for name, config in zip(names, configs, strict=True):
+        limits = {whole: LIMIT_FLOPS / image_flop(config, stage) for whole, stage in STAGES.items()}
+        print(f"  {name}: the limit is {limits[True]:.0f} images/s with all losses, {limits[False]:.0f} with L1 alone")
         for kind in kinds:
             torch.compiler.reset()
-            begun = time.perf_counter()
+            begun, limit = time.perf_counter(), limits[KINDS[kind].whole]
             rate, peak, size = measure(config, KINDS[kind], batch, profiled)
             print(
                 f"    {kind:<28} {rate:7.1f} images/s, {rate / limit:4.0%}, batch {size}, peak {peak:5.1f} GiB "
@@ -102,6 +107,7 @@ def train(names: list[str], kinds: list[str], batch: int, profiled: bool) -> Non
 def measure(config: VaeConfig, kind: Kind, batch: int, profiled: bool) -> tuple[float, float, int]:
     """Images/s, GiB and the batch, which is halved where there is no room for it."""
     while True:
+        call = None  # the model that had no room goes first
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         try:
@@ -183,17 +189,19 @@ def images(name: str, sides_px: list[int], sibling_px: int, tile_px: int = 512) 
                 if side_px > sibling_px and label != "ours tiled":
                     continue
                 ours.tile_px = tile_px if label == "ours tiled" else 0
-                found[label] = one(label, model, x, number)
-            if "ours" in found:
+                if (y := one(label, model, x, number)) is not None:
+                    found[label] = y
+            if {"ours", "ours tiled"} <= found.keys():
                 gap = (found["ours"] - found["ours tiled"]).abs().max() / found["ours"].abs().max()
                 print(f"    tiled differs from untiled by {gap:.1e} of the largest value")
 
 
-def one(label: str, model: Any, x: Tensor, number: torch.dtype) -> Tensor:
+def one(label: str, model: Any, x: Tensor, number: torch.dtype) -> Tensor | None:
+    """The reconstruction; None where there is no room for it."""
     frames = x[:, :, None] if label == "sibling" else x
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    before, y = torch.cuda.memory_allocated(), x
+    before = torch.cuda.memory_allocated()
     best = [float("inf")] * 2
     try:
         for _ in range(2):
@@ -201,12 +209,12 @@ def one(label: str, model: Any, x: Tensor, number: torch.dtype) -> Tensor:
                 start = synchronised()
                 z = model.encode(frames).latent_dist.mode()
                 middle = synchronised()
-                y = model.decode(z).sample
+                y: Tensor = model.decode(z).sample
                 end = synchronised()
             best = [min(best[0], middle - start), min(best[1], end - middle)]
     except torch.cuda.OutOfMemoryError:
         print(f"    {x.shape[-1]:>5} px  {str(number)[6:]:<9} {label:<10} no room")
-        return y
+        return None
     peak = (torch.cuda.max_memory_allocated() - before) / 2**30
     print(
         f"    {x.shape[-1]:>5} px  {str(number)[6:]:<9} {label:<10} encode {best[0]:7.3f} s, decode {best[1]:7.3f} s, "

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from pipelines.shards.files import (
@@ -23,6 +22,7 @@ from pipelines.shards.files import (
 )
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder, library_versions
+from pipelines.shards.parquet import ParquetFile
 from tests.pipelines.toy_job import ToyJob
 
 JOB = ToyJob(num_images=25)
@@ -128,7 +128,7 @@ def test_shard_and_sidecar(any_folder):
     info = write_shard(any_folder, 2, JOB, VERSIONS)
 
     with any_folder.open(shard_name(2)) as file:
-        table = pq.read_table(file)
+        table = ParquetFile(file).read()
     assert table["id"].to_pylist() == [f"toy/{index}" for index in range(20, 25)]
     assert info.num_rows == 5
     assert info.counts == {"band/5-7": 5, "char/0": 45, "char/1": 22, "char/2": 43}
@@ -150,7 +150,7 @@ def test_images_are_stored_as_they_are(folder):
     write_shard(folder, 0, JOB, VERSIONS)
 
     with folder.open(shard_name(0)) as file:
-        group = pq.ParquetFile(file).metadata.row_group(0)
+        group = ParquetFile(file).metadata.row_group(0)
     columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
     assert columns["image.bytes"].compression == "UNCOMPRESSED"
     assert not any("DICTIONARY" in encoding for encoding in columns["image.bytes"].encodings)
@@ -163,7 +163,7 @@ def test_row_groups_are_bounded(folder, monkeypatch):
     write_shard(folder, 0, ToyJob(num_images=150, shard_rows=150), VERSIONS)
 
     with folder.open(shard_name(0)) as file:
-        metadata = pq.ParquetFile(file).metadata
+        metadata = ParquetFile(file).metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert sum(sizes) == 150
     assert max(sizes) == 4  # of some 850 bytes each
@@ -183,7 +183,7 @@ def test_plain_tables_are_shards_too(folder):
     write_shard(folder, 0, Scores(), VERSIONS)
 
     with folder.open(shard_name(0)) as file:
-        assert pq.read_table(file)["sharp"].to_pylist() == [0.5, None]
+        assert ParquetFile(file).read()["sharp"].to_pylist() == [0.5, None]
 
 
 @pytest.mark.parametrize("fault", ["truncated", "no sidecar", "garbled", "half", "renamed", "no shard"])

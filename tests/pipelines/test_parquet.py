@@ -48,9 +48,7 @@ def test_the_calling_thread_alone_reads(how: str) -> None:
     assert file.threads == {threading.get_ident()}
 
 
-def test_pyarrow_by_itself_does_not() -> None:
-    file = watched()
-
-    pq.read_table(file)
-
-    assert file.threads != {threading.get_ident()}  # else ours is not needed any more
+@pytest.mark.parametrize("how", ["read", "iter_batches"])
+def test_a_column_that_is_not_there_is_named(how: str) -> None:
+    with pytest.raises(ValueError, match=r"^no column 'colour': there are column 0, column 1"):
+        list(getattr(ParquetFile(watched()), how)(columns=["column 1", "colour"]))

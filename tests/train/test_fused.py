@@ -10,9 +10,18 @@ import pytest
 COMPARE = """
 import torch
 import train.fused
-from train.layers import EPSILON, RmsSilu
+import train.layers
+from train.layers import RmsSilu
 
 train.fused.PROGRAMS = 3  # so that each sums several tiles
+suits = train.layers._suits
+
+
+def both(norm, x):
+    train.layers._suits = suits  # on a CPU: the plain formula
+    plain = norm(x)
+    train.layers._suits = lambda x: True
+    return plain, norm(x)
 
 
 def compare(shape, dtype, most):
@@ -22,7 +31,8 @@ def compare(shape, dtype, most):
     x, weight = (torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last) for _ in range(2))
     x[0, :, :1] *= 30
     x.requires_grad_()
-    plain, fused = norm(x), train.fused.FusedRmsSilu.apply(x, norm.gain, EPSILON)
+    plain, fused = both(norm, x)
+    assert "Fused" in type(fused.grad_fn).__name__ and "Fused" not in type(plain.grad_fn).__name__
     assert fused.is_contiguous(memory_format=torch.channels_last)
     gradients = (torch.autograd.grad(y, (x, norm.gain), weight) for y in (plain, fused))
     for theirs, ours in [(plain, fused), *zip(*gradients)]:
@@ -37,8 +47,12 @@ compare((3, 300, 9, 3), torch.float32, 1e-6)  # neither pixels nor channels fill
 compare((2, 144, 9, 5), torch.bfloat16, 0.02)  # the plain formula rounds in between
 
 zero = torch.zeros(1, 4, 2, 2).contiguous(memory_format=torch.channels_last).requires_grad_()
-train.fused.FusedRmsSilu.apply(zero, torch.ones(4), EPSILON).sum().backward()
+both(RmsSilu(4), zero)[1].sum().backward()
 assert torch.isfinite(zero.grad).all()
+bad = torch.ones(1, 4, 2, 2).contiguous(memory_format=torch.channels_last)
+bad[0, 1, 0, 0] = torch.nan
+for y in both(RmsSilu(4), bad):
+    assert torch.equal(y[0].isnan(), torch.tensor([[True, False], [False, False]]).expand(4, 2, 2))
 """
 
 
