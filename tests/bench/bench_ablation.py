@@ -24,6 +24,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from tests.bench.ablation_arms import ARMS, Point, Trial  # noqa: E402  (the checkout goes first, one thread)
 from tests.bench.ablation_data import make_data  # noqa: E402
+from tests.bench.ablation_picture import draw  # noqa: E402
 from tests.bench.ablation_table import tables  # noqa: E402
 
 GATE = "English, em in px: NED {}; wanted of arm 4: 18 to 20 above 0.7, 8 below 0.5"
@@ -38,6 +39,7 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--num-pages", type=int, default=800, help="synthetic pages of the data")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda for a larger working point")
     parser.add_argument("--table", action="store_true", help="print what there is and run nothing")
+    parser.add_argument("--picture", type=Path, help="PNG to write: small text as the arms of the first seed show it")
     for field in fields(Point):
         flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
         parser.add_argument(flag, type=kind, default=field.default, help=f"of the working point ({field.default})")
@@ -89,6 +91,8 @@ def main() -> int:
         print(f"data: {json.dumps(make_data(Path(real).resolve(), flags.work.resolve(), flags.num_pages))}", flush=True)
         with ThreadPoolExecutor(flags.parallel) as pool:
             list(pool.map(run, trials(flags)))
+    if flags.picture:
+        draw(trials(flags)[0].folder.parent, flags.arms, flags.seeds[0]).save(flags.picture)
     done = finished(flags)
     found = {(one["arm"], one["seed"]): one["measures"] for one in done}
     print(f"\nworking point {trials(flags)[0].point.name}, finished runs: {len(done)}\n\n{tables(found)}")
