@@ -58,6 +58,26 @@ class View:
     image: Image
     has_text: bool = False
 
+    def crop(self, width_px: int, height_px: int, max_zoom: float, rng: np.random.Generator, *, flips: bool) -> Crop:
+        """A crop of a picture's aspect anywhere in the photo: two in five of its own size, pixels untouched, the others
+        up to max_zoom times that; half of them mirrored where it `flips`. ValueError where the photo is too small."""
+        height, width = self.image.shape[:2]
+        largest = min(width / width_px, height / height_px, max_zoom)
+        if largest < 1:
+            raise ValueError(f"{self.name} is {width} x {height} px: too small for {width_px} x {height_px}")
+        zoom = 1.0 if rng.random() < 0.4 else float(rng.uniform(1, largest))
+        wide, high = min(width, round(width_px * zoom)), min(height, round(height_px * zoom))
+        return Crop(
+            photo=self.name,
+            sha256=self.sha256,
+            reduce=self.reduce,
+            x=int(rng.integers(width - wide + 1)),
+            y=int(rng.integers(height - high + 1)),
+            width=wide,
+            height=high,
+            flip=bool(rng.random() < 0.5) and flips,
+        )
+
 
 def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: np.random.Generator) -> Style:
     """Draw faces, size and rasteriser for one band and language."""
@@ -176,7 +196,7 @@ class Sampler:
             return ground, lay_ground(ground, size, None)
         if view is None:
             raise ValueError("ground is 'photo' but there is no photo: give --photos or --grounds paper=1")
-        crop = self._crop(cell, view, rng)
+        crop = view.crop(cell.width_px, cell.height_px, self._recipe.max_zoom, rng, flips=not view.has_text)
         canvas = lay_ground(Ground(kind="photo", crop=crop), size, view.image)
         crop = tone(crop, ground_under(canvas, bounds, LINEAR), mood, self._recipe, rng)
         return Ground(kind="photo", crop=crop), toned(canvas, crop)
@@ -188,26 +208,6 @@ class Sampler:
         colours = tuple(_tint(base, rng) for _ in range(2 if cell.ground == "gradient" else 1))
         grain, angle = round(float(rng.uniform(0, 4)), 2), round(float(rng.uniform(0, 180)), 1)
         return Ground(kind=cell.ground, colours=colours, grain=grain, seed=seed, angle_deg=angle)
-
-    def _crop(self, cell: Cell, view: View, rng: np.random.Generator) -> Crop:
-        """A crop of the picture's aspect anywhere in the photo: two in five of its own size, pixels untouched, the
-        others up to max_zoom times that."""
-        height, width = view.image.shape[:2]
-        largest = min(width / cell.width_px, height / cell.height_px, self._recipe.max_zoom)
-        if largest < 1:
-            raise ValueError(f"{view.name} is {width} x {height} px: too small for {cell.width_px} x {cell.height_px}")
-        zoom = 1.0 if rng.random() < 0.4 else float(rng.uniform(1, largest))
-        wide, high = min(width, round(cell.width_px * zoom)), min(height, round(cell.height_px * zoom))
-        return Crop(
-            photo=view.name,
-            sha256=view.sha256,
-            reduce=view.reduce,
-            x=int(rng.integers(width - wide + 1)),
-            y=int(rng.integers(height - high + 1)),
-            width=wide,
-            height=high,
-            flip=bool(rng.random() < 0.5) and not view.has_text,
-        )
 
     def _effects(self, rng: np.random.Generator) -> tuple[Effect, ...]:
         kind = self._recipe.effects.draw(rng)

@@ -146,7 +146,7 @@ def _on_photo(
 ) -> tuple[Ground, Image]:
     """A crop of the photo, lightened under dark ink or dimmed under light ink, as little as the floor asks for."""
     floor, rng = how
-    crop = _crop(view, rng)
+    crop = view.crop(SIDE_PX, SIDE_PX, MAX_ZOOM, rng, flips=True)
     canvas = lay_ground(Ground(kind="photo", crop=crop), (SIDE_PX, SIDE_PX), view.image)
     under = ground_under(canvas, bounds, LINEAR)
     crop = _toned_crop(crop, under, cell.contrast, floor + 8)
@@ -165,24 +165,6 @@ def _toned_crop(crop: Crop, under: NDArray[np.float64], contrast: str, floor: fl
 def _level(light: float) -> float:
     """A luminance 0..1 as the level 0..1 of a grey that has it."""
     return float(light ** (1 / 2.4))
-
-
-def _crop(view: View, rng: np.random.Generator) -> Crop:
-    """A square anywhere in the photo: two in five of its own pixels, the others reduced up to MAX_ZOOM times."""
-    height, width = view.image.shape[:2]
-    largest = min(width / SIDE_PX, height / SIDE_PX, MAX_ZOOM)
-    zoom = 1.0 if rng.random() < 0.4 else float(rng.uniform(1, largest))
-    side = min(width, height, round(SIDE_PX * zoom))
-    return Crop(
-        photo=view.name,
-        sha256=view.sha256,
-        reduce=view.reduce,
-        x=int(rng.integers(width - side + 1)),
-        y=int(rng.integers(height - side + 1)),
-        width=side,
-        height=side,
-        flip=bool(rng.random() < 0.5),
-    )
 
 
 def all_faces(catalog: Catalog, languages: Sequence[str], count: int) -> dict[str, tuple[FontFace, ...]]:
