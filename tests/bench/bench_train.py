@@ -28,20 +28,9 @@ sys.path[:0] = [str(HERE.parents[2])]
 import torch  # noqa: E402  (the checkout goes first)
 from torch import nn  # noqa: E402
 
-from tests.bench.bench_train_sibling import reconstruct_theirs, sibling  # noqa: E402
+from tests.bench.bench_train_sibling import interleaved, reconstruct_theirs, sibling  # noqa: E402
 from train.vae import Vae  # noqa: E402
 from train.vae_config import make_config  # noqa: E402
-
-
-def interleaved(calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Seconds of each call, the fastest of the rounds, which alternate so that a busy machine treats all alike."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds + 1):  # the first warms up
-        for name, call in calls.items():
-            start = clock()
-            call()
-            best[name] = min(best[name], clock() - start)
-    return best
 
 
 def step() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.bench.bench_train_sibling import reconstruct_theirs, sibling
+from tests.bench.bench_train_sibling import interleaved, reconstruct_theirs, sibling
 from train.curriculum import Now, Stage
 from train.estimate import image_flop
 from train.fitting import Fitting
@@ -36,15 +36,9 @@ def matrix_flops(side: int = 8192) -> float:
     return 2 * side**3 / fastest(lambda: a @ b)
 
 
-def fastest(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Seconds of the fastest of so many calls, after two that warm up."""
-    best = float("inf")
-    for number in range(rounds + 2):
-        start = synchronised()
-        call()
-        seconds = synchronised() - start
-        best = min(best, seconds) if number > 1 else best
-    return best
+def fastest(call: Callable[[], Any]) -> float:
+    """Seconds of the fastest of ROUNDS calls; one before them warms up."""
+    return interleaved({"": call}, ROUNDS, synchronised)[""]
 
 
 def synchronised() -> float:

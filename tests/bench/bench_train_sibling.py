@@ -1,6 +1,7 @@
-"""diffusers' sibling of the autoencoder, of the same factor, channels and widths."""
+"""What a comparison needs: diffusers' sibling of the autoencoder, and calls timed in turn."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,3 +34,14 @@ def sibling(config: VaeConfig) -> nn.Module:
 
 def reconstruct_theirs(model: Any, x: torch.Tensor) -> torch.Tensor:
     return model.decode(model.encode(x[:, :, None]).latent_dist.mode()).sample[:, :, 0]
+
+
+def interleaved(calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Seconds of each call, the fastest of the rounds, which alternate so that a busy machine treats all alike."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds + 1):  # the first warms up
+        for name, call in calls.items():
+            start = clock()
+            call()
+            best[name] = min(best[name], clock() - start)
+    return best
