@@ -4,17 +4,17 @@ import logging
 import os
 import pickle
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, Self
 
+from pipelines.children import deaf_to_interrupts, leave_with_parent
 from pipelines.shards.files import Job, ShardInfo, write_shard
 from pipelines.shards.folder import NO_ROOM, Folder
 from pipelines.shards.identity import difference, library_versions
@@ -183,7 +183,7 @@ class ProcessPool:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._task, theirs))
-        with _one_thread_environment():
+        with _one_thread_environment(), deaf_to_interrupts():
             process.start()
         theirs.close()
         self._peers.append(_Peer(process=process, pipe=ours))
@@ -215,8 +215,7 @@ def _one_thread_environment() -> Iterator[None]:
 
 def _serve(task: Task, pipe: Any) -> None:
     """A worker process: shards in, outcomes out, until the pipe or the driver is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it too, and stops us
-    threading.Thread(target=_leave_with_driver, daemon=True).start()
+    leave_with_parent()
     one_thread()
     worker = Worker(task)
     while True:
@@ -225,10 +224,3 @@ def _serve(task: Task, pipe: Any) -> None:
         except EOFError:
             return
         pipe.send(worker.make(shard))
-
-
-def _leave_with_driver() -> None:
-    driver = parent_process()
-    assert driver is not None, "only a child process serves"
-    connection.wait([driver.sentinel])
-    os._exit(1)

@@ -1,8 +1,6 @@
 """Text on images, read once: an OCR engine in processes of its own, and what it read on disk by the pixels' sha256."""
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,7 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from math import ceil, floor
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, Self
 
 import cv2
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import ENGINES, OcrEngine, RapidOcr, is_installed
+from pipelines.children import deaf_to_interrupts, leave_with_parent
 from train.evaluation.reading_cache import ReadingCache
 
 Pixels = NDArray[np.uint8]
@@ -113,7 +112,9 @@ class Reader:
             yield from (self._serve(kind, group) for group in groups)
             return
         try:
-            yield from self._pool.map(_serve, [kind] * len(groups), groups)
+            with deaf_to_interrupts():
+                results = self._pool.map(_serve, [kind] * len(groups), groups)
+            yield from results
         except BrokenProcessPool:
             raise RuntimeError("an OCR worker died, perhaps for want of memory: use fewer workers") from None
 
@@ -181,17 +182,9 @@ _of_this_process: list[_Server] = []
 
 def _start(choice: EngineChoice) -> None:
     """A worker process begins; it ends with the process that wants its answers, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and stops us
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    leave_with_parent()
     cv2.setNumThreads(1)
     _of_this_process.append(_Server(choice.open()))
-
-
-def _leave_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None, "only a child process serves"
-    connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _serve(kind: str, images: list[Pixels]) -> list[Any]:
