@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import freetype
 import numpy as np
+from fontTools import agl
 from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 
@@ -17,6 +18,8 @@ _PROPRIETARY = re.compile(
     r"|^(黑体|宋体|楷体|仿宋)$|微软|方正|华文"
 )
 _SYMBOLS = re.compile(r"\b(Symbols?|Dingbats|\w*dings|Icons?|Awesome|Emoji|Bar ?code|Last ?Resort)\b", re.IGNORECASE)
+
+_NAMED = tuple(char for char in map(chr, range(0x21, 0x7F)) if char not in "`^~-")  # names of these vary in good faces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,21 @@ def symbols(candidate: Candidate) -> str:
 def unicode_cmap(candidate: Candidate) -> str:
     subtables = candidate.font["cmap"].tables if "cmap" in candidate.font else []
     return "" if any(subtable.isUnicode() for subtable in subtables) else "no Unicode cmap"
+
+
+@check(
+    id="encoding",
+    rationale="A glyph whose own name is another character's: its drawing is not what the label says.",
+    source="Adobe Glyph List; TeX's faces with a Unicode cmap: > is questiondown, { is emdash",
+)
+def encoding(candidate: Candidate) -> str:
+    cmap = candidate.font.getBestCmap()
+    for char in _NAMED:
+        name = cmap.get(ord(char), "")
+        meant = agl.toUnicode(name)
+        if meant and meant != char:
+            return f"its {char} is the glyph {name}"
+    return ""
 
 
 @check(

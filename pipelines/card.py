@@ -1,11 +1,13 @@
 """The dataset card: README.md with the YAML that makes a folder of shards a Hugging Face dataset."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import yaml
 
+from fonts.catalog import load_catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
 from pipelines.shards.files import Folder
@@ -25,6 +27,11 @@ _COLUMNS = {
     "language, role, style of rasteriser",
     "scene": "JSON that draws the image again",
 }
+_OPTIONAL = {
+    "words": "each word: text, quad_px, line (its number in `lines`)",
+    "chars": "each character: text, quad_px, line",
+    "mask": "coverage of ink, a grey PNG",
+}
 
 
 def write_card(
@@ -37,6 +44,7 @@ def write_card(
 def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]) -> str:
     """The card as text."""
     licences = dict(index.licences) if index else {}
+    faces = load_catalog(settings.inputs.fonts).faces
     header = {
         "pretty_name": f"Smallprint {settings.recipe.name}",
         "language": sorted({name.split("-")[0] for name in settings.recipe.languages.names}),
@@ -52,9 +60,10 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
         "English and Chinese documents, characters 5 to 20 px, drawn on photographs with exact labels.",
         "![preview](preview.png)" if counts else "",
         _totals(counts),
-        "## Columns\n\n" + _table(_COLUMNS, settings.inputs.image_format),
+        "## Columns\n\n" + _table(_columns(settings), settings.inputs.image_format),
         "## Recipe\n\n```yaml\n" + yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True) + "```",
-        "## Licences\n\nPhotos: " + (", ".join(f"{n} ({c})" for n, c in licences.items()) or "none used") + ".",
+        f"## Licences\n\nPhotos: {_numbers(licences)}. Faces: {_numbers(Counter(face.licence for face in faces))}. "
+        f"Texts: {', '.join(settings.inputs.corpus) or 'made up'}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -68,6 +77,17 @@ def _totals(counts: Counter[str]) -> str:
     rows = [f"| {key[5:]} px | {n:,} |" for key, n in sorted(counts.items()) if key.startswith("band/")]
     head = f"{counts['images']:,} images, {counts['lines']:,} lines.\n\n| band | images |\n|---|---|\n"
     return head + "\n".join(rows)
+
+
+def _columns(settings: Settings) -> dict[str, str]:
+    """The columns of this dataset."""
+    return _COLUMNS | {name: text for name, text in _OPTIONAL.items() if getattr(settings.recipe, name)}
+
+
+def _numbers(counts: Mapping[str, int]) -> str:
+    """Names with how many there are, most first."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name or 'unknown'} ({count:,})" for name, count in ranked) or "none used"
 
 
 def _table(columns: dict[str, str], image_format: str) -> str:

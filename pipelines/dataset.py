@@ -1,7 +1,6 @@
 """Makes a rendered dataset: photos indexed, folder claimed, card written, shards run, totals told."""
 
 import json
-import os
 import tempfile
 import time
 from collections import Counter
@@ -19,19 +18,20 @@ from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.recipe_files import flags_of
-from pipelines.rendered.summary import describe, summarise
+from pipelines.rendered.summary import describe, summarise, texts_of
 from pipelines.rendered.verification import SOURCES_FILE
 from pipelines.rendering import RenderJob
-from pipelines.runner import run
+from pipelines.runner import run, workers_of
 from pipelines.settings import Inputs, Settings
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import Folder, read_manifest, sum_counts
-from pipelines.shards.identity import claim_folder
+from pipelines.shards.identity import JOB_FILE, claim_folder
 from pipelines.sheet import contact_sheet, preview_of
 from render.recipe import Recipe
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12
+PREVIEW = "preview.png"
 CONTENT_FLAGS = {"faces": "--fonts", "corpus": "--corpus, its content", "photos": "--photos, their content"}
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \
 shards that `datasets.load_dataset(OUT)` opens.
@@ -74,15 +74,16 @@ def _make(settings: Settings) -> int:
         make_job,
         settings.inputs.num_shards,
         out.url,
-        num_workers=num_workers(settings),
+        num_workers=execution.workers,
         backend=execution.backend,
     )
     seconds = time.monotonic() - began
     counts = sum_counts(out)
     write_card(out, settings, index, counts)
-    summary = summarise(counts, index, load_catalog(settings.inputs.fonts))
+    inputs = settings.inputs
+    summary = summarise(counts, index, load_catalog(inputs.fonts), open_writer(inputs.corpus))
     out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    out.put("preview.png", contact_sheet(out))
+    out.put(PREVIEW, contact_sheet(out))
     print(describe(summary, settings, counts["images"] - before, seconds))
     return 0
 
@@ -95,9 +96,9 @@ def photo_index(settings: Settings) -> PhotoIndex | None:
     build_index(
         settings.inputs.photos,
         folder,
-        min_side_px=max(max(size) for size in settings.recipe.sizes()),
+        min_side_px=min(min(size) for size in settings.recipe.sizes()),
         licence=settings.inputs.photo_licence,
-        num_workers=num_workers(settings),
+        num_workers=settings.execution.workers,
         backend=settings.execution.backend,
     )
     return PhotoIndex.load(folder, split=settings.inputs.split)
@@ -117,29 +118,20 @@ def identity_of(settings: Settings, index: PhotoIndex | None) -> dict[str, Any]:
     return settings.identity() | {"faces": faces, "corpus": corpus, "photos": photos}
 
 
-def num_workers(settings: Settings) -> int:
-    """Workers to start: as asked, or one a CPU of this machine (of the cluster under Ray)."""
-    asked = settings.execution.workers
-    if asked >= 0:
-        return asked
-    if settings.execution.backend == "ray":
-        from pipelines.runner import cluster_cpus
-
-        return cluster_cpus()
-    return os.cpu_count() or 1
-
-
 def _images_there(out: Folder) -> int:
     return sum(info.num_rows for info in read_manifest(out).values())
 
 
 def preview(settings: Settings) -> int:
-    """Render the first few images in this process, lay them side by side, and say where they are."""
+    """Render the first few images in this process, lay them side by side, and say where they are. Raises ValueError
+    where the folder holds a dataset, whose contact sheet bears that name."""
+    out = Folder(settings.execution.out)
+    if out.exists(JOB_FILE):
+        raise ValueError(f"{out.url} holds a dataset, whose {PREVIEW} this would replace: give another --out")
     job = open_job(settings)
     records = [job.record(i, Counter()) for i in range(settings.execution.preview)]
-    out = Folder(settings.execution.out)
-    out.put("preview.png", preview_of(records))
-    print(f"contact sheet: {out.url}/preview.png")
+    out.put(PREVIEW, preview_of(records))
+    print(f"contact sheet: {out.url}/{PREVIEW}")
     return 0
 
 
@@ -159,7 +151,7 @@ def estimate(settings: Settings) -> str:
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
         seconds = (time.process_time() - began) / SAMPLE_IMAGES
-    workers = max(1, num_workers(settings))
+    workers = max(1, workers_of(settings.execution.workers, "processes"))  # no cluster is begun to be asked
     size, hours = (
         inputs.num_images * sum(num_bytes) / SAMPLE_IMAGES,
         inputs.num_images * seconds / workers / 3600,
@@ -168,10 +160,19 @@ def estimate(settings: Settings) -> str:
         [
             f"would render {inputs.num_images:,} images into {inputs.num_shards:,} shards in {settings.execution.out}",
             f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
+            f"texts     {describe_texts(settings)}",
             f"size      about {size / 1e9:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
             f"time      about {hours:,.2f} hours on {workers} workers ({seconds * 1e3:.0f} ms each, start included)",
         ]
     )
+
+
+def describe_texts(settings: Settings) -> str:
+    """Where each language's running text comes from, and which files of the corpus could not be used."""
+    writer = open_writer(settings.inputs.corpus)
+    origins = texts_of(writer, settings.recipe.languages.names)
+    told = ", ".join(f"{language} {origin}" for language, origin in origins.items())
+    return "".join([told, *(f"\n  not used: {rejected}" for rejected in writer.rejected)])
 
 
 def _few_photos(sources: tuple[str, ...], folder: Path) -> str:

@@ -126,6 +126,11 @@ class PhotoIndex:
         facts = {field: self._columns[field][number].as_py() for field in FACTS}
         return PhotoInfo(name=name, sha256=self._sha256[number].tobytes().hex(), **facts)
 
+    def fits(self, width_px: int, height_px: int) -> NDArray[np.bool_]:
+        """Of each photo (n,) whether it is at least so wide and so high."""
+        width, height = (self._columns[name].to_numpy() for name in ("width_px", "height_px"))
+        return np.asarray((width >= width_px) & (height >= height_px))
+
     def source_of(self, number: int) -> int:
         """Which of `sources` holds the photo."""
         return int(self._columns["source"][number].as_py())

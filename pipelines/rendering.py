@@ -40,7 +40,8 @@ class RenderJob:
         check_faces(self.faces, identity)
         self._sampler = Sampler(settings.recipe, self.faces, open_writer(inputs.corpus))
         self._plan = Plan(settings.recipe, inputs.seed)
-        self._views = Views(PhotoIndex.load(photo_index, inputs.split), inputs.seed) if photo_index else None
+        index = PhotoIndex.load(photo_index, inputs.split) if photo_index else None
+        self._views = Views(index, inputs.seed, self._recipe.sizes()) if index else None
         self._style = lru_cache(maxsize=64)(self._draw_style)
         self._prefix = f"{self._recipe.name}-{hash8(identity)}"
         recipe = self._recipe

@@ -6,6 +6,7 @@ driver's working directory before both: a script leaves one that holds modules n
 """
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,13 +41,14 @@ def run(
     `make_job` can be pickled (a functools.partial of a top-level class) and is called once here and once
     in each worker. `num_workers` shards are in the making at a time, each with `num_cpus` and `num_gpus`
     under Ray: a task each, or with `actors` a pool of workers that stay, for jobs that are slow to build. With
-    0 workers they are made in this process. A shard whose worker dies is tried again, twice from the same row.
-    Raises ShardsFailed once all others are done, ValueError where there are more rows than asked for.
+    0 workers they are made in this process; with -1 there is one a CPU, and a cluster is asked for its CPUs only where
+    shards are missing. A shard whose worker dies is tried again, twice from the same row. Raises ShardsFailed once all
+    others are done, ValueError where there are more rows than asked for.
     """
-    if backend not in BACKENDS or num_shards < 1 or num_workers < 0:
+    if backend not in BACKENDS or num_shards < 1 or num_workers < -1:
         raise ValueError(
             f"backend {backend!r}, num_shards {num_shards}, num_workers {num_workers}: use a backend of "
-            f"{', '.join(BACKENDS)}, at least 1 shard and at least 0 workers"
+            f"{', '.join(BACKENDS)}, at least 1 shard, and 0 workers or more (-1: one a CPU)"
         )
     target = Folder(folder)
     target.sweep()
@@ -59,7 +61,8 @@ def run(
     task = Task(make_job=make_job, folder=target.url, versions=library_versions())
     num_done = sum(info.num_promised for info in done.values())
     try:
-        if not num_workers or backend == "inline":
+        num_workers = 0 if backend == "inline" else workers_of(num_workers, backend)
+        if not num_workers:
             pool: Pool = InlinePool(task, job)
         elif backend == "processes":
             pool = ProcessPool(task, num_workers)
@@ -242,8 +245,14 @@ def _connect() -> None:
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
 
 
-def cluster_cpus() -> int:
-    """CPUs of the Ray cluster at hand, started here where there is none."""
+def workers_of(asked: int, backend: str) -> int:
+    """Workers to start: as asked, or for -1 one a CPU of this machine (under Ray of the cluster, which is joined)."""
+    if asked >= 0:
+        return asked
+    return _cluster_cpus() if backend == "ray" else os.cpu_count() or 1
+
+
+def _cluster_cpus() -> int:
     import ray
 
     _connect()

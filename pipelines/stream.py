@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipelines.dataset import open_job
+from pipelines.dataset import open_job, photo_index
 from pipelines.settings import Settings
-from pipelines.shards.codec import decode
 from pipelines.shards.record import Record
 
 if TYPE_CHECKING:
@@ -27,16 +26,8 @@ def stream(settings: Settings, *, first: int = 0, step: int = 1) -> Iterator[Rec
 
 def torch_dataset(settings: Settings) -> "IterableDataset[dict[str, Any]]":
     """An endless torch IterableDataset of {"image": uint8 tensor (3, h, w), "text", "id"}; loader workers share
-    out the indices, so that none is seen twice."""
-    import torch
-    from torch.utils.data import IterableDataset, get_worker_info
+    out the indices, so that none is seen twice. The photos are indexed here, before there are loader workers."""
+    from pipelines.torch_records import Rendered
 
-    class Rendered(IterableDataset):  # type: ignore[misc, type-arg, unused-ignore]  # torch may be absent
-        def __iter__(self) -> Iterator[dict[str, Any]]:
-            worker = get_worker_info()
-            first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-            for record in stream(settings, first=first, step=step):
-                pixels = torch.from_numpy(decode(record.image)).permute(2, 0, 1)
-                yield {"image": pixels, "text": record.text, "id": record.id}
-
-    return Rendered()
+    photo_index(settings)
+    return Rendered(settings)

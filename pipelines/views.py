@@ -1,6 +1,8 @@
 """The photo that a picture is drawn on, as it is decoded for that picture."""
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import count
 
 from curate.picture import BadImage
 from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
@@ -11,19 +13,35 @@ MIN_VIEW = 1.5  # a photo is decoded smaller only while it stays this many times
 
 
 class Views:
-    """The photos of an index in their seeded order."""
+    """The photos of an index in their seeded order, for pictures of the sizes (width, height) px.
 
-    def __init__(self, index: PhotoIndex, seed: int) -> None:
+    Raises ValueError where a size has no photo that is large enough.
+    """
+
+    def __init__(self, index: PhotoIndex, seed: int, sizes_px: Iterable[tuple[int, int]]) -> None:
         self._index, self._reader, self._order = index, PhotoReader(index), PhotoOrder(index, seed)
+        self._fits = {size: index.fits(*size) for size in sizes_px}
+        for (width, height), fits in self._fits.items():
+            if not fits.any():
+                raise ValueError(
+                    f"no photo of the {len(index):,} accepted is at least {width} x {height} px, as a picture of that "
+                    f"size needs: give larger photos, or another --image-size"
+                )
 
     def at(self, position: int, cell: Cell, counts: Counter[str]) -> tuple[PhotoInfo, View]:
-        """The photo at a position, or the next one that can be read; those that cannot are counted.
+        """The photo at a position, or the next one that is large enough and can be read; the others are counted.
 
-        Raises ValueError where PHOTO_TRIES in a row cannot.
+        Raises ValueError where PHOTO_TRIES cannot be read.
         """
-        for attempt in range(PHOTO_TRIES):
+        fits, tries = self._fits[cell.width_px, cell.height_px], 0
+        for attempt in count():
             number = self._order.at(position, attempt)
-            info = self._index.photo(number)
+            if not fits[number]:
+                counts[f"reject/photo/too small for {cell.width_px} x {cell.height_px} px"] += 1
+                continue
+            if tries == PHOTO_TRIES:
+                break
+            info, tries = self._index.photo(number), tries + 1
             reduce = view_reduction(info.width_px, info.height_px, cell)
             try:
                 image = self._reader.read(number, reduce)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-PLAIN, SPACE, HAN, CLOSING, OPENING, NEWLINE, HYPHEN, PAIRED = range(8)
-_CLOSING = "，。、；：？！”’）》】」』〉］｝…—～·,.;:?!%)]}»›°℃‰"
+PLAIN, SPACE, HAN, CLOSING, OPENING, NEWLINE, HYPHEN, PAIRED, WIDE_CLOSING = range(9)
+_CLOSING = "”’…—～·,.;:?!%)]}»›°℃‰"
+_WIDE_CLOSING = "，。、；：？！）》】」』〉］｝"
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _OPENING = "“‘（《【「『〈［｛([{«‹￥＄"
 
@@ -33,8 +34,11 @@ def _table() -> NDArray[np.uint8]:
     ):
         classes[first : last + 1] = HAN
     classes[0xFF00:0xFFF0] = HAN
+    for char, count in (("０", 10), ("Ａ", 26), ("ａ", 26)):  # full-width numbers and words stay together
+        classes[ord(char) : ord(char) + count] = PLAIN
     for text, kind in (
         (_CLOSING, CLOSING),
+        (_WIDE_CLOSING, WIDE_CLOSING),
         (_OPENING, OPENING),
         ("…—", PAIRED),
         ("-", HYPHEN),
@@ -48,7 +52,10 @@ def _table() -> NDArray[np.uint8]:
 def classify(text: str) -> NDArray[np.uint8]:
     """Line-break class of each character (n,)."""
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return np.asarray(_table()[np.minimum(codes, 0xFFFF)])
+    classes = np.asarray(_table()[np.minimum(codes, 0xFFFF)])
+    leading = (classes == HYPHEN) & (np.concatenate([[SPACE], classes[:-1]]) != PLAIN)
+    classes[leading] = PLAIN  # a minus, or a dash: part of what follows
+    return classes
 
 
 def has_han(text: str) -> bool:
@@ -60,12 +67,12 @@ def has_han(text: str) -> bool:
 def may_break(before: int, after: int) -> bool:
     """Whether a line may end after a character of class `before` and the next begin with `after`."""
     if before == SPACE:
-        return after not in (CLOSING, PAIRED)
-    if after in (SPACE, CLOSING, PAIRED) or before == OPENING:
+        return after not in (CLOSING, WIDE_CLOSING, PAIRED)
+    if after in (SPACE, CLOSING, WIDE_CLOSING, PAIRED) or before == OPENING:
         return False
-    if before == HYPHEN:
+    if before in (HYPHEN, HAN, WIDE_CLOSING):
         return True
-    return before == HAN or after == HAN or (before in (CLOSING, PAIRED) and after == OPENING)
+    return after == HAN or (before in (CLOSING, PAIRED) and after == OPENING)
 
 
 @njit(cache=True)

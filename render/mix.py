@@ -44,6 +44,8 @@ class Mix:
         shares = {}
         for part in text.replace(",", " ").split():
             name, _, share = part.replace(":", "=").partition("=")
+            if name in shares:
+                raise ValueError(f"{name!r} has two shares in {text!r}: give it one")
             try:
                 shares[name] = float(share or 1)
             except ValueError:

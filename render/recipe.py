@@ -85,7 +85,8 @@ class Recipe:
             raise ValueError(f"no band of {self.bands} lies within size_px {low} to {high}: widen size_px or bands")
         if "en" in self.languages.names and not set(self.layouts.names) - set(VERTICAL_ONLY_ZH):
             raise ValueError(f"layouts is {self.layouts}: none of them is set in en; add another")
-        self.sizes()
+        if not self.sizes():
+            raise ValueError("image_size is empty: give at least one size, as in 512 or 768x512")
 
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Picture sizes (width, height) in px."""
@@ -97,7 +98,10 @@ class Recipe:
 
     def _bands_outside(self) -> set[str]:
         low, high = self.size_px
-        return {band for band, (least, most) in BANDS.items() if (most <= low and least < low) or least > high}
+        inside = [b for b, (least, most) in BANDS.items() if max(least, low) < min(most, high)]
+        if low == high:  # the band that begins there, or the last one
+            inside = [b for b, (least, most) in BANDS.items() if least <= low <= most][-1:]
+        return set(BANDS) - set(inside)
 
     def band_range(self, band: str) -> tuple[float, float]:
         """Smallest and largest body size in px of a band under this recipe."""

@@ -26,6 +26,14 @@ _INFO = np.dtype([("glyph", "u4"), ("mask", "u4"), ("cluster", "u4"), ("var", "u
 _POSITION = np.dtype([("x_advance", "i4"), ("y_advance", "i4"), ("x_offset", "i4"), ("y_offset", "i4"), ("var", "u4")])
 
 
+class _Feature(ctypes.Structure):
+    _fields_ = (("tag", ctypes.c_uint32), ("value", ctypes.c_uint32), ("start", ctypes.c_uint), ("end", ctypes.c_uint))
+
+
+# Chinese faces draw ’ and “ as wide as an ideograph unless they are asked for proportional forms.
+_PROPORTIONAL = _Feature(int.from_bytes(b"pwid", "big"), 1, 0, 0xFFFFFFFF)
+
+
 class _Variation(ctypes.Structure):
     _fields_ = (("tag", ctypes.c_uint32), ("value", ctypes.c_float))
 
@@ -88,7 +96,7 @@ class Shaper:
         hb.hb_buffer_set_direction(buffer, _TTB if vertical else _LTR)
         hb.hb_buffer_set_script(buffer, int.from_bytes(script, "big"))
         hb.hb_buffer_set_language(buffer, hb.hb_language_from_string(tag, -1))
-        hb.hb_shape(self._font, buffer, None, 0)
+        hb.hb_shape(self._font, buffer, ctypes.byref(_PROPORTIONAL), int(language == "en"))
         return self._read(vertical)
 
     def _read(self, vertical: bool) -> Shaped:

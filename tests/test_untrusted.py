@@ -177,7 +177,7 @@ def sly_containers(folder: Path) -> dict[str, bytes]:
         tar.addfile(sparse)
         short = tarfile.TarInfo("/etc/short.png")  # claims more than there is
         short.size = 10**9
-        tar.addfile(short)
+        buffer.write(short.tobuf(tarfile.PAX_FORMAT))
     return {"t.tar": buffer.getvalue()}
 
 

@@ -55,7 +55,8 @@ class ChartJob:
             contrast_floor=charts.contrast_floor,
         )
         index = PhotoIndex.load(settings.photo_index, settings.inputs.split) if settings.photo_index else None
-        self._views = Views(index, settings.inputs.seed) if index else None
+        size = _PICTURE.width_px, _PICTURE.height_px
+        self._views = Views(index, settings.inputs.seed, [size]) if index else None
         self._prefix = f"acuity-{hash8(identity)}"
         self.schema = chart_schema()
 

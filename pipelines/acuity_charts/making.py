@@ -16,10 +16,9 @@ from fonts.catalog import load_catalog
 from pipelines.acuity_charts.job import ChartJob
 from pipelines.acuity_charts.settings import ChartSettings
 from pipelines.card import size_category
-from pipelines.curation.measurement import num_workers
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
-from pipelines.runner import run
+from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import read_manifest, sum_counts
@@ -80,7 +79,7 @@ def _make(settings: ChartSettings) -> None:
         partial(ChartJob, settings, identity),
         settings.num_shards,
         out.url,
-        num_workers=num_workers(execution.workers, execution.backend),
+        num_workers=execution.workers,
         backend=execution.backend,
         unit="charts",
     )
@@ -107,7 +106,7 @@ def _index_photos(settings: ChartSettings) -> PhotoIndex | None:
         settings.photo_index,
         min_side_px=MIN_PHOTO_SIDE_PX,
         licence=settings.inputs.photo_licence,
-        num_workers=num_workers(execution.workers, execution.backend),
+        num_workers=execution.workers,
         backend=execution.backend,
     )
     return PhotoIndex.load(settings.photo_index, split=settings.inputs.split)
@@ -166,7 +165,7 @@ def _estimate(settings: ChartSettings) -> str:
         rows = _spread_charts(sample, SAMPLE_CHARTS)
     seconds = (time.process_time() - began) / len(rows)
     num_bytes = sum(len(row[name]) for row in rows for name in ("image", "under", "coverages")) / len(rows)
-    workers = max(1, num_workers(settings.execution.workers, settings.execution.backend))
+    workers = max(1, workers_of(settings.execution.workers, "processes"))
     num_targets = sum(len(row["targets"]) for row in rows) / len(rows)
     return "\n".join(
         [

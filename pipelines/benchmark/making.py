@@ -19,11 +19,10 @@ from pipelines.benchmark.packing import BENCH, BenchJob, write_bench
 from pipelines.benchmark.pages import images_of, list_missing, list_pages, listing_hash
 from pipelines.benchmark.review import REVIEW_FILE, read_strikes, review_page
 from pipelines.benchmark.settings import PROG, Build
-from pipelines.curation.measurement import num_workers
 from pipelines.curation.scoring import Images
 from pipelines.exits import exit_code
 from pipelines.pools import one_thread
-from pipelines.runner import run
+from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode
 from pipelines.shards.files import sum_counts
@@ -115,7 +114,7 @@ def measure(build: Build, out: Folder) -> Images:
         make_job,
         make_job().num_shards,
         folder.url,
-        num_workers=num_workers(build.execution.workers, build.execution.backend),
+        num_workers=build.execution.workers,
         backend=build.execution.backend,
         actors=True,
         unit="pages read",
@@ -142,7 +141,7 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: bytes)
         make_job,
         make_job().num_shards,
         out.url,
-        num_workers=num_workers(build.execution.workers, build.execution.backend),
+        num_workers=build.execution.workers,
         backend=build.execution.backend,
         unit="samples written",
     )
@@ -195,7 +194,7 @@ def estimate(build: Build) -> str:
         for page in few:
             job.row(page)
         seconds = (time.process_time() - began) / len(few)
-    workers = max(1, num_workers(build.execution.workers, "processes"))  # no cluster is begun to be asked
+    workers = max(1, workers_of(build.execution.workers, "processes"))  # no cluster is begun to be asked
     return "\n".join(
         [
             f"would read {len(pages):,} pages into {build.execution.out}",

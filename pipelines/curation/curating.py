@@ -9,7 +9,7 @@ import tyro
 from pipelines.curation.calibrating import Calibration, calibrate
 from pipelines.curation.choosing import chosen_names, chosen_rules, packed_names, possible_names
 from pipelines.curation.estimating import estimate_packing, estimate_scoring
-from pipelines.curation.measurement import describe_scores, num_workers, score
+from pipelines.curation.measurement import describe_scores, score
 from pipelines.curation.packing import pack
 from pipelines.curation.report import REPORT_FILE, write_report
 from pipelines.curation.scoretable import ScoreTable
@@ -69,8 +69,9 @@ class Calibrate:
 
     def run(self) -> None:
         """Calibrate and tell where the rules are."""
-        workers = num_workers(self.execution.workers, self.execution.backend)
-        path = calibrate(self.execution.out, self.calibration, num_workers=workers, backend=self.execution.backend)
+        path = calibrate(
+            self.execution.out, self.calibration, num_workers=self.execution.workers, backend=self.execution.backend
+        )
         print(f"rules    {path}")
 
 

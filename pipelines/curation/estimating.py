@@ -12,11 +12,12 @@ import numpy as np
 from curate.picture import BadImage
 from curate.scorers import Scorer, open_scorers
 from pipelines.corpora.listing import Listing, images_by_source
-from pipelines.curation.measurement import list_images, num_workers, reading_of
+from pipelines.curation.measurement import list_images, reading_of
 from pipelines.curation.scoretable import SCORES, TEXT, ScoreTable, images_of, part_of
 from pipelines.curation.scoring import OK, ImageOpener, Measuring
 from pipelines.curation.selecting import selected_batches
 from pipelines.curation.settings import Corpus, Execution, Measures, Packing
+from pipelines.runner import workers_of
 from pipelines.shards.files import read_manifest
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import spread
@@ -65,7 +66,7 @@ def _cost(places: Sequence[dict[str, Any]], scorers: Sequence[tuple[str, Scorer]
 
 def _line(name: str, cost: Cost, num_images: int, execution: Execution) -> str:
     asked = execution.ocr_workers if name == "text" and execution.ocr_workers >= 0 else execution.workers
-    workers = max(1, num_workers(asked, "processes"))  # no cluster is begun to be asked
+    workers = max(1, workers_of(asked, "processes"))  # no cluster is begun to be asked
     folder = part_of(execution.out, {"scores": SCORES, "text": TEXT}[name])
     done = sum(info.num_rows for info in read_manifest(folder).values())
     hours = (num_images - done) * cost.seconds / workers / 3600
@@ -88,7 +89,7 @@ def estimate_packing(name: str, packing: Packing, execution: Execution) -> str:
         with suppress(BadImage):
             sizes.append(len(scores.image(int(kept[place]))))
     seconds = (time.perf_counter() - began) / max(1, len(sizes))
-    workers = max(1, num_workers(execution.workers, "processes"))
+    workers = max(1, workers_of(execution.workers, "processes"))
     return (
         f"would pack {len(kept):,} images of {name} into {-(-len(kept) // packing.images_per_shard):,} shards, about "
         f"{len(kept) * sum(sizes) / max(1, len(sizes)) / 1e9:,.2f} GB, {len(kept) * seconds / workers / 3600:,.2f} "

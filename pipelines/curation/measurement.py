@@ -1,7 +1,6 @@
 """Scores a corpus: lists it once, runs the pixel job and the text job over the list, and tells the totals."""
 
 import hashlib
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pipelines.curation.scoretable import DUPLICATES, LIST, SCORES, TEXT, ScoreT
 from pipelines.curation.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob, check_scorers
 from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.curation.timings import timed
-from pipelines.runner import cluster_cpus, run
+from pipelines.runner import run
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
@@ -93,12 +92,11 @@ def _score_pixels(images: Images, measures: Measures, execution: Execution, list
     job = make_job()
     claim_folder(folder, listing | {"scorers": job.versions, "files": _digests(measures)}, flags=SCORE_FLAGS)
     Trail(folder).clear()
-    workers = num_workers(execution.workers, execution.backend)
     run(
         make_job,
         job.num_shards,
         folder.url,
-        num_workers=workers,
+        num_workers=execution.workers,
         backend=execution.backend,
         unit="images scored",
     )
@@ -115,7 +113,7 @@ def _score_text(images: Images, measures: Measures, execution: Execution, listin
         partial(TextJob, images, part_of(execution.out, SCORES).url, folder.url, reading),
         Listing(Folder(images.list_url)).num_shards,
         folder.url,
-        num_workers=num_workers(asked, execution.backend),
+        num_workers=asked,
         backend=execution.backend,
         num_cpus=execution.ocr_cpus,
         num_gpus=execution.ocr_gpus,
@@ -134,13 +132,6 @@ def _digests(measures: Measures) -> dict[str, str]:
     """The sha256 of each file with a scorer of the user's own."""
     files = {name: Path(name.rpartition(":")[0]) for name in measures.scorers if ".py:" in name}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-
-
-def num_workers(asked: int, backend: str) -> int:
-    """Workers to start: as asked, or one a CPU of this machine (of the cluster under Ray)."""
-    if asked >= 0:
-        return asked
-    return cluster_cpus() if backend == "ray" else os.cpu_count() or 1
 
 
 def describe_scores(out: str) -> str:

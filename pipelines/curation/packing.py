@@ -13,7 +13,6 @@ import pyarrow as pa
 from curate.picture import BadImage, read_header
 from curate.textlines import line_sizes
 from pipelines.corpora.listing import entry_of
-from pipelines.curation.measurement import num_workers
 from pipelines.curation.packed_card import write_card
 from pipelines.curation.packorder import ORDER_FILE, read_order, write_order
 from pipelines.curation.scoretable import OUTCOME, PLACE, ScoreTable
@@ -144,9 +143,10 @@ def pack(name: str, packing: Packing, execution: Execution) -> str:
         write_order(folder, scores, name, packing.shuffle_seed)
     make_job = partial(PackJob, execution.out, folder.url, cuts["kind"], num_images, packing.images_per_shard)
     write_card(folder, make_job().schema, cuts, sum_counts(folder))
-    workers = num_workers(execution.workers, execution.backend)
     num_shards = -(-num_images // packing.images_per_shard)
-    run(make_job, num_shards, folder.url, num_workers=workers, backend=execution.backend, unit="images packed")
+    run(
+        make_job, num_shards, folder.url, num_workers=execution.workers, backend=execution.backend, unit="images packed"
+    )
     counts = sum_counts(folder)
     write_card(folder, make_job().schema, cuts, counts)
     return describe(name, folder.url, counts)

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import tyro
 import yaml
 
-from pipelines.curation.measurement import num_workers
 from pipelines.exits import exit_code
 from pipelines.mixture.card import card_text
 from pipelines.mixture.inputs import lineage_of, mixed_schema, open_inputs
@@ -24,7 +23,7 @@ from pipelines.mixture.statistics import STATISTICS_FILE, part_folder, parts_of,
 from pipelines.mixture.without import read_removed, take_out
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, flags_of, part, read_recipe, recipe_path, take_recipe
-from pipelines.runner import run
+from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
@@ -93,7 +92,7 @@ def make(settings: Settings) -> str:
         folder.sweep()  # what a killed driver was writing
     if out.exists(JOB_FILE):
         claim_folder(out, identity, remedy, flags=flags)
-    workers = num_workers(running.workers, running.backend)
+    workers = workers_of(running.workers, running.backend)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
     claim_folder(out, identity, remedy, flags=flags)  # only now, so that ratios that cannot be had may be mended
     out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
@@ -178,7 +177,7 @@ def _estimate(settings: Settings) -> str:
     mixed_schema(inputs)
     with tempfile.TemporaryDirectory() as scratch:
         there = has_this_plan(running.plan, inputs, mixture)
-        workers = num_workers(running.workers, running.backend) if running.backend != "ray" else 0
+        workers = workers_of(running.workers, running.backend) if running.backend != "ray" else 0
         plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
     return f"would mix into {running.out}\n{describe(plan)}"
 

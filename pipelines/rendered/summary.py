@@ -1,16 +1,19 @@
 """The totals of a rendered dataset: as JSON for programs, as a table for the terminal."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from fonts.catalog import Catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
+from render.text import Writer
 
 
-def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog) -> dict[str, Any]:
+def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog, writer: Writer) -> dict[str, Any]:
     """Counts by name: images by band, language, layout and ground; characters by band and language, and each
-    character; rejects by reason; faults by file, those of fonts included; photos by verdict."""
+    character; rejects by reason; faults by file, those of fonts and of texts included; photos by verdict; and by
+    language whether its running text comes from the corpus."""
     parts: dict[str, Any] = {
         "images": counts["images"],
         "lines": counts["lines"],
@@ -19,10 +22,17 @@ def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog) ->
     for name in ("band", "language", "layout", "ground", "reject", "fault"):
         parts[name] = dict(sorted(_under(counts, name).items()))
     parts["fault"] |= {f"font {face.path}: {face.reason}": 1 for face in faces.rejected}
+    parts["fault"] |= {f"text {rejected}": 1 for rejected in writer.rejected}
+    parts["texts"] = texts_of(writer, parts["language"])
     parts["characters"] = dict(sorted(_under(counts, "chars").items()))
     parts["photos"] = dict(index.verdicts) if index else {}
     parts["histogram"] = dict(sorted(_under(counts, "char").items(), key=lambda item: (-item[1], item[0])))
     return parts
+
+
+def texts_of(writer: Writer, languages: Iterable[str]) -> dict[str, str]:
+    """By language where its running text comes from."""
+    return {language: "corpus" if language in writer.corpus_languages else "made up" for language in languages}
 
 
 def _under(counts: Counter[str], name: str) -> dict[str, int]:
@@ -38,6 +48,7 @@ def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds:
         f"characters  {_shares(summary['characters'])}; {len(summary['histogram']):,} different",
         f"grounds     {_shares(summary['ground'])}",
         f"photos      {_shares(summary['photos']) or 'none used'}",
+        "texts       " + ", ".join(f"{language} {origin}" for language, origin in summary["texts"].items()),
         f"rejects     {_shares(summary['reject']) or 'none'}",
     ]
     faults = summary["fault"]

@@ -24,11 +24,12 @@ def field_rows(sheet: Sheet, box: Box, style: TextStyle, kind: str, num_columns:
         return box.below(box.height)
     gap = 0.0 if kind == "grid" else 1.5 * sheet.em
     places = [cell for row in box.top(num_rows * pitch).rows(num_rows, 0.0) for cell in row.columns(num_columns, gap)]
-    fields = _fields(sheet, style, len(places))
-    wide = min(float(widths_of([label for label, _ in fields], style).max()), 0.45 * places[0].width)
+    labels, values = _fields(sheet, style, len(places))
+    wide = min(float(widths_of(labels, style).max()), 0.45 * places[0].width)
+    values = _fitting(sheet, style, values, _parts(places[0], wide, style)[1].width - 0.8 * style.size_px)
     texts: list[str] = []
     frames: list[Frame] = []
-    for place, field in zip(places, fields, strict=False):
+    for place, *field in zip(places, labels, values, strict=True):
         label, value = _parts(place, wide, style)
         _outline(sheet, kind, value)
         texts += field
@@ -60,7 +61,13 @@ def _grid(sheet: Sheet, box: Box, num_rows: int, num_columns: int) -> None:
         sheet.rule(box.x + column * box.width / num_columns, box.y, 1.0, box.height)
 
 
-def _fields(sheet: Sheet, style: TextStyle, num: int) -> list[tuple[str, str]]:
+def _fitting(sheet: Sheet, style: TextStyle, values: list[str], room_px: float) -> list[str]:
+    """The values, with a short number for each that is wider than the room: nobody writes half a date."""
+    wide = widths_of(values, style) > room_px
+    return [str(sheet.draws.below(100)) if is_wide else value for value, is_wide in zip(values, wide, strict=True)]
+
+
+def _fields(sheet: Sheet, style: TextStyle, num: int) -> tuple[list[str], list[str]]:
     """Labels, and values of the same kinds."""
     writer, rng, language = sheet.page.writer, sheet.rng, sheet.page.language
     makers: tuple[Callable[[], str], ...] = (
@@ -82,7 +89,7 @@ def _fields(sheet: Sheet, style: TextStyle, num: int) -> list[tuple[str, str]]:
     order = sheet.rng.permutation(len(makers)).tolist()
     kinds = [order[k % len(order)] for k in range(num)]
     values = as_drawn(sheet, style, [makers[k]() for k in kinds])
-    return list(zip(as_drawn(sheet, style, [f"{labels[k]}{colon}" for k in kinds]), values, strict=True))
+    return as_drawn(sheet, style, [f"{labels[k]}{colon}" for k in kinds]), values
 
 
 def check_row(sheet: Sheet, box: Box, style: TextStyle) -> Box:

@@ -61,7 +61,7 @@ def _items(sheet: Sheet, box: Box, style: TextStyle) -> Box:
     """Rows of name and amount, then the sums; returns what is left."""
     style = replace(style, wrap=False)
     num = style.num_lines(box.height)
-    num_sums = sheet.draws.between(2, 6) if num > 8 else 0
+    num_sums = sheet.draws.between(3, 6) if num > 8 else 0  # to the total at least
     num_items = max(1, num - num_sums - 1) if num else 0
     amounts = [round(10 ** (3 * sheet.draws.fraction()), 2) for _ in range(num_items)]
     names = phrases(sheet, style, num_items, min(28, max(2, style.num_chars(box.width) - 9)))
@@ -112,13 +112,15 @@ def _tail(sheet: Sheet, box: Box, style: TextStyle) -> None:
     height = box.height - 1.4 * sheet.em
     if height < 1.2 * sheet.em or box.width < 40:
         return
-    bars = box.inset(0.12 * box.width, 0)
-    x = bars.x
+    room, x, bars = 0.76 * box.width, 0.0, []
     for _ in range(30):
         width = float(sheet.draws.between(1, 3))
-        if x + width > bars.right:
+        if x + width > room:
             break
-        sheet.rule(x, bars.y, width, height)
-        x += width + sheet.draws.between(1, 3) * max(1.0, bars.width / 150)
+        bars.append((x, width))
+        x += width + sheet.draws.between(1, 3) * max(1.0, room / 150)
+    left = box.x + (box.width - bars[-1][0] - bars[-1][1]) / 2
+    for x, width in bars:
+        sheet.rule(left + x, box.y, width, height)
     number = "".join(str(sheet.draws.below(10)) for _ in range(13))
     put(sheet, number, box.below(box.height - 1.02 * style.size_px), style)

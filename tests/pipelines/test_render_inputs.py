@@ -79,6 +79,59 @@ def test_a_corpus_without_photos_is_refused(tmp_path, capfd):
     assert shards(tmp_path / "out") == {}
 
 
+def test_a_text_that_cannot_be_used_and_a_language_without_texts_are_told(tmp_path, small_job, capfd):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "english.txt").write_text("A plain sentence of some length stands here for all the others. " * 40)
+    (corpus / "chinese.txt").write_bytes("这是一个编码不对的文件。".encode("gbk") * 40)
+    flags = ("--corpus", str(corpus), "--grounds", "paper=1", "--num-images", "4")
+    code = small_job.make(tmp_path / "out", *flags)
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    said = capfd.readouterr().out
+
+    assert code == 0
+    assert [name.split(":")[0] for name in summary["fault"]] == [f"text {corpus}/chinese.txt"]
+    assert summary["texts"] == {"en": "corpus", "zh": "made up"}
+    assert "texts       en corpus, zh made up" in said
+    assert f"1 x text {corpus}/chinese.txt: " in said
+
+    small_job.make(tmp_path / "planned", *flags, "--dry-run")
+    said = capfd.readouterr().out
+    assert "texts     en corpus, zh made up" in said
+    assert f"not used: {corpus}/chinese.txt: " in said
+
+
+def test_a_preview_leaves_a_dataset_s_contact_sheet_alone(tmp_path, small_job, capfd):
+    small_job.make(tmp_path, *WITHOUT_PHOTOS)
+    sheet = (tmp_path / "preview.png").read_bytes()
+
+    assert small_job.make(tmp_path, *WITHOUT_PHOTOS, "--preview", "2", "--seed", "99") == 1
+    assert "holds a dataset, whose preview.png this would replace: give another --out" in capfd.readouterr().err
+    assert (tmp_path / "preview.png").read_bytes() == sheet
+
+
+def test_pages_of_several_shapes_take_each_photo_that_is_large_enough(tmp_path, capfd):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(1)
+    for name, (width, height) in {"wide": (200, 100), "high": (100, 200)}.items():
+        noise = rng.integers(0, 256, (height // 4, width // 4, 3), np.uint8)
+        PIL.Image.fromarray(noise).resize((width, height), PIL.Image.Resampling.NEAREST).save(photos / f"{name}.png")
+    job = SmallJob(photos=photos, index=tmp_path / "index")
+    flags = ("--grounds", "photo=1", "--num-images", "16", "--image-size")
+
+    assert job.make(tmp_path / "out", *flags, "160x96", "96x160") == 0
+    rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert {(row["width_px"], row["source"]) for row in rows} == {(160, "wide.png"), (96, "high.png")}
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["reject"]["photo/too small for 160 x 96 px"] > 0
+
+    large = SmallJob(photos=photos, index=tmp_path / "index2")
+    assert large.make(tmp_path / "large", *flags, "160x96", "96") == 0
+    assert large.make(tmp_path / "larger", *flags, "300x96") == 1
+    assert "is at least 300 x 96 px, as a picture of that size needs" in capfd.readouterr().err
+
+
 def test_a_font_that_freetype_rejects_is_left_out_and_named(tmp_path, small_job, capfd):
     fonts = tmp_path / "fonts"
     fonts.mkdir()

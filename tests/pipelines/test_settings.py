@@ -102,6 +102,8 @@ def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
         (lambda: Recipe(contrast_floor=9), r"contrast_floor is 9: choose 15 to 60"),
         (lambda: Recipe(size_px=(8, 9), bands=Mix.parse("14-20")), r"no band of 14-20=1 .*: widen size_px or bands"),
         (lambda: Recipe(style_block=0), r"style_block is 0: choose 1 to 1000"),
+        (lambda: Recipe(image_size=()), r"image_size is empty: give at least one"),
+        (lambda: Mix.parse("en=0.5,zh=1,en=2"), r"'en' has two shares in 'en=0.5,zh=1,en=2': give it one"),
         (lambda: Recipe(image_size=("big",)), r"image_size is 'big': write 512 or 768x512"),
         (lambda: Recipe(image_size=("32",)), r"image_size is '32': choose sides of 64 to 4096 px"),
         (lambda: Recipe(grounds=Mix.parse("wood")), r"grounds names 'wood': choose from photo"),
@@ -157,6 +159,23 @@ def test_local_paths_become_absolute_and_nothing_else(monkeypatch: pytest.Monkey
     assert settings.inputs.fonts == ("default", str(tmp_path / "X"))
     assert settings.execution.out == str(tmp_path / "OUT")
     assert settings.execution.photo_index == ""
+
+
+@pytest.mark.parametrize(
+    ("size_px", "bands"),
+    [
+        ((5, 7), {"5-7": (5, 7)}),
+        ((7, 10), {"7-10": (7, 10)}),
+        ((10, 14), {"10-14": (10, 14)}),
+        ((6, 12), {"5-7": (6, 7), "7-10": (7, 10), "10-14": (10, 12)}),
+        ((7, 7), {"7-10": (7, 7)}),
+        ((20, 20), {"14-20": (20, 20)}),
+    ],
+)
+def test_only_bands_that_the_sizes_reach_into_are_kept(size_px, bands) -> None:
+    recipe = Recipe(size_px=size_px)
+
+    assert {band: recipe.band_range(band) for band in recipe.band_mix().names} == bands
 
 
 def test_the_identity_is_of_what_decides_the_bytes() -> None:

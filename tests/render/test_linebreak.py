@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from render.linebreak import break_lines, classify, has_han
+from render.linebreak import break_lines, classify, has_han, may_break
 
 TEXT = st.text(st.sampled_from("ab 中文，。（）《》“”……——、！a1-"), min_size=1, max_size=80)
 
@@ -46,6 +47,26 @@ def test_a_wide_enough_line_obeys_the_punctuation_rules(text: str) -> None:
 
 def test_words_stay_whole() -> None:
     assert lines_of("one two three", 3.6) == ["one two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("个。drawings", ["个。", "drawings"]),
+        ("思，2024年", ["思，", "2024", "年"]),
+        ("５９４倍", ["５９４", "倍"]),
+        ("Ｑｗｅｎ模型", ["Ｑｗｅｎ", "模", "型"]),
+        ("fell -46.7", ["fell ", "-46.7"]),
+        ("well-known", ["well-", "known"]),
+        ("（见）Qwen", ["（见）", "Qwen"]),
+        ("“好”Qwen", ["“好”Qwen"]),
+    ],
+)
+def test_where_a_line_may_break(text: str, parts: list[str]) -> None:
+    classes = classify(text)
+    ends = [i + 1 for i, pair in enumerate(pairwise(classes.tolist())) if may_break(*pair)]
+
+    assert [text[a:b] for a, b in pairwise([0, *ends, len(text)])] == parts
 
 
 def test_a_dash_pair_is_not_split() -> None:

@@ -21,7 +21,7 @@ def with_uharfbuzz(face: FontFace, text: str, language: str, script: str, vertic
     buffer = hb.Buffer()
     buffer.add_str(text)
     buffer.direction, buffer.script, buffer.language = "ttb" if vertical else "ltr", script, language
-    hb.shape(font, buffer)
+    hb.shape(font, buffer, {"pwid": language == "en"})
     return [
         (i.codepoint, i.cluster, -p.y_advance if vertical else p.x_advance, p.x_offset, p.y_offset)
         for i, p in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
@@ -41,6 +41,15 @@ def test_glyphs_are_harfbuzz_s(faces: Catalog, language: str, vertical: bool) ->
         assert [tuple(row) for row in ours.tolist()] == with_uharfbuzz(face, TEXTS[language], tag, script, vertical), (
             face.id
         )
+
+
+def test_english_has_narrow_quotes_in_chinese_faces_too(faces: Catalog) -> None:
+    for face in faces.for_language("zh"):
+        if face.family == "Noto Sans CJK SC":
+            english, chinese = (Shaper(face).shape("’", language).advances[0] for language in ("en", "zh"))
+            assert (english < 400, chinese) == (True, 1000), face.id
+            return
+    raise AssertionError("no face of that family")
 
 
 def test_an_empty_text_has_no_glyphs(faces: Catalog) -> None:
