@@ -75,12 +75,16 @@ def beyond(values: Values, side: str, bound: float) -> NDArray[np.bool_]:
     return values < bound if side == AT_LEAST else values > bound
 
 
-def fit_column(column: str, good: Values, damaged: Mapping[str, Values], false_drop: float) -> ColumnFit:
-    """A column's side, bound and separation; the side is that on which it separates some harm best."""
+def fit_column(column: str, good: Values, damaged: Mapping[str, Values], whole: Values, false_drop: float) -> ColumnFit:
+    """A column's side, bound and separation; the side is that on which it separates some harm best.
+
+    good: what it is for the crops that were damaged; whole: for those images as they were scored, whose share
+    beyond the bound is to be at most false_drop.
+    """
     raw = {name: auroc(good, bad) for name, bad in damaged.items()}
     known = [raw[name] for name in harmful(raw) if not math.isnan(raw[name])]
     side = AT_LEAST if max(known, default=1.0) - 0.5 >= 0.5 - min(known, default=1.0) else AT_MOST
-    bound = bound_of(good, side, false_drop)
+    bound = bound_of(whole, side, false_drop)
     return ColumnFit(
         column=column,
         side=side,

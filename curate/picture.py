@@ -97,8 +97,10 @@ class Picture:
 
     @cached_property
     def rgb(self) -> Pixels:
-        """(h, w, 3) uint8 sRGB-coded values as stored; see `decode`."""
-        return _pixels(self.data, self.header, 1)
+        """(h, w, 3) uint8 sRGB-coded values as stored, not to be written to, for all scorers see them; see `decode`."""
+        rgb = _pixels(self.data, self.header, 1)
+        rgb.flags.writeable = False
+        return rgb
 
     @cached_property
     def grey(self) -> Pixels:

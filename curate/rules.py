@@ -1,5 +1,6 @@
 """What a selection keeps, as data: rules over score columns, categories and a weight."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ class Rule:
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"rule on {self.column!r}: give either at_least or at_most")
+        if isinstance(self.bound, float) and not math.isfinite(self.bound):
+            raise ValueError(f"rule on {self.column!r}: its bound is {self.bound}: write a number")
         if self.missing not in ("drop", "keep"):
             raise ValueError(f"rule on {self.column!r}: missing is {self.missing!r}: use drop or keep")
         for text in filter(None, (self.column, self.where)):

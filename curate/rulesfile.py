@@ -15,10 +15,20 @@ from curate.rules import Bound, Category, Percentile, Rule, Selection, Weight
 Part = TypeVar("Part", Rule, Weight, Category, Selection)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice, of which YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        if again := sorted({name for name in names if names.count(name) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"{again[0]!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def parse_rules(text: str, origin: str) -> dict[str, Selection]:
     """The selections of a rules file by name, in its order. Raises ValueError naming `origin` and the place."""
     try:
-        values = yaml.safe_load(text)
+        values = _Loader(text).get_single_data()
         if not isinstance(values, dict) or not values:
             raise ValueError("write `name:` and under it `rules:` with one `- {column: ..., at_least: ...}` a line")
         own = {str(name): _selection(str(name), part) for name, part in values.items()}

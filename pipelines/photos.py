@@ -119,10 +119,9 @@ class PhotoIndex:
         return len(self._sha256)
 
     def photo(self, number: int) -> PhotoInfo:
-        """What is known of one photo."""
-        name = str(self._columns["name"][number])
-        if len(self.sources) > 1:  # two corpora may use the same names
-            name = f"{self.sources[self.source_of(number)].rstrip('/').rpartition('/')[2]}/{name}"
+        """What is known of one photo; its name begins with its corpus's, as in rows that were curated."""
+        corpus = self.sources[self.source_of(number)].rstrip("/").rpartition("/")[2]
+        name = f"{corpus}/{self._columns['name'][number]}"
         facts = {field: self._columns[field][number].as_py() for field in FACTS}
         return PhotoInfo(name=name, sha256=self._sha256[number].tobytes().hex(), **facts)
 

@@ -127,10 +127,16 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
 def _licences(parquet: ParquetFile, group: int) -> list[str]:
     """Each row's licence, "" where no column says it."""
     for name in LICENCE_COLUMNS:
-        if name in parquet.schema_arrow.names and pa.types.is_string(parquet.schema_arrow.field(name).type):
+        if name in parquet.schema_arrow.names and _is_text(parquet.schema_arrow.field(name).type):
             column = parquet.read_row_group(group, columns=[name]).column(name)
             return [value or "" for value in column.to_pylist()]
     return [""] * int(parquet.metadata.row_group(group).num_rows)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return any(is_it(kind) for is_it in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 class RowReader:

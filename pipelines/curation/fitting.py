@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.calibrate import ColumnFit, beyond, calibrated_selection, fit_column, harmful
+from curate.calibrate import ColumnFit, Values, beyond, calibrated_selection, fit_column, harmful
 from curate.damage import DAMAGES
 from curate.rulesfile import dump_rules
 from pipelines.curation.score_bins import score_columns
@@ -31,12 +31,14 @@ def write_rules(out: str, tried_folder: Folder, false_drop: float) -> str:
     if tried.column("damage").to_pylist().count("") < 2:
         faults = "; ".join(name for name in list(sum_counts(tried_folder))[:MAX_SHOWN])
         raise ValueError(f"no images with scores to calibrate on: {faults}. Mend that and delete {tried_folder.url}")
-    fits = fit_columns(tried, false_drop)
-    base, names = load_rules("general")["general"], ScoreTable(out).schema.names
+    table = ScoreTable(out)
+    whole = as_scored(table, tried)
+    fits = fit_columns(tried, whole, false_drop)
+    base, names = load_rules("general")["general"], table.schema.names
     base = replace(base, rules=tuple(rule for rule in base.rules if set(rule.columns) <= set(names)))
     selection = calibrated_selection(base, fits, NAME)
     taken = {rule.column for rule in selection.rules if rule not in base.rules}
-    summary = summarise(tried, fits, taken, false_drop)
+    summary = summarise(tried, whole, fits, taken, false_drop)
     Folder(out).put(FIT_FILE, json.dumps(without_nan(summary), indent=1, allow_nan=False).encode())
     careful = too_few(summary["num_images"], false_drop)
     note = (
@@ -79,7 +81,15 @@ def read_tried(folder: Folder) -> pa.Table:
     return table.filter(pc.equal(table.column("fault"), ""))
 
 
-def fit_columns(tried: pa.Table, false_drop: float) -> dict[str, ColumnFit]:
+def as_scored(table: ScoreTable, tried: pa.Table) -> dict[str, Values]:
+    """What each score column is for the whole images of the sample, which the bounds will be held against."""
+    numbers = tried.filter(pc.equal(tried.column("damage"), "")).column("number").to_pylist()
+    columns = list(score_columns(tried.schema))
+    rows = [row for _, row in table.take(numbers, columns)]
+    return {name: np.array([row[name] for row in rows], np.float64) for name in columns}
+
+
+def fit_columns(tried: pa.Table, whole: Mapping[str, Values], false_drop: float) -> dict[str, ColumnFit]:
     """A fit for each score column that was measured on the originals."""
     damages = np.array(tried.column("damage").to_pylist())
     fits = {}
@@ -88,22 +98,29 @@ def fit_columns(tried: pa.Table, false_drop: float) -> dict[str, ColumnFit]:
         good = values[damages == ""]
         if not np.isnan(good).all():
             damaged = {name: values[damages == name] for name in DAMAGES}
-            fits[column] = fit_column(column, good, damaged, false_drop)
+            fits[column] = fit_column(column, good, damaged, whole[column], false_drop)
     return fits
 
 
-def summarise(tried: pa.Table, fits: Mapping[str, ColumnFit], columns: set[str], false_drop: float) -> dict[str, Any]:
+def summarise(
+    tried: pa.Table,
+    whole: Mapping[str, Values],
+    fits: Mapping[str, ColumnFit],
+    columns: set[str],
+    false_drop: float,
+) -> dict[str, Any]:
     """What fit.json holds: the fits, and what the bounds that were taken over drop together."""
     damages = np.array(tried.column("damage").to_pylist())
-    dropped = np.zeros(len(damages), bool)
+    dropped, lost = np.zeros(len(damages), bool), np.zeros(int((damages == "").sum()), bool)
     taken = [fit for fit in fits.values() if fit.column in columns]
     for fit in taken:
         values = np.asarray(tried.column(fit.column).cast(pa.float64()).to_numpy(), np.float64)
         dropped |= beyond(values, fit.side, fit.bound)
+        lost |= beyond(whole[fit.column], fit.side, fit.bound)
     return {
-        "num_images": int((damages == "").sum()),
+        "num_images": len(lost),
         "false_drop_asked": false_drop,
-        "false_drop": float(dropped[damages == ""].mean()),
+        "false_drop": float(lost.mean()),
         "recall": {name: float(dropped[damages == name].mean()) for name in DAMAGES},
         "about": {name: damage.about for name, damage in DAMAGES.items()},
         "harmful": harmful(list(DAMAGES)),

@@ -69,8 +69,9 @@ class PackJob:
 
     def _record(self, row: Mapping[str, Any]) -> Record:
         """The record of a scored row. Raises BadImage where its image is gone or is another now."""
-        data = self._scores.sources[row["source"]].read(entry_of(row))
-        if row.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
+        entry = entry_of(row)
+        data = self._scores.sources[row["source"]].read(entry)
+        if row.get("sha256") not in (None, hashlib.sha256(data).hexdigest()) or entry.length not in (-1, len(data)):
             raise BadImage(CHANGED)
         header = read_header(data, self._scores.limits)
         lines = row.get("ocr_lines") or []

@@ -1,10 +1,10 @@
 """Takes sources out of a finished mix: names the rows first, then rewrites the shards that hold them, and no other."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
@@ -96,11 +96,16 @@ def find_rows(root: Folder, asked: Sequence[str]) -> list[Found]:
 
 
 def _first_match(row: Mapping[str, Any], asked: Sequence[str]) -> str:
-    names = (row["source"], row["origin"], row["source_sha256"])
+    names = (row["source"], row["origin"], row["source_sha256"], f"{row['origin']}/{row['id']}")
     for one in asked:
-        if one in names or row["source"].startswith(f"{one}#") or fnmatchcase(row["source"], one):
+        if one in names or row["source"].startswith(f"{one}#") or _fits(row["source"], one):
             return one
     return ""
+
+
+def _fits(source: str, pattern: str) -> bool:
+    """Whether a pattern with * means this source; brackets and question marks stand for themselves."""
+    return "*" in pattern and re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), source, re.DOTALL) is not None
 
 
 def _data_files(root: Folder) -> Iterator[tuple[str, str, int]]:

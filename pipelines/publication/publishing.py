@@ -1,5 +1,6 @@
 """The commands that publish a dataset: `publish.py upload | export`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -62,12 +63,14 @@ class Export:
     split: str = ""
     """Only this split of a mix; without it all."""
     config: str = ""
-    """Only this configuration of a mix; without it all."""
+    """Only this configuration of a mix, or all of this kind (synthetic: its bands); without it all."""
 
     def run(self) -> int:
         """Export and say what was written."""
         if self.images_per_tar < 1:
             raise ValueError(f"images_per_tar is {self.images_per_tar}: give at least 1")
+        if not re.fullmatch("[A-Za-z0-9]*", self.ending):
+            raise ValueError(f"ending is {self.ending!r}: give letters and digits, such as png")
         part = f"{self.split or '*'}/{self.config or '*'}"
         done = export_tars(absolute_path(self.dir), absolute_path(self.to), part, self.images_per_tar, self.ending)
         print(f"{done['images']:,} images in {len(done['tars']):,} tars  {absolute_path(self.to)}/manifest.json")

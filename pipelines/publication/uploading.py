@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TextIO
 
+from pipelines.mixture.plan import SPLITS
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
 
 HIDDEN = "***"
 CARD = "README.md"
+OURS = (*SPLITS, "data", "manifest", "previews", "lineage")  # folders of a dataset
 LOGGERS = ("", "huggingface_hub", "httpx", "urllib3", "requests", "filelock")
 
 
@@ -71,6 +73,7 @@ def upload(found: Published, repo: str, *, private: bool) -> str:
             api = huggingface_hub.HfApi(token=token)
             address = str(api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True))
             _send(api, found, repo)
+            _remove_stale(api, found, repo)
         except Exception as error:  # of many kinds, some with the request in them
             cause = f"{type(error).__name__}: {error}".replace(token, HIDDEN)
             failure = ValueError(f"the upload stopped ({cause}); the same command goes on from here")
@@ -91,6 +94,14 @@ def _send(api: Any, found: Published, repo: str) -> None:
         api.upload_large_folder(**keywords)
     else:
         api.upload_folder(commit_message="Upload by Smallprint", **keywords)
+
+
+def _remove_stale(api: Any, found: Published, repo: str) -> None:
+    """Take away what an earlier upload sent and the dataset no longer has, as rows that were taken out: the card's
+    patterns would still find them. Files beside the dataset's folders are left alone."""
+    there = (name for name in api.list_repo_files(repo, repo_type="dataset") if name.split("/")[0] in OURS)
+    if stale := sorted(set(there) - found.files.keys()):
+        api.delete_files(repo, stale, repo_type="dataset", commit_message="Remove what the dataset no longer holds")
 
 
 class Scrubbed(io.TextIOBase):

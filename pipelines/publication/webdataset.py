@@ -54,7 +54,7 @@ def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str
     Raises ValueError where there is nothing to export, and where the folder holds another export.
     """
     dataset, out = Folder(url), Folder(to)
-    roots = [root for root in shard_roots(dataset.list()) if not root or fnmatchcase(root, wanted)]
+    roots = [root for root in shard_roots(dataset.list()) if not root or _wanted(root, wanted)]
     infos = {root: read_manifest(Folder(f"{dataset.url}/{root}")) for root in roots}
     rows = {root: sum(info.num_rows for info in known.values()) for root, known in infos.items()}
     if not sum(rows.values()):
@@ -76,6 +76,11 @@ def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str
     manifest = {"images": sum(rows.values()), "tars": done}
     out.put(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
     return manifest
+
+
+def _wanted(root: str, pattern: str) -> bool:
+    """Whether a part is wanted: a configuration also stands for those whose names begin with it."""
+    return fnmatchcase(root, pattern) or fnmatchcase(root, f"{pattern}-*")
 
 
 def _made(dataset: Folder, out: Folder, tar: Tar, progress: Progress) -> dict[str, Any]:

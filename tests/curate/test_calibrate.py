@@ -42,8 +42,12 @@ def damaged(values: Callable[[str], Any]) -> dict[str, Any]:
 def test_finds_the_good_side_of_a_column():
     rng = np.random.default_rng(3)
     good = rng.normal(10, 1, 200)
-    sharp = fit_column("clarity", good, damaged(lambda n: rng.normal(5 if DAMAGES[n].harms else 10, 1, 200)), 0.02)
-    noise = fit_column("noise_sigma", good, damaged(lambda n: rng.normal(15 if n == "noise" else 9.5, 1, 200)), 0.02)
+    sharp = fit_column(
+        "clarity", good, damaged(lambda n: rng.normal(5 if DAMAGES[n].harms else 10, 1, 200)), good, 0.02
+    )
+    noise = fit_column(
+        "noise_sigma", good, damaged(lambda n: rng.normal(15 if n == "noise" else 9.5, 1, 200)), good, 0.02
+    )
 
     assert (sharp.side, noise.side) == (AT_LEAST, AT_MOST)
     assert sharp.auroc["gaussian"] > 0.99
@@ -54,7 +58,7 @@ def test_finds_the_good_side_of_a_column():
 
 def test_a_damage_without_scores_does_not_hide_the_others():
     good = np.random.default_rng(5).normal(10, 1, 100)
-    found = fit_column("clarity", good, damaged(lambda name: [np.nan] if name == "gaussian" else good - 9), 0)
+    found = fit_column("clarity", good, damaged(lambda name: [np.nan] if name == "gaussian" else good - 9), good, 0)
 
     assert np.isnan(found.auroc["gaussian"])
     assert found.best == 1
@@ -63,10 +67,10 @@ def test_a_damage_without_scores_does_not_hide_the_others():
 def test_takes_over_bounds_that_separate_on_the_side_of_the_rule():
     rng = np.random.default_rng(4)
     good = rng.normal(10, 1, 100)
-    clear = fit_column("clarity", good, damaged(lambda _: good - 9), 0)
-    blind = fit_column("upscale", good, damaged(lambda _: rng.permutation(good)), 0)
-    other = fit_column("entropy_bits", good, damaged(lambda _: good + 9), 0)
-    more = fit_column("noise_sigma", good, damaged(lambda _: good + 9), 0)
+    clear = fit_column("clarity", good, damaged(lambda _: good - 9), good, 0)
+    blind = fit_column("upscale", good, damaged(lambda _: rng.permutation(good)), good, 0)
+    other = fit_column("entropy_bits", good, damaged(lambda _: good + 9), good, 0)
+    more = fit_column("noise_sigma", good, damaged(lambda _: good + 9), good, 0)
     rules = (
         Rule(column="clarity", at_least=0.5),
         Rule(column="upscale", at_most=0.5),

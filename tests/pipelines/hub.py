@@ -45,7 +45,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlparse(self.path).path.strip("/").split("/")
         name = "/".join(path[2:4])
         if path[:2] == ["api", "datasets"] and name in self.server.repos:
-            self._answer({"id": name, "sha": "0" * 40, "private": self.server.private[name], "siblings": []})
+            files = [_entry(path, data) for path, data in self.server.repos[name].items()]
+            about = {"id": name, "sha": "0" * 40, "private": self.server.private[name], "siblings": []}
+            self._answer(files if path[4:5] == ["tree"] else about)
         else:
             self._answer({"error": "not found"}, 404)
 
@@ -112,9 +114,17 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [json.loads(line) for line in body.splitlines()]
         files = [line["value"] for line in lines if line["key"] == "file"]
         self.server.repos[name] |= {one["path"]: base64.b64decode(one["content"]) for one in files}
+        for line in lines:
+            if line["key"] == "deletedFile":
+                del self.server.repos[name][line["value"]["path"]]
         self.server.num_sent.append(len(files))
         url = f"{self.server.url}/datasets/{name}/commit/{'0' * 40}"
         self._answer({"commitUrl": url, "commitOid": "0" * 40, "success": True})
+
+
+def _entry(path: str, data: bytes) -> dict[str, Any]:
+    """A file as the Hub lists it."""
+    return {"type": "file", "path": path, "oid": _oid(data), "size": len(data)}
 
 
 def _oid(data: bytes) -> str:

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from curate.damage import DAMAGES
@@ -11,6 +12,7 @@ from pipelines.curation.fitting import NAME, RULES_FILE, read_tried
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import load_rules, select
 from pipelines.shards.folder import Folder
+from tests.pipelines.curation import rows
 from tests.pipelines.scored import make_scored
 
 CALIBRATION = Calibration(calibrate_images=5, max_crop_px=40_000, false_drop=0.2)
@@ -75,6 +77,10 @@ def test_the_rules_drop_no_more_than_stated(calibrated):
     assert fit["num_images"] == 5
     assert "at\n# most 20% of them" in (calibrated / RULES_FILE).read_text()
     assert fit["false_drop"] <= 0.2 * len(taken)
+    for column in taken:  # of the whole images that were tried, not of crops of them
+        scores = np.array([row[column["column"]] for row in rows(calibrated).values()], np.float64)
+        beyond = scores < column["bound"] if column["side"] == "at_least" else scores > column["bound"]
+        assert beyond.sum() <= 1, column["column"]
     assert {(c["column"], c["bound"]) for c in taken} <= {(rule.column, rule.bound) for rule in rules}
 
 

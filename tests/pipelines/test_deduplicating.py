@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.curation.deduplicating import find_duplicates, leaders_of, repeats, root_of
 from pipelines.curation.scoretable import ScoreTable, images_of
-from tests.curate.pictures import encoded
+from tests.curate.pictures import blocks, encoded
 from tests.pipelines.curation import curate, digests, rows, write_bad, write_good
 from tests.pipelines.test_scoring import page, read_text
 
@@ -44,6 +44,21 @@ def test_what_repeats_names_the_first(out):
         "0/small.jpg": ("0/05.png", "near"),
         "0/small_too.jpg": ("0/05.png", "near"),  # by way of small.jpg
     }
+
+
+def test_a_larger_copy_that_is_smeared_does_not_drive_out_the_sharp_original(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3):
+        sharp = blocks(number, 480, 360)
+        (source / f"{number}.png").write_bytes(encoded(sharp, "PNG"))
+        larger = cv2.resize(sharp, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        (source / f"{number}_larger.png").write_bytes(encoded(cv2.GaussianBlur(larger, (0, 0), 4), "PNG"))
+    out = tmp_path / "out"
+    assert curate("score", out, source, "--scorers", "fingerprint", "sanity", "sharpness") == 0
+    found = {name: row["duplicate_of"] for name, row in rows(out, "duplicates").items()}
+
+    assert found == {f"0/{n}.png": None for n in range(3)} | {f"0/{n}_larger.png": f"0/{n}.png" for n in range(3)}
 
 
 def test_every_row_is_there_and_joins_the_scores(out):

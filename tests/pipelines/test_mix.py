@@ -20,6 +20,7 @@ from curate.picture import Picture
 from pipelines.mixture import mixing
 from pipelines.mixture.ratios import targets
 from pipelines.mixture.smallest import smallest
+from pipelines.mixture.without import _first_match
 from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
@@ -347,6 +348,24 @@ def test_without_takes_a_photo_out_wherever_it_is(inputs, mixed, train, tmp_path
     assert row["source"] not in [one["source"] for one in rows(out, "*")]
     for folder in out.glob("*/*/manifest"):
         assert all(info.num_rows for info in sidecars(Folder(str(folder.parent))))
+
+
+@pytest.mark.parametrize(
+    ("source", "pattern", "fits"),
+    [
+        ("a/img1.png", "a/img[1].png", False),
+        ("a/img[1].png", "a/img[1].png", True),
+        ("a/img[1].png", "a/img[*", True),
+        ("a/b/c.png", "a/*", True),
+        ("b/a/c.png", "a/*", False),
+        ("p.pdf#page=3", "p.pdf", True),
+    ],
+)
+def test_a_source_means_itself_and_a_star_anything(source, pattern, fits):
+    row = {"source": source, "origin": "set", "source_sha256": "0", "id": "7"}
+
+    assert bool(_first_match(row, [pattern])) == fits
+    assert _first_match(row, ["set/7"]) == "set/7"
 
 
 def test_without_goes_on_where_it_was_stopped_and_is_not_undone(inputs, mixed, train, tmp_path, capfd):

@@ -106,7 +106,7 @@ def test_counts_name_each_fault_and_each_file_left_out(mixed: Path):
 def test_the_index_holds_the_accepted_photos(mixed: Path):
     index = PhotoIndex.load(str(mixed / "index"))
 
-    assert [index.photo(i).name for i in range(len(index))] == sorted(GOOD)
+    assert [index.photo(i).name for i in range(len(index))] == [f"corpus/{name}" for name in sorted(GOOD)]
     assert (index.photo(0).width_px, index.photo(0).height_px) == (320, 280)
     assert index.verdicts == {"ok": 3, "unreadable": 6, "blurred": 1, "too small": 1}
     assert index.licences == {"CC0-1.0": 3}
@@ -183,7 +183,7 @@ def test_splits_share_no_photo_and_miss_none(tmp_path: Path):
 
     names = {split: {part.photo(i).name for i in range(len(part))} for split, part in parts.items()}
     assert len(parts["train"]) + len(parts["held-out"]) == len(everything) == len(files)
-    assert {"0.png", "1.png"} <= names["held-out"]
+    assert {"corpus/0.png", "corpus/1.png"} <= names["held-out"]
     assert not names["train"] & names["held-out"]
     assert parts["train"].identity == parts["held-out"].identity == everything.identity
     with pytest.raises(ValueError, match="split is 'test': use one of"):
@@ -224,7 +224,7 @@ def test_photos_of_a_row_group_come_together_and_shuffled(grouped: PhotoIndex):
 
 def test_a_photo_is_read_as_it_is(grouped: PhotoIndex):
     reader = PhotoReader(grouped)
-    by_name = {grouped.photo(number).name: number for number in range(16)}
+    by_name = {grouped.photo(number).name.partition("/")[2]: number for number in range(16)}
 
     assert np.array_equal(reader.read(by_name["p.parquet#5"]), blocks(5, 264, 260))
     assert np.array_equal(reader.read(by_name["2.png"]), blocks(14, 264, 260))
@@ -323,7 +323,7 @@ def test_a_photo_with_text_is_never_mirrored(real: Path):
         flipped.setdefault(record.source, []).append(crop.flip)
 
     assert {name: any(flips) for name, flips in flipped.items()} == {
-        Path(name).name: name in WITHOUT_TEXT for name in (*WITH_TEXT, *WITHOUT_TEXT)
+        f"corpus/{Path(name).name}": name in WITHOUT_TEXT for name in (*WITH_TEXT, *WITHOUT_TEXT)
     }
 
 

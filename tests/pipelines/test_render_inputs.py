@@ -58,7 +58,7 @@ def test_a_photo_spoilt_after_indexing_is_replaced_and_named(tmp_path, odd_job, 
     [(fault, times)] = summary["fault"].items()
 
     assert code == 0
-    assert fault == "photo rocket.jpg: changed since it was indexed"
+    assert fault == "photo photos/rocket.jpg: changed since it was indexed"
     assert times > 0
     assert summary["images"] == NUM_IMAGES
     assert fault in capfd.readouterr().out
@@ -122,7 +122,7 @@ def test_pages_of_several_shapes_take_each_photo_that_is_large_enough(tmp_path, 
 
     assert job.make(tmp_path / "out", *flags, "160x96", "96x160") == 0
     rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
-    assert {(row["width_px"], row["source"]) for row in rows} == {(160, "wide.png"), (96, "high.png")}
+    assert {(row["width_px"], row["source"]) for row in rows} == {(160, "photos/wide.png"), (96, "photos/high.png")}
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["reject"]["photo/too small for 160 x 96 px"] > 0
 

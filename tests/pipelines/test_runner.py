@@ -338,7 +338,7 @@ def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
 
 
 def test_arguments_out_of_range_are_refused(tmp_path):
-    for wrong in ({"backend": "threads"}, {"num_workers": -1}, {"num_shards": 0}):
+    for wrong in ({"backend": "threads"}, {"num_workers": -2}, {"num_shards": 0}):
         arguments = {"num_shards": 1, "num_workers": 1, "backend": "inline"} | wrong
         with pytest.raises(ValueError, match="at least 1 shard"):
             run(partial(ToyJob, num_images=1), folder=str(tmp_path), **arguments)  # type: ignore[arg-type]

@@ -192,6 +192,17 @@ def test_a_hugging_face_folder_gives_original_bytes(tmp_path: Path):
     assert counts == {"skipped/.md": 1}
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
+def test_a_licence_column_counts_whatever_type_of_text_it_is(tmp_path: Path, kind: pa.DataType):
+    licence = pa.array(["CC-BY-NC-4.0", None], pa.string()).cast(kind)
+    table = pa.table({"image": pa.array(PNG[:2], pa.binary()), "license": licence})
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    entries, _ = listed(open_source(str(tmp_path / "a.parquet"), "CC0-1.0"))
+
+    assert [entry.licence for entry in entries] == ["CC-BY-NC-4.0", "CC0-1.0"]
+
+
 def test_rows_are_addressed_by_group_and_carry_their_licence(tmp_path: Path):
     path = image_parquet(tmp_path / "a.parquet", [PNG[0], PNG[1], PNG[2], None], licence=["CC0-1.0", "", "MIT", ""])
     source = open_source(str(path), "CC-BY-4.0")
