@@ -1,6 +1,7 @@
 """Makes what a run begins with: the index of its data, what is held out of it, the model and its teachers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
+from train.losses import Balance
 from train.objective import Objective
+from train.peers.files import digest_of, files_of
 from train.settings import Run
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher, load_teacher, random_teacher, teacher_digest
@@ -33,6 +36,8 @@ def build(run: Run) -> Ready:
     identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.names)}
     if "align" in objective.terms() and run.terms.teacher != "random":
         identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
+    if run.model.init:
+        identity["model"]["init_sha256"] = digest_of(files_of(Path(run.model.init)))
     return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
 
 
@@ -42,12 +47,21 @@ def read_data(run: Run) -> tuple[Corpus, HeldOut]:
     corpus = whole = Corpus.of(execution.data)
     if execution.held_out:
         whole = Corpus.of(execution.held_out)
+        check_apart(corpus, whole)
         chosen = whole.spread(execution.num_eval, np.arange(len(whole)))
     else:
         away, chosen = hold_out(whole, execution.num_eval)
         corpus = whole.without(away)
     held_out = read_held_out(whole, chosen, side_px=min(256, 2 * largest), factor=run.model.config().factor)
     return corpus, held_out
+
+
+def check_apart(corpus: Corpus, held_out: Corpus) -> None:
+    """Raise ValueError where a file of shards is trained on and held out."""
+    sides = [{shard.path for shard in one.shards} | {shard.sha256 for shard in one.shards if shard.sha256}
+             for one in (corpus, held_out)]  # fmt: skip
+    if both := sorted(sides[0] & sides[1]):
+        raise ValueError(f"--held-out and --data share {both[0]}: name a part of the data that is not trained on")
 
 
 def build_objective(run: Run) -> Objective:
@@ -63,9 +77,10 @@ def build_objective(run: Run) -> Objective:
         teacher = random_teacher(block=block) if random else load_teacher(run.terms.teacher, block)
     torch.manual_seed(run.optimiser.seed)
     objective = Objective(build_vae(run), lpips, teacher)
-    objective.adaptive = run.terms.adaptive_align
-    if objective.adaptive and run.execution.strategy == "fsdp":
-        raise ValueError("adaptive_align needs whole gradients on every rank: use --strategy ddp")
+    if run.terms.adaptive_align:
+        if run.execution.strategy == "fsdp":
+            raise ValueError("adaptive_align needs whole gradients on every rank: use --strategy ddp")
+        objective.balance = Balance()
     if run.model.freeze_encoder:
         objective.vae.encoder.requires_grad_(False)
     return objective

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -39,7 +39,6 @@ class Fitting:
             self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = deepcopy(objective.vae).requires_grad_(False).eval()
         self.module = over_ranks(objective, self.ema, execution.strategy, world)
-        self.objective.average = world.mean
         if execution.compile:
             objective.vae.encoder.compile()
             objective.vae.decoder.compile()
@@ -57,31 +56,36 @@ class Fitting:
         A gradient that is not finite moves nothing and is counted; `is_bad` among the figures is then 1.
         """
         parts = images.split(micro_batch or len(images))
-        totals: Counter[str] = Counter()
+        shares = [len(part) / len(images) for part in parts]
+        balance = self.objective.balance
+        if balance is not None and balance.ratio is None and now.align_weight > 0:  # the first step is gone over twice
+            for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
+                self._losses(self.objective, part, now, number, share)
+            balance.close(self.world.mean)
         sums: dict[str, Tensor] = {}
-        for number, part in enumerate(parts):
-            share = len(part) / len(images)
+        for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
             with gathering(self.module, last=number == len(parts) - 1):
-                terms = self._losses(part, now, number)
+                terms = self._losses(self.module, part, now, number, share)
                 (terms["total"] * share).backward()
             for name, value in terms.items():
-                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach().float() * share
+                sums[name] = value.detach().float() * share + sums.get(name, 0.0)
+        if balance is not None:
+            balance.close(self.world.mean)
         norm = self._gradient_norm()
-        figures = self.world.mean(torch.stack(list(sums.values()))).tolist()
-        totals.update(dict(zip(sums, figures, strict=True)))
-        is_bad = not (math.isfinite(norm) and math.isfinite(totals["total"]))
+        figures = dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
+        is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
         self._move(now, is_bad)
         self.num_images += len(images) * self.world.size
-        return {**totals, "gradient_norm": norm, "is_bad": float(is_bad)}
+        return {**figures, "gradient_norm": norm, "is_bad": float(is_bad)}
 
-    def _losses(self, part: Tensor, now: Now, number: int) -> dict[str, Tensor]:
+    def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
         x = to_unit(part, self.world.device)
         if self.execution.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         side = max(x.shape[-2:])
         self.objective.vae.recompute(0 < self.execution.recompute_px <= side)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.execution.precision == "bf16"):
-            terms: dict[str, Tensor] = self.module(x, now, self.num_images + number)
+            terms: dict[str, Tensor] = module(x, now, self.num_images + number, share)
         return terms
 
     def _gradient_norm(self) -> float:
@@ -121,6 +125,7 @@ class Fitting:
             "num_bad": self.num_bad,
             "bad_in_row": self.bad_in_row,
             "faults": dict(self.world.union(self.faults)),
+            "align_ratio": None if self.objective.balance is None else self.objective.balance.ratio,
         }
         return Checkpoint(tensors=tensors, numbers=own | numbers)
 
@@ -148,4 +153,6 @@ class Fitting:
             )
         self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
         self.bad_in_row = numbers["bad_in_row"]
+        if self.objective.balance is not None:
+            self.objective.balance.ratio = numbers["align_ratio"]
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import difference
+from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready
 from train.checkpoint import Checkpoints
 from train.data import Loader
 from train.fitting import Fitting
-from train.monitor import Monitor
+from train.monitor import LOG_FILE, Monitor, read_log
 from train.samples import Samples
 from train.settings import Run
 from train.world import World
@@ -74,6 +74,8 @@ class Training:
     def _claim(self, identity: object) -> None:
         """The folder is this run's: begun with the same model, losses, stages and data."""
         path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
+        if (self.out / JOB_FILE).exists() or (self.out / "manifest").exists():
+            raise ValueError(f"{self.out} holds a dataset: name another folder with --out")
         if self.world.is_first:
             Folder(str(self.out)).sweep()  # what a killed run was writing
         if self.world.is_first and not path.exists():
@@ -95,12 +97,23 @@ class Training:
         for fault in faults if self.world.is_first else ():
             print(f"WARNING: {fault}; going on from the one before it", flush=True)
         if checkpoint is None:
+            self._check_nothing_lost()
             return
         self.fitting.restore(checkpoint)
         self._stage_index = checkpoint.numbers["stage_index"]
         self._loader_state = checkpoint.numbers["loader"]
         if self.world.is_first:
             print(f"resumed at {self.fitting.num_images:,} images", flush=True)
+
+    def _check_nothing_lost(self) -> None:
+        """Raise ValueError where a run was here that had come to a checkpoint: it would begin anew unnoticed."""
+        steps = (line for line in read_log(self.out / LOG_FILE) if line["kind"] == "step" and not line["is_bad"])
+        seen = max((line["images"] for line in steps), default=0)
+        if seen >= 2 * self.run.execution.checkpoint_images:  # a run may be killed while it writes its first
+            raise ValueError(
+                f"{self.out} tells of {seen:,} images, but {self.out / CHECKPOINTS} holds no checkpoint: put it "
+                "back, or name another folder with --out"
+            )
 
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""

@@ -4,6 +4,7 @@ All are means, so that neither batch, resolution nor width changes a weight's me
 (n, positions, channels), positions row by row. Cosines are float32 whatever the caller's autocast.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -105,29 +106,37 @@ def alignment_loss(
     )
 
 
-def gradient_ratio(
-    reconstruction: Tensor,
-    alignment: Tensor,
-    at: Tensor,
-    *,
-    limit: float = MAX_RATIO,
-    average: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
-    """The adaptive factor of the alignment's weight, a constant scalar: |d reconstruction| / |d alignment| at `at`.
+class Balance:
+    """The adaptive factor of the alignment's weight: |d reconstruction| / |d alignment| at the encoder's last layer.
 
-    After VA-VAE (Yao et al., 2025b), section 3.3: `reconstruction` is equation 1 without its alignment, `at` the weight
-    of the encoder's last layer. Weights published under it hold for means and sums alike, since both scale. The factor
-    lies in 0 to `limit`: an alignment that is within its margins has next to no gradient. `average` takes a gradient
-    to its mean over ranks, so that all of them weigh alike and as one process with the whole batch would.
+    After VA-VAE (Yao et al., 2025b), section 3.3; `reconstruction` is equation 1 without its alignment. Weights
+    published under it hold for means and sums alike, since both scale. The factor is of a whole step, all of its
+    micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. It lies in
+    0 to `limit`: an alignment that is within its margins has next to no gradient.
     """
-    norms = []
-    for loss in (reconstruction, alignment):
-        (gradient,) = torch.autograd.grad(loss, at, retain_graph=True)
-        gradient = gradient if average is None else average(gradient)
-        norms.append(torch.linalg.vector_norm(gradient.detach().float()))
-    least = torch.finfo(torch.float32).tiny
-    ratio: Tensor = norms[0] / norms[1].clamp_min(least)
-    return ratio.clamp(0.0, limit)
+
+    def __init__(self, limit: float = MAX_RATIO) -> None:
+        self.limit = limit
+        self.ratio: float | None = None
+        """The factor of the step before; None before the first."""
+        self._pulls: Tensor | None = None
+
+    def add(self, reconstruction: Tensor, alignment: Tensor, at: Tensor, share: float = 1.0) -> None:
+        """Count in the gradients at the weight `at` of a part of the step, `share` of its images; the graph stays."""
+        losses = (reconstruction, alignment)
+        pulls = torch.stack([torch.autograd.grad(loss, at, retain_graph=True)[0].float() for loss in losses]) * share
+        self._pulls = pulls if self._pulls is None else self._pulls + pulls
+
+    def close(self, average: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Make the factor of what was counted in, by the mean over ranks that `average` takes; one that is not finite
+        changes nothing."""
+        if self._pulls is None:
+            return
+        pulls, self._pulls = self._pulls if average is None else average(self._pulls), None
+        reconstruction, alignment = torch.linalg.vector_norm(pulls.flatten(1), dim=1).tolist()
+        ratio = reconstruction / max(alignment, torch.finfo(torch.float32).tiny)
+        if math.isfinite(ratio):
+            self.ratio = min(ratio, self.limit)
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from contextlib import nullcontext, suppress
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,4 +113,6 @@ def _open_wandb(run: Run) -> Any:
         import wandb
     except ImportError:
         raise ValueError("--wandb needs the package: pip install wandb") from None
-    return wandb.init(project=run.execution.wandb, name=Path(run.execution.out).name, resume="allow")
+    out = run.execution.out
+    number = sha256(out.encode()).hexdigest()[:16]  # a run that goes on goes on there, too
+    return wandb.init(project=run.execution.wandb, name=Path(out).name, id=number, resume="allow")

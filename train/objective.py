@@ -1,12 +1,10 @@
 """What is minimised: L1 + LPIPS + semantic alignment of an autoencoder's output (the report, equation 1)."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from train.curriculum import Now
-from train.losses import alignment_loss, by_position, gradient_ratio, l1_loss, total_loss
+from train.losses import Balance, alignment_loss, by_position, l1_loss, total_loss
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher
 from train.vae import Vae
@@ -25,9 +23,8 @@ class Objective(nn.Module):
         self.vae = vae
         self._lpips, self._teacher = lpips, teacher
         self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
-        self.average: Callable[[Tensor], Tensor] | None = None
-        """Takes a gradient to its mean over ranks, for the adaptive weight."""
-        self.adaptive = False
+        self.balance: Balance | None = None
+        """Where the alignment's weight is adaptive; whoever makes the steps closes it after each."""
 
     def terms(self) -> dict[str, str]:
         """The terms by name, with what measures them."""
@@ -35,10 +32,11 @@ class Objective(nn.Module):
         names |= {} if self._lpips is None else {"lpips": self._lpips.name}
         return names | ({} if self._teacher is None else {"align": self._teacher.name})
 
-    def forward(self, images: Tensor, now: Now, seed: int) -> Terms:
+    def forward(self, images: Tensor, now: Now, seed: int, share: float = 1.0) -> Terms:
         """The losses of images (n, 3, h, w) from -1 to 1, their sides multiples of the factor.
 
         seed: fixes the sample of positions in large distance matrices; give one that changes with every step.
+        share: of the step's images on this rank, for the adaptive weight.
         """
         z = self.vae.latents(images)
         reconstruction = self.vae.decoder(z)
@@ -46,12 +44,13 @@ class Objective(nn.Module):
         terms, lpips, align = {"l1": l1}, None, None
         if self._lpips is not None and now.lpips_weight > 0:
             lpips = terms["lpips"] = self._lpips(reconstruction, images).mean()
-        weight: float | Tensor = now.align_weight
+        weight = now.align_weight
         if self._teacher is not None and now.align_weight > 0:
             align = self._align(z, images, now, seed, terms)
-            if self.adaptive:
+            if self.balance is not None:
                 plain = total_loss(l1, lpips, None, lpips_weight=now.lpips_weight, align_weight=0.0)
-                weight = weight * gradient_ratio(plain, align, self.vae.encoder.head.weight, average=self.average)
+                self.balance.add(plain, align, self.vae.encoder.head.weight, share)
+                weight *= 1.0 if self.balance.ratio is None else self.balance.ratio
         total = total_loss(l1, lpips, align, lpips_weight=now.lpips_weight, align_weight=weight)
         if self.projection is not None and align is None:
             total = total + 0.0 * self.projection.weight.sum()  # several ranks wait for each parameter's gradient

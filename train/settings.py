@@ -1,5 +1,6 @@
 """Settings of a training run: a recipe file of stages and values, and command-line flags over frozen dataclasses."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -63,7 +64,8 @@ class Terms:
     teacher_block: int = 0
     """Which of its blocks; 0: the middle one."""
     adaptive_align: bool = False
-    """Scale the alignment by the ratio of gradient norms at the encoder's last layer (VA-VAE)."""
+    """Scale the alignment by the ratio of gradient norms at the encoder's last layer (VA-VAE), that of the whole step
+    before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Optimiser:
 
     def __post_init__(self) -> None:
         for name, low in (("scale", 0), ("ema_halflife_images", 1), ("seed", 0), ("max_bad_steps", 1)):
-            if getattr(self, name) < low:
+            if not low <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: give at least {low}")
         if not all(0 <= beta < 1 for beta in self.betas) or self.weight_decay < 0 or self.clip_norm < 0:
             raise ValueError(
@@ -223,6 +225,18 @@ def load_run(recipe: str) -> Run:
         raise ValueError(f"recipe {path}: {error}") from None
 
 
+def check_sizes(run: Run) -> None:
+    """Raise ValueError for a stage whose crops the model cannot take."""
+    factor = run.model.config().factor
+    for stage in run.stages:
+        for size in stage.sizes:
+            if size[0] % factor or size[1] % factor:
+                raise ValueError(
+                    f"stage {stage.name!r}: crops of {size[1]} x {size[0]} px are no multiple of {factor}, the factor "
+                    f"of {run.model.model}: choose another resolution_px or other aspects"
+                )
+
+
 def parse_run(args: Sequence[str], description: str, prog: str) -> Run:
     """The run of a command line: `--recipe NAME|FILE` is the base, every other flag overrides it.
 
@@ -234,6 +248,7 @@ def parse_run(args: Sequence[str], description: str, prog: str) -> Run:
         hidden = Annotated[Run, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes]
         run = tyro.cli(hidden, args=rest, default=run, prog=prog, description=description)
         run.curriculum()
+        check_sizes(run)
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"{prog}: {error}") from None
     if not run.execution.data and not run.execution.dry_run:

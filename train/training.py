@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -36,7 +35,8 @@ def train(run: Run) -> bool:
         if finished:
             vae = training.fitting.whole_average()
             if world.is_first:
-                write_model(training.out / MODEL, vae, ready.held_out.images)
+                known = run.model.freeze_encoder and bool(vae.config.latents_mean)
+                (vae if known else measured(vae, ready.held_out.images)).save_pretrained(training.out / MODEL)
                 print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
         elif world.is_first:
             print("stopped and saved: the same command goes on from here", flush=True)
@@ -44,10 +44,11 @@ def train(run: Run) -> bool:
 
 
 @torch.no_grad()
-def write_model(folder: Path, vae: Vae, images: torch.Tensor) -> None:
-    """Save a model with the mean and deviation of its latent channels on some images (n, 3, h, w) of bytes."""
+def measured(vae: Vae, images: torch.Tensor) -> Vae:
+    """The model with the mean and deviation of its latent channels on some images (n, 3, h, w) of bytes. Not for one
+    whose latents stay as they were: what was trained on them by the old figures would not fit the new."""
     device = next(vae.parameters()).device
     z = torch.cat([vae.latents(to_unit(part, device)) for part in images.split(8)]).double()
     mean, std = z.mean(dim=(0, 2, 3)), z.std(dim=(0, 2, 3)).clamp_min(1e-6)
     vae.config = replace(vae.config, latents_mean=tuple(mean.tolist()), latents_std=tuple(std.tolist()))
-    vae.save_pretrained(folder)
+    return vae

@@ -60,10 +60,12 @@ def make_benchmark(build: Build) -> str:
     chosen = choose_samples(Folder(f"{out.url}/{MEASURED}"), images, build.reading, build.choice, struck)
     summary = summarise(chosen) | {"strikes that name no sample": unknown(chosen, struck)}
     write_candidates(out, chosen)
+    out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    if not chosen.kept:
+        raise ValueError(f"no sample is left:\n{describe(summary, out.url)}")
     card = partial(card_text, summary, plain_settings(build), engine_of(build))
     counts = pack(build, out, images, chosen, card().encode())
     write_bench(out)
-    out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
     shown = [one for one in chosen.candidates if not one["reason"] or one["id"] in set(struck)]
     page = review_page([one for one in shown if one["num_chars"] is not None], Thumbnails(out, images), "Review")
     out.put(REVIEW_FILE, page.encode())

@@ -302,6 +302,14 @@ class Training:
             ).row()
 
 
+def test_a_benchmark_without_a_sample_is_an_error_that_tells_why(copy: Path, corpus: Path, tmp_path: Path, capsys):
+    everything = [(f"pages/{row['document']}_31.jpg", "") for row in samples(copy)]
+    write_shard(Folder(str(tmp_path / "train")), 0, Training(everything), {})
+
+    assert build(corpus, copy, "--exclude", str(tmp_path / "train")) == 1
+    assert "no sample is left:" in capsys.readouterr().err
+
+
 def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Path, corpus: Path, tmp_path: Path):
     whole = samples(built)
     book = next(row for row in whole if row["category"] == "book")
@@ -350,7 +358,7 @@ def test_pages_are_sampled_by_category_language_and_document(tmp_path: Path, cap
         (tmp_path / name).write_bytes(pdf(*["x"] * count))
     job = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--sample-pages", "8", "--workers", "0"]
 
-    assert making.make(parse_build([*job, "--backend", "inline"])) == 0
+    assert making.make(parse_build([*job, "--backend", "inline"])) == 1  # no text, no sample
     rows = pq.read_table(tmp_path / "out/measured/entries.parquet").to_pylist()
 
     assert Counter(row["document"] for row in rows) == {

@@ -376,6 +376,15 @@ def test_a_model_that_was_trained_on_is_measured_anew(small, tmp_path, capsys):
     assert all(abs(cell["forced_choice"]) < 1e-3 for cell in cells)
 
 
+def test_a_model_that_runs_otherwise_is_measured_anew(small, tmp_path, capsys):
+    flags = ("--ocr", "none", "--modules", f"m={tmp_path / 'm.py'}")
+    (tmp_path / "m.py").write_text("FACTOR = 1\ndef encode(x):\n    return x\ndef decode(z):\n    return z\n")
+    assert run(small, tmp_path / "out", *flags) == 0
+    assert run(small, tmp_path / "out", *flags, "--tile-px", "64", "--margin-px", "0") == 0
+
+    assert "m: it, the charts or the reader have changed" in capsys.readouterr().err
+
+
 def test_says_what_is_wrong(tmp_path, capsys):
     assert run(tmp_path, tmp_path / "out") == 1
     assert "holds no whole shard" in capsys.readouterr().err

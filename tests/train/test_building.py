@@ -3,13 +3,16 @@
 import json
 import shutil
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import save_file
 
-from tests.train.runs import STAGES, small_run
-from tests.train.shards import pages, write
+from tests.train.runs import STAGES, losses, small_run
+from tests.train.shards import pages, photos, write
 from train.building import build
 from train.teachers.dinov2 import random_network
 from train.teachers.dinov2_config import Dinov2Config
@@ -42,6 +45,60 @@ def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_it
     first.rename(tmp_path / "2/teacher")
 
     assert train(moved)
+
+
+def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    terms = {"align_weight": 0.5, "adaptive_align": True, "teacher": str(write_teacher(tmp_path / "teacher", 0))}
+    runs = {n: small_run(data, tmp_path / f"run{n}", stages=(STAGE,), micro_batch=n, **terms) for n in (0, 1)}
+    assert all(train(run) for run in runs.values())
+    whole, parted = (losses(tmp_path / f"run{n}") for n in (0, 1))
+
+    assert [step[:2] for step in parted] == [pytest.approx(step[:2], rel=5e-3) for step in whole]
+    assert [step[2] for step in parted] == [pytest.approx(step[2], rel=5e-2) for step in whole]
+
+    for path in (tmp_path / "run0/checkpoints").iterdir():
+        if int(path.name) > 8:
+            shutil.rmtree(path)
+    assert train(runs[0])
+    assert losses(tmp_path / "run0") == whole
+
+
+def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_name(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    for seed in (1, 2):
+        assert train(small_run(data, tmp_path / str(seed), stages=(STAGE,), seed=seed))
+    first, other = (
+        small_run(data, tmp_path / "run", stages=(STAGE,), init=str(tmp_path / str(seed) / "model")) for seed in (1, 2)
+    )
+    assert train(first)
+
+    with pytest.raises(ValueError, match=r"begun otherwise[^$]*init_sha256"):
+        train(other)
+
+
+def test_a_shard_is_not_both_trained_on_and_held_out(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    copy = str(shutil.copytree(data[0], tmp_path / "copy"))
+
+    for held_out in (data[0], copy):
+        with pytest.raises(ValueError, match="--held-out and --data share"):
+            build(small_run(data, tmp_path / "run", stages=(STAGE,), held_out=(held_out,)))
+    with pytest.raises(ValueError, match="each once"):
+        build(small_run([data[0], f"{data[0]}=synthetic"], tmp_path / "run", stages=(STAGE,)))
+
+
+def test_one_small_image_does_not_shrink_what_is_evaluated(tmp_path: Path) -> None:
+    data = [write(photos(12, shard_rows=6), tmp_path / "photos")]
+    strip = Image.fromarray(np.zeros((36, 200, 3), np.uint8))
+    file = BytesIO()
+    strip.save(file, "PNG")
+    held_out = write(photos(8, shard_rows=8, instead={3: file.getvalue()}), tmp_path / "held_out")
+    stages = (replace(STAGES[0], mix={"general": 1.0}, resolution_px=64),)
+
+    found = build(small_run(data, tmp_path / "run", stages=stages, held_out=(held_out,), num_eval=8)).held_out
+
+    assert found.images.shape == (7, 3, 128, 128)
 
 
 def test_without_alignment_no_teacher_is_asked_for(tmp_path: Path) -> None:

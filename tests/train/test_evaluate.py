@@ -330,6 +330,34 @@ def test_captions_are_shown_whole():
     assert wrapped("", 256) == []
 
 
+def test_the_weights_that_a_module_declares_are_part_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "gt", "0.png", page(0, 32, 40))
+    (tmp_path / "dim.txt").write_text("0.5")
+    (tmp_path / "m.py").write_text(
+        "from pathlib import Path\nFILES = ('dim.txt',)\nFACTOR = 1\n"
+        "def encode(x):\n    return x * float((Path(__file__).parent / 'dim.txt').read_text())\n"
+        "def decode(z):\n    return z\n"
+    )
+    before = run(tmp_path, "--module", str(tmp_path / "m.py"), metrics="psnr", out="one")
+    (tmp_path / "dim.txt").write_text("1")
+    args = ["--gt", str(tmp_path / "gt"), "--module", str(tmp_path / "m.py"), "--metrics", "psnr", "--device", "cpu"]
+
+    assert main([*args, "--out", str(tmp_path / "one")]) == 1
+    assert "subject" in capsys.readouterr().err
+    assert main([*args, "--out", str(tmp_path / "two")]) == 0
+    after = json.loads((tmp_path / "two/results.json").read_bytes())
+    assert before["PSNR"] < 30 < after["PSNR"]
+
+
+def test_a_model_that_overflows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "gt", "0.png", page(0, 32, 40))
+    (tmp_path / "m.py").write_text("FACTOR = 1\ndef encode(x):\n    return x\ndef decode(z):\n    return z / 0 * 0\n")
+
+    run(tmp_path, "--module", str(tmp_path / "m.py"), metrics="psnr")
+
+    assert "WARNING: m gives values that are not finite, which count as black" in capsys.readouterr().err
+
+
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path):
     for number in range(20):
         write(tmp_path / "gt", f"{number:02d}.png", page(number, 32, 40))

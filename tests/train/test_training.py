@@ -17,7 +17,7 @@ import torch
 from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import noise, pages, photos, write
 from train.loop import Diverged
-from train.settings import Run
+from train.settings import Run, parse_run
 from train.training import train
 from train.vae import Vae
 
@@ -196,6 +196,36 @@ def test_a_run_never_begins_anew_over_damaged_checkpoints(whole: Path, data: lis
         train(small_run(data, out))
 
 
+def test_a_run_never_begins_anew_where_its_checkpoints_are_gone(whole: Path, data: list[str], tmp_path: Path) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(out / "checkpoints")
+
+    with pytest.raises(ValueError, match=r"tells of 40 images, but .*checkpoints holds no checkpoint"):
+        train(small_run(data, out))
+    assert len(losses(out)) == 10
+
+
+def test_a_dataset_is_no_place_for_a_run(data: list[str]) -> None:
+    with pytest.raises(ValueError, match="holds a dataset: name another folder with --out"):
+        train(small_run(data, Path(data[0])))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--model", "f64c192", "--scale", "1"), "are no multiple of 64, the factor of f64c192"),
+        (("--scale", "nan"), "scale is nan: give at least 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_is_begun(
+    flags: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse_run([*flags, "--recipe", "tiny", "--dry-run"], "", "run.py")
+
+    assert message in f"{refused.value}{capsys.readouterr().err}".replace("\n", " ")
+
+
 def test_another_run_in_the_same_folder_is_refused_with_the_difference(whole: Path, data: list[str]) -> None:
     with pytest.raises(ValueError, match=r"optimiser\.seed: 7 -> 8"):
         train(small_run(data, whole, seed=8))
@@ -243,3 +273,5 @@ def test_a_frozen_encoder_keeps_its_latents_bit_by_bit(whole: Path, data: list[s
     with torch.no_grad():
         assert torch.equal(before.encode(x).latent_dist.mode(), after.encode(x).latent_dist.mode())
         assert not torch.equal(before(x), after(x))
+    assert after.config.latents_mean == before.config.latents_mean != ()
+    assert after.config.latents_std == before.config.latents_std

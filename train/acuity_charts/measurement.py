@@ -100,9 +100,8 @@ class _Measurement:
         """A record with what an earlier run measured, where that was of the same model, charts and reader."""
         about: Identity = {"name": ORIGINAL, "kind": ""}
         if subject is not None:
-            exact = subject.kind == "reference"
-            number = "" if exact else str(self._settings.running.number).removeprefix("torch.")
-            about = {"name": subject.name, "kind": subject.kind, "content": subject.digest(), "dtype": number}
+            running = {} if subject.kind == "reference" else self._settings.running.identity()
+            about = {"name": subject.name, "kind": subject.kind, "content": subject.digest(), "running": running}
         record = Record(subject=subject, identity=self._shared | about, charts=[])
         if self._out.exists(_file_of(record.name)):
             identity, charts = _read(self._out, _file_of(record.name))

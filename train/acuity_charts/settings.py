@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,9 +9,9 @@ import tyro
 
 from pipelines.recipe_files import absolute_path
 from train.peers.autoencoders import Running
+from train.peers.files import digest_of, files_of
 from train.peers.references import REFERENCES
 
-WEIGHTS = (".json", ".safetensors", ".pth", ".bin", ".pt")
 ORIGINAL = "original"  # the charts themselves, measured as if a model had made them
 OCR_ENGINES = ("rapidocr", "paddleocr", "none")
 DESCRIPTION = """Measure the smallest character that autoencoders still transmit, on charts that pipelines/acuity.py \
@@ -31,22 +30,7 @@ class Subject:
 
     def digest(self) -> str:
         """A hash of its files' content, so that a model that was trained on is measured again."""
-        if self.kind == "reference":
-            return self.path
-        total = sha256()
-        for file in self._files():
-            with file.open("rb") as opened:
-                total.update(file.name.encode() + b"\0" + file_digest(opened, "sha256").digest())
-        return total.hexdigest()[:16]
-
-    def _files(self) -> list[Path]:
-        path = Path(self.path)
-        if path.is_file():
-            return [path]
-        files = sorted(file for file in path.rglob("*") if file.suffix in WEIGHTS)
-        if not files:
-            raise ValueError(f"{self.name}: {path} holds no weights ({', '.join(WEIGHTS)}): name the model's folder")
-        return files
+        return self.path if self.kind == "reference" else digest_of(files_of(Path(self.path)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

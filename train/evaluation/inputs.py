@@ -1,7 +1,6 @@
 """What an evaluation starts from: pairs of files, the autoencoder, the reader, and the hashes that identify them."""
 
 from collections.abc import Sequence
-from hashlib import file_digest, sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from train.evaluation.published_models import published_models
 from train.evaluation.reading import Reader, engine_installed
 from train.evaluation.settings import Measures, Settings
 from train.peers.autoencoders import open_autoencoder
+from train.peers.files import digest_of, files_of
 
-WEIGHTS = (".json", ".safetensors", ".pth", ".bin", ".pt")
 LIBRARIES = ("numpy", "pillow", "torch")
 
 
@@ -67,35 +66,13 @@ def identify(settings: Settings, pairs: Sequence[Pair]) -> dict[str, Any]:
     """What the figures depend on, text apart: a name is kept with a hash of the files' content."""
     subject, running = settings.subject, settings.running
     about: dict[str, Any] = {"name": subject.title, "kind": subject.kind, "preset": settings.originals.preset}
-    about["originals"] = _digest([pair.original for pair in pairs])
+    about["originals"] = digest_of([pair.original for pair in pairs])
     if subject.kind == "recon":
         names = [Path(subject.recon, pair.reconstruction) for pair in pairs if pair.reconstruction]
-        return about | {"subject": _digest(names), "versions": _versions()}
-    about["subject"] = subject.reference or _digest(_files_of(Path(subject.path)))
-    about["running"] = {
-        "device": running.place.type,
-        "dtype": str(running.number).removeprefix("torch."),
-        "batch_mpx": running.batch_mpx,
-        "tile_px": running.tile_px,
-        "margin_px": running.margin_px,
-    }
+        return about | {"subject": digest_of(names), "versions": _versions()}
+    about["subject"] = subject.reference or digest_of(files_of(Path(subject.path)))
+    about["running"] = running.identity()
     return about | {"versions": _versions()}
-
-
-def _files_of(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    folder = path / "vae" if (path / "vae").is_dir() else path
-    return sorted(file for file in folder.glob("*") if file.suffix in WEIGHTS)
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    """A hash of files' names and content."""
-    total = sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            total.update(path.name.encode() + b"\0" + file_digest(file, "sha256").digest())
-    return total.hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:

@@ -48,7 +48,8 @@ class Corpus:
 
         Raises ValueError for a shard that is cut short or unlike its sidecar, and for rows of no known kind.
         """
-        if not folders or len(set(folders)) < len(folders):
+        urls = [Folder(split_kind(name)[0]).url for name in folders]
+        if not folders or len(set(urls)) < len(folders):
             raise ValueError(f"data is {list(folders)}: name at least one folder of shards, and each once")
         parts: list[Part] = []
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:

@@ -40,15 +40,13 @@ def hold_out(corpus: Corpus, num_rows: int) -> tuple[Rows, Rows]:
 
 
 def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> HeldOut:
-    """The middle of each image, side_px or, where one is smaller, less for all; those that cannot be read left out.
+    """The middle of each image, side_px or, where most of a component are smaller, less for all.
 
-    Text is cut at its own resolution, general images are first reduced to just cover the crop.
-    Raises ValueError where nothing is left.
+    Text is cut at its own resolution, general images are first reduced to just cover the crop. Images that are smaller
+    than the crop or cannot be read are left out. Raises ValueError where nothing is left.
     """
-    step = max(GRID_PX, factor)
-    known = np.minimum(corpus.width_px[rows], corpus.height_px[rows])
-    least = int(known[known > 0].min()) if (known > 0).any() else side_px
-    side = max(step, min(side_px, least) // step * step)
+    side, large = _side(corpus, rows, side_px, max(GRID_PX, factor))
+    rows = rows[large]
     images, components, names = [], [], []
     rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
     for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
@@ -64,3 +62,14 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     if not images:
         raise ValueError(f"of {len(rows)} rows to evaluate none gives a crop of {side} px: name others with --held-out")
     return HeldOut(images=torch.stack(images), components=tuple(components), names=tuple(names))
+
+
+def _side(corpus: Corpus, rows: Rows, side_px: int, step: int) -> tuple[int, NDArray[np.bool_]]:
+    """The side of a square that half of each component's images hold, at most side_px and a multiple of step; and which
+    rows hold it, as far as their sizes are known."""
+    short = np.minimum(corpus.width_px[rows], corpus.height_px[rows]).astype(np.int64)
+    short[short == 0] = side_px
+    halves = [np.sort(short[corpus.codes[rows] == code])[::-1] for code in np.unique(corpus.codes[rows])]
+    most = min([side_px, *(int(sides[(len(sides) - 1) // 2]) for sides in halves)])
+    side = max(step, most // step * step)
+    return side, short >= min(side, most)

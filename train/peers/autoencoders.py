@@ -1,9 +1,10 @@
 """Any autoencoder as one call, images in, reconstructions out: ours, diffusers', a Python file's, a peer's."""
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -52,6 +53,11 @@ class Running:
         if self.margin_px < 0 or self.tile_px < 0 or 0 < self.tile_px < 64:
             raise ValueError(f"tile_px is {self.tile_px}, margin_px {self.margin_px}: give 0 or at least 64, and 0")
 
+    def identity(self) -> dict[str, Any]:
+        """What it comes to on this machine."""
+        number = str(self.number).removeprefix("torch.")
+        return asdict(self) | {"device": self.place.type, "dtype": number}
+
     @property
     def place(self) -> torch.device:
         """The device. Raises ValueError where it is not there."""
@@ -91,6 +97,7 @@ class TorchAutoencoder:
         self.name = name
         self._halves, self._running = halves, running
         self._place, self._number = running.place, running.number
+        self._overflows = False
 
     def __call__(self, images: Pixels) -> Pixels:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
@@ -116,6 +123,16 @@ class TorchAutoencoder:
                 whole[top : top + kept.shape[0], left : left + kept.shape[1]] = kept
         return whole
 
+    def _check_finite(self, y: Tensor) -> None:
+        """Say once that figures are of a model that overflows: what is not a number counts as black."""
+        if not self._overflows and not y.isfinite().all():
+            self._overflows = True
+            print(
+                f"WARNING: {self.name} gives values that are not finite, which count as black: its figures say little. "
+                "Try --dtype float32",
+                file=sys.stderr,
+            )
+
     @torch.inference_mode()
     def _at_once(self, images: Pixels) -> Pixels:
         x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(self._place)
@@ -126,7 +143,9 @@ class TorchAutoencoder:
             y = self._halves.decode(self._halves.encode(x))
         if y.shape != x.shape:
             raise ValueError(f"{self.name} turns images {tuple(x.shape)} into {tuple(y.shape)}: the same shape is due")
-        y = y[..., :height, :width].float().nan_to_num(nan=-1.0)
+        y = y[..., :height, :width].float()
+        self._check_finite(y)
+        y = y.nan_to_num(nan=-1.0)
         levels = ((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 

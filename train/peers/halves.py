@@ -43,7 +43,8 @@ def of_taef2(folder: Path, running: Running) -> Halves:
 def of_module(file: Path, running: Running) -> Halves:
     """A Python file with `encode(images)` and `decode(latents)`: images are float tensors (n, 3, h, w) from -1 to 1,
     on `device` where the file has a function `setup(device)`, else on the CPU or the GPU that was chosen; latents are
-    whatever its decode takes. `FACTOR`, where the file sets it, is what the sides are padded to a multiple of (32).
+    whatever its decode takes. `FILES = ("weights.pt",)` names what it reads beside itself: figures made with another
+    content of these are made anew. `FACTOR`, where the file sets it, is what sides are padded to a multiple of (32).
     """
     module = _import_file(file)
     for name in ("encode", "decode"):
