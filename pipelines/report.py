@@ -111,7 +111,7 @@ th { font-weight: 600; white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 20px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 24px 16px; }
 .pictures > div { width: min-content; min-width: 0; max-width: 100%; }
-figure { margin: 0 0 8px; max-width: 100%; }
+figure { margin: 0 0 8px; max-width: 100%; min-width: 120px; }
 figure > svg { display: block; width: 100%; max-width: 560px; height: auto; }
 figcaption { margin-top: 4px; color: var(--faint); font-size: 14px; overflow-wrap: anywhere; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; }
