@@ -39,19 +39,31 @@ def recipe_path(recipe: str, folder: Path = RECIPES) -> Path:
     return path
 
 
-def read_recipe(path: Path, known: Sequence[str]) -> dict[str, Any]:
-    """The fields that a recipe file sets. Raises ValueError for one that is not known."""
+def read_recipe(
+    path: Path, known: Sequence[str], folder: Path = RECIPES, above: tuple[Path, ...] = ()
+) -> dict[str, Any]:
+    """The fields that a recipe file sets, over those of the recipe that its `base` names: a file beside it, or one
+    that comes with the package. Raises ValueError for a field that is not known."""
     try:
         values = yaml.safe_load(path.read_text("utf-8")) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"recipe {path} is no YAML ({error}): write `field: value` lines") from None
     if not isinstance(values, dict):
         raise ValueError(f"recipe {path} holds a {type(values).__name__}: write `field: value` lines")
+    base = values.pop("base", "")
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, 1)
             raise ValueError(f"recipe {path}: no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-    return values
+    if not base:
+        return values
+    if not isinstance(base, str):
+        raise ValueError(f"recipe {path}: base is {reprlib.repr(base)}: name one recipe")
+    beside = path.parent / base
+    lower = beside if beside.is_file() else recipe_path(base, folder)
+    if lower in (path, *above):
+        raise ValueError(f"recipe {path}: its base, {base}, is based on it: leave one of them out")
+    return read_recipe(lower, known, folder, (path, *above)) | values
 
 
 def flags_of(cls: type, prefix: str = "") -> dict[str, str]:

@@ -33,7 +33,8 @@ HEAD = """# Recipes: every setting
 
 A recipe is a YAML file of these fields; `--recipe FILE.yaml` names one of your own, `--recipe NAME` one that comes
 along. Every field is a flag too (`image_size` is `--image-size`), and a flag overrides the recipe. This page is made
-from the code: `python -m pipelines.reference > docs/recipes.md`."""
+from the code: `python -m pipelines.reference > docs/recipes.md`. With `base: NAME` a recipe takes all that it does not
+say from another one, which comes along or is a file beside it."""
 
 
 def reference() -> str:

@@ -217,7 +217,7 @@ PARTS: dict[str, type] = {"model": Model, "terms": Terms, "optimiser": Optimiser
 def load_run(recipe: str) -> Run:
     """The run of a recipe file, or of one that comes with the package by its name."""
     path = recipe_path(recipe, RECIPES)
-    values = read_recipe(path, [*field_names(*PARTS.values()), "stages"])
+    values = read_recipe(path, [*field_names(*PARTS.values()), "stages"], RECIPES)
     try:
         stages = read_stages(values.pop("stages", []))
         return Run(recipe=path.stem, stages=stages, **{name: part(kind, values) for name, kind in PARTS.items()})

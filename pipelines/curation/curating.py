@@ -207,7 +207,7 @@ def _own(kind: type, parts: dict[str, Any]) -> dict[str, Any]:
 def load_parts(recipe: str) -> dict[str, Any]:
     """The settings of a recipe file by part."""
     path = recipe_path(recipe, CURATE_RECIPES)
-    values = read_recipe(path, field_names(*PARTS.values()))
+    values = read_recipe(path, field_names(*PARTS.values()), CURATE_RECIPES)
     try:
         return {name: part(kind, values) for name, kind in PARTS.items()}
     except ValueError as error:

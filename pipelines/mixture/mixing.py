@@ -53,7 +53,7 @@ def parse_settings(args: Sequence[str]) -> Settings:
     recipe, rest = take_recipe(args, "default")
     try:
         path = recipe_path(recipe, MIX_RECIPES)
-        values = read_recipe(path, field_names(Mixture, Running))
+        values = read_recipe(path, field_names(Mixture, Running), MIX_RECIPES)
         settings = tyro.cli(
             Settings,
             args=rest,

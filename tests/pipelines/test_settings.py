@@ -89,6 +89,25 @@ def test_a_bad_recipe_file_is_named(tmp_path: Path, text: str, message: str) -> 
         load_settings(recipe_file(tmp_path, text))
 
 
+def test_a_recipe_is_the_one_that_it_is_based_on_but_for_its_own_fields(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("base: f32\nname: mine\n")
+    (tmp_path / "yours.yaml").write_text("base: mine.yaml\nstyle_block: 2\n")
+    mine, yours, f32 = (
+        load_settings(str(name)).recipe for name in (tmp_path / "mine.yaml", tmp_path / "yours.yaml", "f32")
+    )
+
+    assert mine == replace(f32, name="mine")
+    assert yours == replace(f32, name="mine", style_block=2)
+    for text, message in (
+        ("base: yours.yaml\n", "its base, yours.yaml, is based on it"),
+        ("base: [f32]\n", "name one recipe"),
+        ("base: nowhere\n", "neither a file nor one of: default, demo, f16, f32"),
+    ):
+        (tmp_path / "mine.yaml").write_text(text)
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            load_settings(str(tmp_path / "yours.yaml"))
+
+
 def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
     with pytest.raises(SystemExit, match=r"recipe 'f17' is neither a file nor one of: default, demo, f16, f32"):
         parse("--recipe f17")

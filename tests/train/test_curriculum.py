@@ -3,11 +3,9 @@
 from dataclasses import replace
 
 import pytest
-import yaml
 
-from pipelines.recipe_files import recipe_path
 from train.curriculum import COMPONENTS, Curriculum, Stage, bucket, parse_mix, read_stages
-from train.settings import RECIPES
+from train.settings import load_run
 
 FULL = ("f16c64", "f16c128", "f32c128", "f32c192")
 STRICT = Stage(name="strict", num_images=1000, batch_size=10, lr=1e-3, align_weight=0.5)
@@ -133,7 +131,7 @@ def test_a_mix_may_be_text():
 
 
 def stages_of(recipe: str) -> tuple[Stage, ...]:
-    return read_stages(yaml.safe_load(recipe_path(recipe, RECIPES).read_text())["stages"])
+    return load_run(recipe).stages
 
 
 @pytest.mark.parametrize("recipe", FULL)
