@@ -41,6 +41,8 @@ check: $(FOR_TEST)  ## the checks that run no test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+install: $(FOR_DEMO)  ## the virtual environment .venv with what rendering, curation and training need, and no more
+
 bench: $(FOR_DEMO)  ## measure rendering's speed and memory; SMALLPRINT_DATA names the folder of real photos
 	$(BIN)/python tests/bench/bench_render.py
 

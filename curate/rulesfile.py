@@ -18,11 +18,12 @@ Part = TypeVar("Part", Rule, Weight, Category, Selection)
 class _Loader(yaml.SafeLoader):
     """Refuses a mapping that has a key twice, of which YAML silently keeps the last."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         if again := sorted({name for name in names if names.count(name) > 1}):
-            raise yaml.constructor.ConstructorError(None, None, f"{again[0]!r} is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+            raise yaml.composer.ComposerError(None, None, f"{again[0]!r} is there twice", node.start_mark)
+        return node
 
 
 def parse_rules(text: str, origin: str) -> dict[str, Selection]:

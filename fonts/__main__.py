@@ -68,7 +68,7 @@ class Fetch:
         packages = [known[name] for name in self.names or known]
         if self.show:
             for package in packages:
-                print(f"{package.name:16} {package.megabytes:4} MB  {package.licence:12.12}  {package.about}")
+                print(f"{package.name:16} {package.megabytes:4} MB  {package.licence:24}  {package.about}")
             return 0
         num_arrived = sum(_fetch_one(package, self.to or fetched_folder()) for package in packages)
         return 0 if num_arrived == len(packages) else 1

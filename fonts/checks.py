@@ -1,6 +1,7 @@
 """One function for each reason to reject a face: it returns what is wrong, or "" where nothing is."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -113,10 +114,10 @@ def unicode_cmap(candidate: Candidate) -> str:
     source="Adobe Glyph List; TeX's faces with a Unicode cmap: > is questiondown, { is emdash",
 )
 def encoding(candidate: Candidate) -> str:
-    cmap = candidate.font.getBestCmap()
+    cmap = candidate.font.getBestCmap() or {}
     for char in _NAMED:
         name = cmap.get(ord(char), "")
-        meant = agl.toUnicode(name)
+        meant = unicodedata.normalize("NFC", agl.toUnicode(name))  # ; is the Greek question mark, too
         if meant and meant != char:
             return f"its {char} is the glyph {name}"
     return ""

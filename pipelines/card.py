@@ -10,8 +10,9 @@ import yaml
 from fonts.catalog import load_catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
-from pipelines.shards.files import Folder
+from pipelines.shards.files import Folder, fingerprint
 from render.mix import Mix
+from render.recipe import BANDS
 
 _COLUMNS = {
     "id": "recipe, hash of what the bytes depend on, index",
@@ -38,11 +39,12 @@ def write_card(
     folder: Folder, settings: Settings, index: PhotoIndex | None, counts: Counter[str] | None = None
 ) -> None:
     """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
-    folder.put("README.md", card_text(settings, index, counts or Counter()).encode())
+    text = card_text(settings, index, counts or Counter(), fingerprint(folder.url))
+    folder.put("README.md", text.encode())
 
 
-def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]) -> str:
-    """The card as text."""
+def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str], shards: str) -> str:
+    """The card as text; shards is what `fingerprint` says of them."""
     licences = dict(index.licences) if index else {}
     faces = load_catalog(settings.inputs.fonts).faces
     header = {
@@ -52,7 +54,7 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
         "tags": ["synthetic", "ocr", "small-text", "autoencoder"],
         "license": "other",
         "size_categories": [size_category(counts["images"] or settings.inputs.num_images)],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
+        "configs": default_config("train", shards),
     }
     parts = [
         "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
@@ -68,13 +70,19 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def default_config(split: str, shards: str) -> list[dict[str, Any]]:
+    """The only configuration of a dataset; shards is what `fingerprint` says of them."""
+    files = [{"split": split, "path": "data/*.parquet"}]
+    return [{"config_name": "default", "description": shards, "data_files": files}]
+
+
 def _totals(counts: Counter[str]) -> str:
     if not counts:
         return (
             "Rendering is under way; the shards that are there are whole. Before the first of them `load_dataset` "
             "finds no data files: it knows no dataset without rows."
         )
-    rows = [f"| {key[5:]} px | {n:,} |" for key, n in sorted(counts.items()) if key.startswith("band/")]
+    rows = [f"| {band} px | {counts[f'band/{band}']:,} |" for band in BANDS if f"band/{band}" in counts]
     head = f"{counts['images']:,} images, {counts['lines']:,} lines.\n\n| band | images |\n|---|---|\n"
     return head + "\n".join(rows)
 

@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curate.picture import BadImage
+from curate.picture import BadImage, read_header
 from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
@@ -30,7 +31,7 @@ from pipelines.sheet import contact_sheet, preview_of
 from render.recipe import Recipe
 from render.text import open_writer
 
-SAMPLE_IMAGES, SAMPLE_PHOTOS = 40, 12
+SAMPLE_IMAGES, SAMPLE_PHOTOS, MAX_LOOKED_AT = 40, 12, 1000
 PREVIEW = "preview.png"
 CONTENT_FLAGS = {"faces": "--fonts", "corpus": "--corpus, its content", "photos": "--photos, their content"}
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \
@@ -58,13 +59,13 @@ def _told(text: str) -> int:
 
 
 def _make(settings: Settings) -> int:
-    execution = settings.execution
+    execution, began = settings.execution, time.monotonic()
     out = Folder(execution.out)
     index = photo_index(settings)
     identity = identity_of(settings, index)
     flags = flags_of(Recipe, "recipe.") | flags_of(Inputs, "inputs.") | CONTENT_FLAGS
     claim_folder(out, identity, flags=flags)
-    began, before = time.monotonic(), _images_there(out)
+    before = _images_there(out)
     sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
     out.put(SOURCES_FILE, json.dumps(sources).encode())
     if not before:  # else its totals stay until there are new ones, or for good where the run is refused
@@ -145,9 +146,10 @@ def estimate(settings: Settings) -> str:
     """The plan, and its bytes and time from a few records on a few of the photos, rendered in this process."""
     inputs = settings.inputs
     with tempfile.TemporaryDirectory() as folder:
-        photos = _few_photos(inputs.photos, Path(folder, "photos"))
+        photos = _few_photos(inputs.photos, Path(folder, "photos"), settings.recipe.sizes())
         execution = replace(settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0)
         job = open_job(replace(settings, inputs=replace(inputs, photos=(photos,)), execution=execution))
+        job.record(SAMPLE_IMAGES, Counter())  # loads faces and compiled code, once a worker
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
         seconds = (time.process_time() - began) / SAMPLE_IMAGES
@@ -162,9 +164,14 @@ def estimate(settings: Settings) -> str:
             f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
             f"texts     {describe_texts(settings)}",
             f"size      about {size / 1e9:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
-            f"time      about {hours:,.2f} hours on {workers} workers ({seconds * 1e3:.0f} ms each, start included)",
+            f"time      about {spoken(hours)} on {workers} workers ({seconds * 1e3:.0f} ms each)",
         ]
     )
+
+
+def spoken(hours: float) -> str:
+    """A time as one says it."""
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:,.1f} minutes"
 
 
 def describe_texts(settings: Settings) -> str:
@@ -175,12 +182,19 @@ def describe_texts(settings: Settings) -> str:
     return "".join([told, *(f"\n  not used: {rejected}" for rejected in writer.rejected)])
 
 
-def _few_photos(sources: tuple[str, ...], folder: Path) -> str:
-    """Copy the first few photos that can be read into a folder."""
+def _few_photos(sources: tuple[str, ...], folder: Path, sizes_px: Iterable[tuple[int, int]]) -> str:
+    """Copy the first few photos that can be read into a folder, and one more for each size that none of them holds."""
     folder.mkdir()
-    found = (source for url in sources for source in [open_source(url)])
+    lacking, found = set(sizes_px), (source for url in sources for source in [open_source(url)])
     entries = ((source, entry) for source in found for entry in source.entries(Counter()))
-    for number, (source, entry) in enumerate(islice(entries, SAMPLE_PHOTOS)):
+    for number, (source, entry) in enumerate(islice(entries, MAX_LOOKED_AT)):
         with suppress(BadImage):
-            (folder / f"{number}{Path(entry.name).suffix}").write_bytes(source.read(entry))
+            data = source.read(entry)
+            header = read_header(data)
+            held = {size for size in lacking if size[0] <= header.width_px and size[1] <= header.height_px}
+            if held or number < SAMPLE_PHOTOS:
+                (folder / f"{number}{Path(entry.name).suffix}").write_bytes(data)
+            lacking -= held
+        if number + 1 >= SAMPLE_PHOTOS and not lacking:
+            break
     return str(folder)

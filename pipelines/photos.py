@@ -5,7 +5,7 @@ import json
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,6 @@ from pipelines.corpora.sources import absolute, open_source
 from pipelines.runner import run
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder
-from pipelines.shards.seeds import rng_for
 
 SPLITS = ("all", "train", "held-out")
 HELD_OUT = 0.05
@@ -188,30 +187,6 @@ def _nothing(folder: Folder, split: str, rows: _Rows) -> str:
     counts = Counter(json.loads(folder.read(LISTING))) + rows.causes
     which = "no photo was accepted" if split == "all" else f"no photo of the split {split!r} was accepted"
     return f"{folder.url}: {which} ({describe_counts(counts)}); give other --photos, or smaller pages"
-
-
-class PhotoOrder:
-    """A seeded order of an index's photos, anew for each pass over it.
-
-    Photos of one Parquet row group come one after the other, in random order, the groups in random order;
-    all others are shuffled freely.
-    """
-
-    def __init__(self, index: PhotoIndex, seed: int) -> None:
-        self._groups, self._seed = index.groups(), seed
-        self._num_groups = int(self._groups.max()) + 1
-        self._pass = lru_cache(maxsize=2)(self._shuffle)
-
-    def at(self, position: int, attempt: int = 0) -> int:
-        """The photo at a position, from 0 without end; a further attempt gives the next one along."""
-        which, place = divmod(position + attempt, len(self._groups))
-        return int(self._pass(which)[place])
-
-    def _shuffle(self, which: int) -> NDArray[np.int32]:
-        rng = rng_for(self._seed, "photos", which)
-        group_rank = rng.permutation(self._num_groups)[self._groups]
-        order: NDArray[np.intp] = np.lexsort((rng.permutation(len(self._groups)), group_rank))
-        return order.astype(np.int32)
 
 
 class PhotoReader:

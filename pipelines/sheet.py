@@ -39,10 +39,10 @@ def _cell(image: Image, caption: str) -> Image:
 
 
 def caption_of(row: dict[str, Any]) -> str:
-    """A row's band, language, layout and largest face name, as much as a cell holds."""
+    """A row's band, language, layout, body size and face, as much as a cell holds."""
     lines = row["lines"]
     body: dict[str, Any] = lines[len(lines) // 2] if lines else {"face": "", "size_px": 0.0}
-    return f"{row['band']} px  {row['language']}  {row['layout']}  {shortened(body['face'])} {body['size_px']:.1f}"
+    return f"{row['band']} px  {row['language']}  {row['layout']}  {body['size_px']:.1f}  {shortened(body['face'])}"
 
 
 def shortened(face: str, most: int = 22) -> str:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import count
 
 from curate.picture import BadImage
-from pipelines.photos import PhotoIndex, PhotoInfo, PhotoOrder, PhotoReader
+from pipelines.photo_order import FittingOrder
+from pipelines.photos import PhotoIndex, PhotoInfo, PhotoReader
 from render.sample import Cell, View
 
 PHOTO_TRIES = 16
@@ -19,29 +19,21 @@ class Views:
     """
 
     def __init__(self, index: PhotoIndex, seed: int, sizes_px: Iterable[tuple[int, int]]) -> None:
-        self._index, self._reader, self._order = index, PhotoReader(index), PhotoOrder(index, seed)
-        self._fits = {size: index.fits(*size) for size in sizes_px}
-        for (width, height), fits in self._fits.items():
-            if not fits.any():
-                raise ValueError(
-                    f"no photo of the {len(index):,} accepted is at least {width} x {height} px, as a picture of that "
-                    f"size needs: give larger photos, or another --image-size"
-                )
+        self._index, self._reader, self._order = index, PhotoReader(index), FittingOrder(index, seed)
+        for size in sizes_px:
+            self._order.at(0, size)
 
     def at(self, position: int, cell: Cell, counts: Counter[str]) -> tuple[PhotoInfo, View]:
-        """The photo at a position, or the next one that is large enough and can be read; the others are counted.
+        """The photo at a position, or another that is large enough and can be read; the first is counted.
 
-        Raises ValueError where PHOTO_TRIES cannot be read.
+        Raises ValueError where PHOTO_TRIES in a row cannot be read.
         """
-        fits, tries = self._fits[cell.width_px, cell.height_px], 0
-        for attempt in count():
-            number = self._order.at(position, attempt)
-            if not fits[number]:
-                counts[f"reject/photo/too small for {cell.width_px} x {cell.height_px} px"] += 1
-                continue
-            if tries == PHOTO_TRIES:
-                break
-            info, tries = self._index.photo(number), tries + 1
+        size = cell.width_px, cell.height_px
+        if self._order.at(position, size)[1]:
+            counts[f"reject/photo/too small for {size[0]} x {size[1]} px"] += 1
+        for attempt in range(PHOTO_TRIES):
+            number, _ = self._order.at(position, size, attempt)
+            info = self._index.photo(number)
             reduce = view_reduction(info.width_px, info.height_px, cell)
             try:
                 image = self._reader.read(number, reduce)

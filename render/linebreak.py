@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-PLAIN, SPACE, HAN, CLOSING, OPENING, NEWLINE, HYPHEN, PAIRED, WIDE_CLOSING = range(9)
+PLAIN, SPACE, HAN, CLOSING, OPENING, NEWLINE, HYPHEN, PAIRED, WIDE_CLOSING, QUOTE = range(10)
 _CLOSING = "”’…—～·,.;:?!%)]}»›°℃‰"
-_WIDE_CLOSING = "，。、；：？！）》】」』〉］｝"
+_WIDE_CLOSING = "，。、；：？！）》】」』〉］｝．％"
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_IN_NUMBER = re.compile("[0-9０-９][．，：][0-9０-９]")
 _OPENING = "“‘（《【「『〈［｛([{«‹￥＄"
 
 
@@ -41,7 +42,8 @@ def _table() -> NDArray[np.uint8]:
         (_WIDE_CLOSING, WIDE_CLOSING),
         (_OPENING, OPENING),
         ("…—", PAIRED),
-        ("-", HYPHEN),
+        ("-－", HYPHEN),
+        ("\"'", QUOTE),
         (" \u3000", SPACE),
     ):
         classes[[ord(c) for c in text]] = kind
@@ -53,8 +55,11 @@ def classify(text: str) -> NDArray[np.uint8]:
     """Line-break class of each character (n,)."""
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     classes = np.asarray(_table()[np.minimum(codes, 0xFFFF)])
-    leading = (classes == HYPHEN) & (np.concatenate([[SPACE], classes[:-1]]) != PLAIN)
-    classes[leading] = PLAIN  # a minus, or a dash: part of what follows
+    before = np.concatenate([[SPACE], classes[:-1]])
+    classes[(classes == HYPHEN) & (before != PLAIN)] = PLAIN  # a minus, or a dash: part of what follows
+    for at in np.flatnonzero(classes == WIDE_CLOSING).tolist():
+        if _IN_NUMBER.match(text, at - 1 if at else len(text)):
+            classes[at] = PLAIN
     return classes
 
 
@@ -69,6 +74,8 @@ def may_break(before: int, after: int) -> bool:
     if before == SPACE:
         return after not in (CLOSING, WIDE_CLOSING, PAIRED)
     if after in (SPACE, CLOSING, WIDE_CLOSING, PAIRED) or before == OPENING:
+        return False
+    if before == QUOTE or after == QUOTE:  # which may open or close
         return False
     if before in (HYPHEN, HAN, WIDE_CLOSING):
         return True

@@ -30,8 +30,9 @@ class _Feature(ctypes.Structure):
     _fields_ = (("tag", ctypes.c_uint32), ("value", ctypes.c_uint32), ("start", ctypes.c_uint), ("end", ctypes.c_uint))
 
 
-# Chinese faces draw ’ and “ as wide as an ideograph unless they are asked for proportional forms.
-_PROPORTIONAL = _Feature(int.from_bytes(b"pwid", "big"), 1, 0, 0xFFFFFFFF)
+# Which Chinese faces draw as wide as an ideograph, unless they are asked for proportional forms.
+_QUOTES = "‘’“”"
+_PROPORTIONAL = int.from_bytes(b"pwid", "big")
 
 
 class _Variation(ctypes.Structure):
@@ -62,6 +63,7 @@ class Shaper:
 
     def __init__(self, face: FontFace) -> None:
         self._hb = _library()
+        self._narrows = face.category != "mono"  # where all characters keep one width
         data = _bytes_of(face)
         blob = self._hb.hb_blob_create(data, len(data), _READONLY, None, None)
         self._font = self._hb.hb_font_create(self._hb.hb_face_create(blob, face.index))
@@ -96,7 +98,10 @@ class Shaper:
         hb.hb_buffer_set_direction(buffer, _TTB if vertical else _LTR)
         hb.hb_buffer_set_script(buffer, int.from_bytes(script, "big"))
         hb.hb_buffer_set_language(buffer, hb.hb_language_from_string(tag, -1))
-        hb.hb_shape(self._font, buffer, ctypes.byref(_PROPORTIONAL), int(language == "en"))
+        narrow = self._narrows and language == "en" and any(quote in text for quote in _QUOTES)
+        places = [at for at, char in enumerate(text) if char in _QUOTES] if narrow else []
+        features = [_Feature(_PROPORTIONAL, 1, at, at + 1) for at in places]
+        hb.hb_shape(self._font, buffer, (_Feature * len(features))(*features), len(features))
         return self._read(vertical)
 
     def _read(self, vertical: bool) -> Shaped:

@@ -154,5 +154,5 @@ class Fitting:
         self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
         self.bad_in_row = numbers["bad_in_row"]
         if self.objective.balance is not None:
-            self.objective.balance.ratio = numbers["align_ratio"]
+            self.objective.balance.ratio = numbers.get("align_ratio")
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()

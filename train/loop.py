@@ -16,7 +16,7 @@ from train.building import Ready
 from train.checkpoint import Checkpoints
 from train.data import Loader
 from train.fitting import Fitting
-from train.monitor import LOG_FILE, Monitor, read_log
+from train.monitor import CHECKPOINT, LOG_FILE, Monitor, read_log
 from train.samples import Samples
 from train.settings import Run
 from train.world import World
@@ -106,14 +106,13 @@ class Training:
             print(f"resumed at {self.fitting.num_images:,} images", flush=True)
 
     def _check_nothing_lost(self) -> None:
-        """Raise ValueError where a run was here that had come to a checkpoint: it would begin anew unnoticed."""
-        steps = (line for line in read_log(self.out / LOG_FILE) if line["kind"] == "step" and not line["is_bad"])
-        seen = max((line["images"] for line in steps), default=0)
-        if seen >= 2 * self.run.execution.checkpoint_images:  # a run may be killed while it writes its first
-            raise ValueError(
-                f"{self.out} tells of {seen:,} images, but {self.out / CHECKPOINTS} holds no checkpoint: put it "
-                "back, or name another folder with --out"
-            )
+        """Raise ValueError where the log tells of a checkpoint: the run would begin anew unnoticed."""
+        for line in read_log(self.out / LOG_FILE):
+            if line["kind"] == CHECKPOINT:
+                raise ValueError(
+                    f"{self.out} was saved at {line['images']:,} images, but {self.out / CHECKPOINTS} holds no "
+                    "checkpoint: put it back, or name another folder with --out"
+                )
 
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""
@@ -192,4 +191,5 @@ class Training:
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)
+            self.monitor.checkpoint(self.fitting.num_images)
         self.world.wait()

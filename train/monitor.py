@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from contextlib import nullcontext, suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +18,8 @@ from train.run_report import write_report
 from train.settings import Run
 from train.world import World
 
-LOG_FILE = "log.jsonl"
+LOG_FILE, WANDB_FILE = "log.jsonl", "wandb.id"
+CHECKPOINT = "checkpoint"  # a kind of line
 LINE_SECONDS = 10.0
 
 
@@ -77,6 +77,11 @@ class Monitor:
             shown = ", ".join(f"{name[5:]} {value:.2f}" for name, value in figures.items() if name.startswith("psnr/"))
             self._say(f"{num_images:,} images: held-out PSNR, dB: {shown}")
 
+    def checkpoint(self, num_images: int) -> None:
+        """Log that all was saved."""
+        if self._speaks:
+            self._write(CHECKPOINT, num_images, {})
+
     def _line(self, num_images: int, figures: dict[str, float]) -> str:
         rate = (num_images - self._before) / max(time.monotonic() - self._start, 1e-9)
         left = (self._total - num_images) / rate if rate else float("inf")
@@ -114,5 +119,7 @@ def _open_wandb(run: Run) -> Any:
     except ImportError:
         raise ValueError("--wandb needs the package: pip install wandb") from None
     out = run.execution.out
-    number = sha256(out.encode()).hexdigest()[:16]  # a run that goes on goes on there, too
-    return wandb.init(project=run.execution.wandb, name=Path(out).name, id=number, resume="allow")
+    number = Path(out, WANDB_FILE)  # a run that goes on goes on there, too
+    if not number.exists():
+        Folder(out).put(WANDB_FILE, wandb.util.generate_id().encode())
+    return wandb.init(project=run.execution.wandb, name=Path(out).name, id=number.read_text("utf-8"), resume="allow")

@@ -77,6 +77,7 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay of the gradient's mean and square."""
     weight_decay: float = 0.0
+    """Decay of the weights a step, times the learning rate (AdamW)."""
     clip_norm: float = 1.0
     """Largest norm of a step's gradient; 0: not clipped."""
     ema_halflife_images: int = 500_000

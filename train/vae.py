@@ -137,7 +137,8 @@ class Vae(nn.Module):
             y: Tensor = apply(x)
             return y
         tile = max(1, self.tile_px // self.config.factor)  # in latents
-        return map_tiles(apply, x, tile=tile, halo=halo, shrink=shrink, grow=grow)
+        with torch.no_grad():  # else what gradients need of every tile is kept
+            return map_tiles(apply, x, tile=tile, halo=halo, shrink=shrink, grow=grow)
 
     def normalise(self, z: Tensor) -> Tensor:
         """Latents with mean 0 and deviation 1 in each channel, as a diffusion model wants them."""

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from fonts.catalog import load_catalog
 from pipelines.acuity_charts.job import ChartJob
 from pipelines.acuity_charts.settings import ChartSettings
-from pipelines.card import size_category
+from pipelines.card import default_config, size_category
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode, encode
-from pipelines.shards.files import read_manifest, sum_counts
+from pipelines.shards.files import fingerprint, read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
 from pipelines.sheet import lay_out
@@ -74,7 +74,7 @@ def _make(settings: ChartSettings) -> None:
     claim_folder(out, identity)
     began, before = time.monotonic(), sum(info.num_rows for info in read_manifest(out).values())
     if not before:  # else its totals stay until there are new ones
-        out.put("README.md", card_text(settings, Counter()).encode())
+        out.put("README.md", card_text(settings, Counter(), fingerprint(out.url)).encode())
     run(
         partial(ChartJob, settings, identity),
         settings.num_shards,
@@ -84,7 +84,7 @@ def _make(settings: ChartSettings) -> None:
         unit="charts",
     )
     counts, seconds = sum_counts(out), time.monotonic() - began
-    out.put("README.md", card_text(settings, counts).encode())
+    out.put("README.md", card_text(settings, counts, fingerprint(out.url)).encode())
     print(_described(settings, counts, counts["charts"] - before, seconds))
 
 
@@ -177,7 +177,7 @@ def _estimate(settings: ChartSettings) -> str:
     )
 
 
-def card_text(settings: ChartSettings, counts: Counter[str]) -> str:
+def card_text(settings: ChartSettings, counts: Counter[str], shards: str) -> str:
     """The dataset card, README.md, with the YAML that makes the folder a Hugging Face dataset."""
     header = {
         "pretty_name": "Smallprint acuity charts",
@@ -186,7 +186,7 @@ def card_text(settings: ChartSettings, counts: Counter[str]) -> str:
         "tags": ["synthetic", "small-text", "autoencoder", "benchmark"],
         "license": "other",
         "size_categories": [size_category(settings.num_charts)],
-        "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/*.parquet"}]}],
+        "configs": default_config("test", shards),
     }
     totals = f"{counts['charts']:,} charts, {counts['lines']:,} lines, {counts['targets']:,} targets."
     return (

@@ -9,7 +9,7 @@ import yaml
 from curate.tokenbench import CATEGORIES, CHAR_PX, CROP_PX
 from pipelines.benchmark.choosing import Chosen
 from pipelines.benchmark.packing import ABOUT
-from pipelines.card import size_category
+from pipelines.card import default_config, size_category
 
 MAX_NAMED = 10
 
@@ -56,8 +56,8 @@ def _cells(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
     return list(summary["samples by category"].items())
 
 
-def card_text(summary: dict[str, Any], settings: dict[str, Any], engine: str) -> str:
-    """The dataset card."""
+def card_text(summary: dict[str, Any], settings: dict[str, Any], engine: str, shards: str) -> str:
+    """The dataset card; shards is what `fingerprint` says of them."""
     header = {
         "pretty_name": "Smallprint token bench",
         "language": ["en", "zh"],
@@ -65,7 +65,7 @@ def card_text(summary: dict[str, Any], settings: dict[str, Any], engine: str) ->
         "tags": ["ocr", "small-text", "autoencoder", "benchmark"],
         "license": "other",
         "size_categories": [size_category(summary["samples"])],
-        "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/*.parquet"}]}],
+        "configs": default_config("test", shards),
     }
     sizes = f"{CHAR_PX['zh']:g} px in Chinese, {CHAR_PX['en']:g} px in English"
     cells = [(name, cell["en"], cell["zh"], sum(cell.values())) for name, cell in _cells(summary)]

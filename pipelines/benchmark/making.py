@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from pipelines.pools import one_thread
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode
-from pipelines.shards.files import sum_counts
+from pipelines.shards.files import fingerprint, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder, library_versions
 from pipelines.shards.rows import spread
@@ -64,7 +64,7 @@ def make_benchmark(build: Build) -> str:
     if not chosen.kept:
         raise ValueError(f"no sample is left:\n{describe(summary, out.url)}")
     card = partial(card_text, summary, plain_settings(build), engine_of(build))
-    counts = pack(build, out, images, chosen, card().encode())
+    counts = pack(build, out, images, chosen, card)
     write_bench(out)
     shown = [one for one in chosen.candidates if not one["reason"] or one["id"] in set(struck)]
     page = review_page([one for one in shown if one["num_chars"] is not None], Thumbnails(out, images), "Review")
@@ -124,7 +124,7 @@ def measure(build: Build, out: Folder) -> Images:
     return images
 
 
-def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: bytes) -> dict[str, int]:
+def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: Callable[[str], str]) -> dict[str, int]:
     """Write the dataset of what was chosen; one of another choice goes first, since pages need not be read again.
 
     Returns the counts of its shards.
@@ -135,10 +135,8 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: bytes)
     if out.exists(JOB_FILE) and job_of(out) != current:
         clear(out)
     claim_folder(out, identity)
-    out.put("README.md", card)
+    out.put("README.md", card(fingerprint(out.url)).encode())
     make_job = partial(BenchJob, images, out.url, per_shard)
-    if not chosen.kept:
-        return {}
     run(
         make_job,
         make_job().num_shards,
@@ -147,6 +145,7 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: bytes)
         backend=build.execution.backend,
         unit="samples written",
     )
+    out.put("README.md", card(fingerprint(out.url)).encode())
     return sum_counts(out)
 
 

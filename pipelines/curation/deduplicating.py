@@ -22,6 +22,7 @@ from pipelines.shards.identity import claim_folder
 
 PRINTS = ("sha256", "phash", "phash_fine")
 QUALITIES = ("width_px", "height_px", "clarity", "upscale", "blockiness", "entropy_bits")
+MIN_PIXELS = 512 * 512  # of the rules `general`
 TEXTS = ("layer_text", "ocr_text")  # the first there is
 EXACT, NEAR, SAME_TEXT = KINDS = ("exact", "near", "text")  # the surest first
 VERSION = "4"
@@ -83,9 +84,9 @@ class DuplicatesJob:
 def repeats(table: ScoreTable) -> dict[int, tuple[str, str]]:
     """For each row that repeats another, by number: the id of that one, and how they are alike.
 
-    Of images that are alike one that is neither smeared, enlarged nor coarsely compressed repeats none, of such the
-    largest, of equally large ones the sharpest (to a hundredth), then the richest in tones, then the first. Rows with
-    a fault repeat none and are repeated by none. Some 500 bytes a row are held, and no text.
+    Of images that are alike one that is neither smeared, enlarged, coarsely compressed nor small repeats none, of such
+    the largest, of equally large ones the sharpest (to a hundredth), then the richest in tones, then the first. Rows
+    with a fault repeat none and are repeated by none. Some 500 bytes a row are held, and no text.
     """
     found: dict[int, tuple[int, str]] = {}
     names = [name for name in (STATUS, *PRINTS, *QUALITIES) if name in table.schema.names]
@@ -140,12 +141,13 @@ def root_of(found: dict[int, tuple[int, str]], number: int) -> tuple[int, str]:
 
 
 def _best_first(rows: pa.Table) -> Rows:
-    """The numbers of the rows: first those without a harm that a larger copy may have come by, at the bounds of the
-    rules `general`; then by falling area, then clarity, of which less than a hundredth says nothing, then entropy,
-    which a copy of less contrast has lost; where these were measured."""
+    """The numbers of the rows: first those without a harm that a copy may have come by, at the bounds of the rules
+    `general`; then by falling area, then clarity, of which less than a hundredth says nothing, then entropy, which a
+    copy of less contrast has lost; where these were measured."""
     harmed = (
         (_numbers(rows, "clarity") < 0.5) | (_numbers(rows, "upscale") > 0.5) | (_numbers(rows, "blockiness") > 1.2)
     )
+    harmed |= _numbers(rows, "width_px") * _numbers(rows, "height_px") < MIN_PIXELS
     clarity, area = np.round(_numbers(rows, "clarity"), 2), _numbers(rows, "width_px") * _numbers(rows, "height_px")
     keys = [-_numbers(rows, "entropy_bits"), -clarity, -area, harmed]
     return np.asarray(np.lexsort(keys), np.int64)

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from pipelines.card import size_category
-from pipelines.shards.files import LOST
+from pipelines.card import default_config, size_category
+from pipelines.shards.files import LOST, fingerprint
 from pipelines.shards.folder import Folder
 
 COLUMNS = {
@@ -29,18 +29,18 @@ COLUMNS = {
 
 def write_card(folder: Folder, schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str]) -> None:
     """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
-    folder.put("README.md", card_text(schema, cuts, counts).encode())
+    folder.put("README.md", card_text(schema, cuts, counts, fingerprint(folder.url)).encode())
 
 
-def card_text(schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str]) -> str:
-    """The card as text."""
+def card_text(schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str], shards: str) -> str:
+    """The card as text; shards is what `fingerprint` says of them."""
     kept, rows = cuts["counts"]["kept"], cuts["counts"]["rows"]
     header = {
         "pretty_name": f"Smallprint {cuts['selection']}",
         "tags": ["curated", cuts["kind"], "autoencoder"],
         "license": "other",
         "size_categories": [size_category(counts["images"] or kept)],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
+        "configs": default_config("train", shards),
     }
     parts = [
         "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",

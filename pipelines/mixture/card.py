@@ -12,6 +12,7 @@ from pipelines.curation.packed_card import table
 from pipelines.mixture.plan import SPLITS, Plan
 from pipelines.mixture.sides import TEST
 from pipelines.mixture.statistics import Part
+from pipelines.shards.files import fingerprint
 
 NO_SOURCE = "none: a drawn ground, no photo"
 Place = tuple[str, str]  # split, configuration
@@ -23,7 +24,8 @@ COLUMNS = {
     "source": "the photo or page that it is, or that lies under its text",
     "licence": "that of the source",
     "language, layout, band": "of the text; layout and band (em of the body text, px) of rendered images alone",
-    "text, lines": "the text in reading order, and each line with its quad; rendered: exact, else as OCR read it",
+    "text, lines": "the text in reading order, and each line with its quad; rendered: exact, else as OCR read it "
+    "(curated with --text full; else empty, see ocr_chars)",
     "scene": "of rendered images: JSON that draws the image again",
 }
 
@@ -32,13 +34,14 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
     """The card. `facts`: recipe (mapping), plan (or None), inputs, removed (rows), previews (names), done."""
     places = [(part.split, part.config) for part in parts]
     total: Counter[str] = sum((part.counts for part in parts), Counter())
+    shards = fingerprint(url, [f"{part.split}/{part.config}" for part in parts])
     header = {
         "pretty_name": "Smallprint mix",
         "task_categories": ["image-to-text"],
         "tags": ["autoencoder", "ocr", "small-text", "synthetic", "curated"],
         "license": "other",
         "size_categories": [size_category(total["images"])],
-        "configs": configs_of(places or facts["places"]),
+        "configs": configs_of(places or facts["places"], shards),
     }
     name = url.rstrip("/").rpartition("/")[2]
     sections = [
@@ -59,15 +62,17 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def configs_of(places: Sequence[Place]) -> list[dict[str, Any]]:
-    """The configurations of the header: all together, each alone, and rendered text of all bands."""
+def configs_of(places: Sequence[Place], shards: str) -> list[dict[str, Any]]:
+    """The configurations of the header: all together, each alone, and rendered text of all bands; shards is what
+    `fingerprint` says of them."""
     names = list(dict.fromkeys(config for _, config in places))
     bands = [name for name in names if name.startswith("synthetic-")]
     found = [_config("default", "*", [split for split in SPLITS if any(place[0] == split for place in places)])]
     if len(bands) > 1 and "synthetic" not in names:
         splits = [split for split in SPLITS if any((split, band) in places for band in bands)]
         found.append(_config("synthetic", "synthetic-*", splits))
-    return found + [_config(name, name, [split for split in SPLITS if (split, name) in places]) for name in names]
+    found += [_config(name, name, [split for split in SPLITS if (split, name) in places]) for name in names]
+    return [config | {"description": shards} for config in found]
 
 
 def _config(name: str, folder: str, splits: Sequence[str]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def count(row: dict[str, Any], counts: Counter[str]) -> None:
     counts["pixels"] += row["width_px"] * row["height_px"]
     counts["image bytes"] += len(row["image"])
     counts["lines"] += len(row["lines"])
-    counts["characters"] += len((row["text"] or "").replace("\n", ""))
+    counts["characters"] += len((row["text"] or "").replace("\n", "")) or row.get("ocr_chars") or 0
     for name in ("licence", "language", "layout", "category", "origin"):
         counts[f"{name}/{row[name] or ''}"] += 1
     side = min(row["width_px"], row["height_px"])

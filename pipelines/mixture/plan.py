@@ -152,7 +152,7 @@ def _nothing_to_train_on(ratios: Mix, known: Mapping[str, int]) -> str:
     bare = [name for name in ratios.names if not sum(known[config] for config in members(name, known))]
     return (
         f"the train split would be empty: ratios {ratios} ask for {', '.join(bare)}, of which all images are held out "
-        "for the test split; give --ratios all, a smaller --test-share, or more sources of it"
+        "for the test split, a source of each kind at least; give more sources of it, --ratios all, or --test-share 0"
     )
 
 

@@ -13,7 +13,8 @@ from pipelines.corpora.sources import open_source
 from pipelines.curation.packorder import ORDER_FILE, read_order
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.mixture.inputs import Input
-from pipelines.photos import PhotoIndex, PhotoOrder
+from pipelines.photo_order import FittingOrder
+from pipelines.photos import PhotoIndex
 from pipelines.rendered.verification import sources_of
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE
@@ -83,7 +84,7 @@ class PhotoPrints:
     def __init__(self, folder: Folder, job: Mapping[str, Any]) -> None:
         self._crops = int(job["recipe"]["crops_per_photo"])
         self._index = _photo_index(folder, job["inputs"]["split"])
-        self._order = PhotoOrder(self._index, job["inputs"]["seed"]) if self._index else None
+        self._order = FittingOrder(self._index, job["inputs"]["seed"]) if self._index else None
         self._sources = [open_source(url) for url in self._index.sources] if self._index else []
         self._hashes = lru_cache(maxsize=4096)(self._decode)
 
@@ -91,15 +92,18 @@ class PhotoPrints:
         return {row["id"]: self._of_row(row) if row["source_sha256"] else {} for row in rows}
 
     def _of_row(self, row: Mapping[str, Any]) -> Hashes | None:
-        number = self._number(int(row["id"].rpartition("/")[2]) // self._crops, row["source_sha256"])
+        position, size = int(row["id"].rpartition("/")[2]) // self._crops, (row["width_px"], row["height_px"])
+        number = self._number(position, size, row["source_sha256"])
         return None if number is None else self._hashes(number)
 
-    def _number(self, position: int, sha256: str) -> int | None:
+    def _number(self, position: int, size: tuple[int, int], sha256: str) -> int | None:
         """The photo of a record, which is at its position or one of the next."""
         if self._index is None or self._order is None:
             return None
-        numbers = (self._order.at(position, attempt) for attempt in range(PHOTO_TRIES))
-        return next((number for number in numbers if self._index.photo(number).sha256 == sha256), None)
+        numbers = (self._order.at(position, size, attempt)[0] for attempt in range(PHOTO_TRIES))
+        with suppress(ValueError):  # no photo is so large: it is another index than the dataset's
+            return next((number for number in numbers if self._index.photo(number).sha256 == sha256), None)
+        return None
 
     def _decode(self, number: int) -> Hashes | None:
         assert self._index is not None, "only a photo of the index has a number"

@@ -2,20 +2,25 @@
 
 import io
 import logging
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TextIO
 
-from pipelines.mixture.plan import SPLITS
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
+from pipelines.shards.identity import JOB_FILE
 
 HIDDEN = "***"
 CARD = "README.md"
-OURS = (*SPLITS, "data", "manifest", "previews", "lineage")  # folders of a dataset
+FILES_A_COMMIT = 1000
+# Shards, their sidecars, previews and lineage: what we write and may take away again.
+OURS = re.compile(
+    r"(?:(?:train|test)/[^/]+/)?(?:data/\d{6}\.parquet|manifest/\d{6}\.json)|previews/[^/]+\.png|lineage/[^/]+\.json"
+)
 LOGGERS = ("", "huggingface_hub", "httpx", "urllib3", "requests", "filelock")
 
 
@@ -72,8 +77,9 @@ def upload(found: Published, repo: str, *, private: bool) -> str:
         try:
             api = huggingface_hub.HfApi(token=token)
             address = str(api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True))
+            before = set(api.list_repo_files(repo, repo_type="dataset"))
             _send(api, found, repo)
-            _remove_stale(api, found, repo)
+            _remove_stale(api, repo, sorted(stale(before, found)))
         except Exception as error:  # of many kinds, some with the request in them
             cause = f"{type(error).__name__}: {error}".replace(token, HIDDEN)
             failure = ValueError(f"the upload stopped ({cause}); the same command goes on from here")
@@ -96,12 +102,20 @@ def _send(api: Any, found: Published, repo: str) -> None:
         api.upload_folder(commit_message="Upload by Smallprint", **keywords)
 
 
-def _remove_stale(api: Any, found: Published, repo: str) -> None:
-    """Take away what an earlier upload sent and the dataset no longer has, as rows that were taken out: the card's
-    patterns would still find them. Files beside the dataset's folders are left alone."""
-    there = (name for name in api.list_repo_files(repo, repo_type="dataset") if name.split("/")[0] in OURS)
-    if stale := sorted(set(there) - found.files.keys()):
-        api.delete_files(repo, stale, repo_type="dataset", commit_message="Remove what the dataset no longer holds")
+def stale(before: set[str], found: Published) -> set[str]:
+    """Which files on the Hub an earlier upload sent that the dataset no longer has, as rows that were taken out: the
+    card's patterns would still find them. None where what lay there was no dataset of ours; nothing of another name."""
+    return {name for name in before - found.files.keys() if OURS.fullmatch(name)} if JOB_FILE in before else set()
+
+
+def _remove_stale(api: Any, repo: str, names: Sequence[str]) -> None:
+    from huggingface_hub import CommitOperationDelete
+
+    for start in range(0, len(names), FILES_A_COMMIT):
+        part = [CommitOperationDelete(path_in_repo=name) for name in names[start : start + FILES_A_COMMIT]]
+        api.create_commit(repo, part, repo_type="dataset", commit_message="Remove what the dataset no longer holds")
+    if names:
+        print(f"removed   {len(names):,} files that the dataset no longer holds; the repository's history keeps them")
 
 
 class Scrubbed(io.TextIOBase):

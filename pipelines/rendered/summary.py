@@ -7,6 +7,7 @@ from typing import Any
 from fonts.catalog import Catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
+from render.recipe import BANDS
 from render.text import Writer
 
 
@@ -21,6 +22,7 @@ def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog, wr
     }
     for name in ("band", "language", "layout", "ground", "reject", "fault"):
         parts[name] = dict(sorted(_under(counts, name).items()))
+    parts["band"] = {band: parts["band"][band] for band in BANDS if band in parts["band"]}
     parts["fault"] |= {f"font {face.path}: {face.reason}": 1 for face in faces.rejected}
     parts["fault"] |= {f"text {rejected}": 1 for rejected in writer.rejected}
     parts["texts"] = texts_of(writer, parts["language"])
@@ -56,7 +58,9 @@ def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds:
         f"faults      {len(faults)} files" + "".join(f"\n  {n} x {name}" for name, n in list(faults.items())[:10])
     ]
     if num_new:
-        lines.append(f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, start-up included")
+        lines.append(
+            f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, the photos' index included"
+        )
     out = settings.execution.out
     lines += [f"dataset     {out}", f"preview     {out}/preview.png", f"summary     {out}/summary.json"]
     return "\n".join(lines)

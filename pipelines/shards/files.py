@@ -178,6 +178,17 @@ def read_manifest(folder: Folder) -> dict[int, ShardInfo]:
     return {info.index: replace(info, counts={}) for info in sidecars(folder)}
 
 
+def fingerprint(url: str, roots: Sequence[str] = ("",)) -> str:
+    """The rows of the whole shards of a dataset and a hash of them, for the card's configurations: `datasets` tells
+    folders by their own name and these alone, and else gives what it kept of another folder of that name."""
+    rows, digest = 0, sha256()
+    for root in roots:
+        for info in sidecars(Folder(f"{url}/{root}" if root else url)):
+            rows += info.num_rows
+            digest.update(info.sha256.encode())
+    return f"{rows:,} rows, {digest.hexdigest()[:16]}"
+
+
 def sum_counts(folder: Folder) -> Counter[str]:
     """The counts of all whole shards together, read one sidecar at a time."""
     total: Counter[str] = Counter()

@@ -85,7 +85,7 @@ def difference(old: Any, new: Any, at: str = "") -> list[str]:
     if isinstance(old, list) and isinstance(new, list):
         old, new = dict(enumerate(old)), dict(enumerate(new))
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [] if old == new else [f"{at}: {_short(old)} -> {_short(new)}"]
+        return [] if old == new else [f"{at}: {_apart(old, new)}"]
     lines = []
     for key in [*old, *(key for key in new if key not in old)]:
         path = f"{at}.{key}" if at else str(key)
@@ -98,6 +98,16 @@ def difference(old: Any, new: Any, at: str = "") -> list[str]:
     return lines
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, start: int = 0) -> str:
+    """A value as JSON, from a few characters before `start` on, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
+    text = text if start < 40 else f"...{text[start - 10 :]}"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _apart(old: Any, new: Any) -> str:
+    """Two values with the place in them where they part."""
+    texts = json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False)
+    start = next((i for i, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), min(map(len, texts)))
+    start = start if max(map(len, texts)) > 60 else 0
+    return f"{_short(old, start)} -> {_short(new, start)}"

@@ -7,7 +7,7 @@ import numpy as np
 from render.layouts.box import Box
 from render.layouts.parts import put
 from render.layouts.sheet import Sheet
-from render.layouts.style import TextStyle, ems_per_char
+from render.layouts.style import TextStyle, widths_of
 from render.page import Draft, Page
 
 _PANE_EM = 44  # about 73 characters
@@ -85,7 +85,7 @@ def _in_chinese(sheet: Sheet, line: str) -> str:
 
 def _advance_px(mono: TextStyle) -> float:
     """The width of a character."""
-    return ems_per_char(mono.face, "en") * mono.size_px
+    return float(widths_of(["0"], mono)[0])
 
 
 def _numbers(sheet: Sheet, pane: Box, mono: TextStyle, tops: list[float]) -> Box:

@@ -84,6 +84,15 @@ def test_says_what_is_wrong_with_a_file(text, message):
     assert message in str(error.value)
 
 
+def test_reads_merges_within_merges():
+    found = parse_rules(
+        "a: &a\n  rules: [&r {<<: &b {column: x, at_least: 1}, at_least: 2}]\nb: {rules: [{<<: *r, missing: keep}]}\n",
+        "here",
+    )
+
+    assert [str(rule) for rule in found["b"].rules] == ["x under 2"]
+
+
 def test_refuses_a_part_of_a_limited_selection():
     text = "a: {weight: {column: x, at: 1}, categories: [{name: c, max_images: 2}]}\nb: {extends: a}"
 

@@ -50,7 +50,7 @@ def test_a_larger_copy_that_is_smeared_does_not_drive_out_the_sharp_original(tmp
     source = tmp_path / "source"
     source.mkdir()
     for number in range(3):
-        sharp = blocks(number, 480, 360)
+        sharp = blocks(number, 640, 480)
         (source / f"{number}.png").write_bytes(encoded(sharp, "PNG"))
         larger = cv2.resize(sharp, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         (source / f"{number}_larger.png").write_bytes(encoded(cv2.GaussianBlur(larger, (0, 0), 4), "PNG"))
@@ -59,6 +59,19 @@ def test_a_larger_copy_that_is_smeared_does_not_drive_out_the_sharp_original(tmp
     found = {name: row["duplicate_of"] for name, row in rows(out, "duplicates").items()}
 
     assert found == {f"0/{n}.png": None for n in range(3)} | {f"0/{n}_larger.png": f"0/{n}.png" for n in range(3)}
+
+
+def test_a_thumbnail_does_not_drive_out_the_soft_original(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    soft = cv2.GaussianBlur(blocks(1, 960, 640), (0, 0), 3)
+    (source / "soft.png").write_bytes(encoded(soft, "PNG"))
+    thumbnail = cv2.resize(soft, (240, 160), interpolation=cv2.INTER_AREA)
+    (source / "thumbnail.png").write_bytes(encoded(thumbnail, "PNG"))
+    assert curate("score", tmp_path / "out", source, "--scorers", "fingerprint", "sanity", "sharpness") == 0
+    found = {name: row["duplicate_of"] for name, row in rows(tmp_path / "out", "duplicates").items()}
+
+    assert found == {"0/soft.png": None, "0/thumbnail.png": "0/soft.png"}
 
 
 def test_every_row_is_there_and_joins_the_scores(out):

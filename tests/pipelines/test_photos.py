@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from curate.picture import BadImage
 from pipelines.dataset import open_job
-from pipelines.photos import PhotoIndex, PhotoOrder, PhotoReader, build_index, in_split
+from pipelines.photo_order import FittingOrder, PhotoOrder
+from pipelines.photos import PhotoIndex, PhotoReader, build_index, in_split
 from pipelines.settings import Execution, Inputs, Settings
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
@@ -220,6 +221,23 @@ def test_photos_of_a_row_group_come_together_and_shuffled(grouped: PhotoIndex):
     assert len({order.at(16 * which) for which in range(400)}) == 16  # any photo may come first
     followers = {numbers[i + 1] for i in range(len(numbers) - 1) if numbers[i] == 4 and i % 16 != 15}
     assert len(followers) > 3
+
+
+def test_photos_for_a_size_are_spread_evenly_over_those_that_hold_it(grouped: PhotoIndex):
+    order = FittingOrder(grouped, seed=1)
+    width_px = sorted(grouped.photo(number).width_px for number in range(16))[-4]  # a quarter of them is so wide
+    size = (width_px, 1)
+    large = {number for number in range(16) if grouped.photo(number).width_px >= width_px}
+    found = [order.at(position, size) for position in range(16 * 40)]
+
+    assert {number for number, _ in found} == large
+    counts = Counter(number for number, _ in found)
+    assert max(counts.values()) < 1.5 * min(counts.values())
+    assert [number for number, replaced in found if not replaced] == [
+        number for number in (PhotoOrder(grouped, seed=1).at(place) for place in range(16 * 40)) if number in large
+    ]
+    with pytest.raises(ValueError, match="is at least 9000 x 1 px"):
+        order.at(0, (9000, 1))
 
 
 def test_a_photo_is_read_as_it_is(grouped: PhotoIndex):

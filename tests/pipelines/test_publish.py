@@ -76,14 +76,21 @@ def test_an_upload_holds_every_file_and_the_same_command_goes_on(hub, mixed, tmp
 def test_what_was_taken_out_goes_from_the_hub_too_and_nothing_else(hub, mixed, tmp_path):
     out = Path(shutil.copytree(mixed, tmp_path / "out"))
     code, _ = publish(hub, "upload", str(out), "--repo", "me/less")
-    hub.repos["me/less"] |= {"LICENSE": b"mine", "media/logo.png": b"mine"}
+    mine = {"LICENSE", "media/logo.png", "data/train-00000-of-00001.parquet", "test/my.csv"}
+    hub.repos["me/less"] |= dict.fromkeys(mine, b"mine")
     lost = sorted(name for name in digests(out) if name.startswith("test/"))
     shutil.rmtree(out / "test")
     again, said = publish(hub, "upload", str(out), "--repo", "me/less")
 
     assert (code, again) == (0, 0), said
     assert lost
-    assert set(hub.repos["me/less"]) == {*digests(out), "LICENSE", "media/logo.png"}
+    assert set(hub.repos["me/less"]) == {*digests(out), *mine}
+    assert "removed   " in said
+
+    hub.private["me/other"] = False
+    hub.repos["me/other"] = dict.fromkeys(["data/000007.parquet", "README.md"], b"of another kind")
+    assert publish(hub, "upload", str(out), "--repo", "me/other")[0] == 0
+    assert "data/000007.parquet" in hub.repos["me/other"]
 
 
 def test_an_upload_that_is_refused_does_not_show_the_token(hub, mixed):

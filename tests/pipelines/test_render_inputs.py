@@ -126,6 +126,11 @@ def test_pages_of_several_shapes_take_each_photo_that_is_large_enough(tmp_path, 
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["reject"]["photo/too small for 160 x 96 px"] > 0
 
+    for number in range(13):  # more than are looked at for an estimate
+        shutil.copy(photos / "high.png", photos / f"{number:02d}.png")
+    job2 = SmallJob(photos=photos, index=tmp_path / "index3")
+    assert job2.make(tmp_path / "planned", *flags, "160x96", "96x160", "--dry-run") == 0
+
     large = SmallJob(photos=photos, index=tmp_path / "index2")
     assert large.make(tmp_path / "large", *flags, "160x96", "96") == 0
     assert large.make(tmp_path / "larger", *flags, "300x96") == 1
@@ -172,6 +177,23 @@ def test_the_folder_is_a_dataset_while_it_grows(tmp_path, request, moment, strea
     }
     assert line["quad_px"] == List(List(Value("float32"), length=2), length=4)
     assert rows[0]["text"] == "\n".join(row["text"] for row in rows[0]["lines"])
+
+
+def test_datasets_of_one_name_and_a_dataset_that_grew_are_told_apart(tmp_path, small_job):
+    """`datasets` keeps what it read by the folder's own name and the card's configurations."""
+    cache = str(tmp_path / "cache")
+
+    def ids(folder):
+        return load_dataset(str(folder), split="train", cache_dir=cache)["id"][:]
+
+    for parent, seed in (("one", "1"), ("other", "2")):
+        small_job.make(tmp_path / parent / "out", *WITHOUT_PHOTOS, "--seed", seed)
+    found = [ids(tmp_path / parent / "out") for parent in ("one", "other")]
+    small_job.make(tmp_path / "one/out", *WITHOUT_PHOTOS, "--seed", "1", "--num-images", "8")
+
+    assert [len(set(one)) for one in found] == [4, 4]
+    assert not set(found[0]) & set(found[1])
+    assert len(ids(tmp_path / "one/out")) == 8
 
 
 def test_before_the_first_shard_no_file_would_make_it_a_dataset(tmp_path, whole):

@@ -20,6 +20,7 @@ from pipelines.runner import run
 from pipelines.shardloop import MAX_DEATHS, Deaths, ShardsFailed
 from pipelines.shards.files import ShardInfo, read_manifest, shard_name, sidecar_name, verify_shard
 from pipelines.shards.folder import Folder
+from pipelines.shards.identity import difference
 from tests.pipelines.toy_job import ToyJob
 
 ROOT = Path(__file__).parents[2]
@@ -335,6 +336,15 @@ def test_actors_that_no_cluster_can_hold_are_refused(tmp_path, ray_cluster):
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
     with pytest.raises(TypeError, match="num_images"):
         run(ToyJob, 1, str(tmp_path), num_workers=2, backend="processes")  # type: ignore[arg-type]
+
+
+def test_a_difference_deep_in_a_long_text_is_shown():
+    old, new = (f"text 1, rapidocr 3.10.0 (PP-OCRv6_det_small 090f04abcd9d), reads {how}" for how in ("auto", "full"))
+
+    [line] = difference({"version": old}, {"version": new})
+
+    assert "auto" in line.split(" -> ")[0]
+    assert "full" in line.split(" -> ")[1]
 
 
 def test_arguments_out_of_range_are_refused(tmp_path):

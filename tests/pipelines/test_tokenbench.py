@@ -303,7 +303,8 @@ class Training:
 
 
 def test_a_benchmark_without_a_sample_is_an_error_that_tells_why(copy: Path, corpus: Path, tmp_path: Path, capsys):
-    everything = [(f"pages/{row['document']}_31.jpg", "") for row in samples(copy)]
+    documents = {row["document"] for row in candidates(copy)}  # of pages of one, or a page by itself
+    everything = [(f"pages/{name}{end}", "") for name in documents for end in ("", "_31.jpg")]
     write_shard(Folder(str(tmp_path / "train")), 0, Training(everything), {})
 
     assert build(corpus, copy, "--exclude", str(tmp_path / "train")) == 1

@@ -216,6 +216,17 @@ def test_code_is_set_in_the_mono_face(faces: Catalog, writer: Writer):
         assert {block.face for block in blocks} == {page.mono.id}
 
 
+def test_numbers_of_code_lines_rise_in_every_mono_face(faces: Catalog, writer: Writer):
+    for mono in faces.for_language("en", "mono"):
+        for number in range(12):
+            page = replace(make_page(faces, writer, number, width_px=512, height_px=512), mono=mono)
+            for block in LAYOUTS["code"](page, np.random.default_rng(number)).blocks:
+                if block.role == "label":
+                    texts = typeset(block, faces).texts
+                    first = int(texts[0])
+                    assert list(map(int, texts)) == list(range(first, first + len(texts))), mono.id
+
+
 def test_labels_turn_and_lines_stay_few(faces: Catalog, writer: Writer):
     angles, num_lines = set(), set()
     for seed in range(30):

@@ -60,6 +60,12 @@ def test_words_stay_whole() -> None:
         ("well-known", ["well-", "known"]),
         ("（见）Qwen", ["（见）", "Qwen"]),
         ("“好”Qwen", ["“好”Qwen"]),
+        ('。"他', ['。"他']),
+        ("don't", ["don't"]),
+        ("12：30分", ["12：30", "分"]),
+        ("３．１４，１５９％", ["３．１４，１５９％"]),
+        ("好，2024年", ["好，", "2024", "年"]),
+        ("升－５度", ["升", "－５", "度"]),
     ],
 )
 def test_where_a_line_may_break(text: str, parts: list[str]) -> None:

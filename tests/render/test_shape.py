@@ -21,7 +21,8 @@ def with_uharfbuzz(face: FontFace, text: str, language: str, script: str, vertic
     buffer = hb.Buffer()
     buffer.add_str(text)
     buffer.direction, buffer.script, buffer.language = "ttb" if vertical else "ltr", script, language
-    hb.shape(font, buffer, {"pwid": language == "en"})
+    narrow = [(i, i + 1, True) for i, char in enumerate(text) if char in "‘’“”"]
+    hb.shape(font, buffer, {"pwid": narrow} if narrow and language == "en" and face.category != "mono" else {})
     return [
         (i.codepoint, i.cluster, -p.y_advance if vertical else p.x_advance, p.x_offset, p.y_offset)
         for i, p in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
@@ -50,6 +51,12 @@ def test_english_has_narrow_quotes_in_chinese_faces_too(faces: Catalog) -> None:
             assert (english < 400, chinese) == (True, 1000), face.id
             return
     raise AssertionError("no face of that family")
+
+
+def test_all_characters_of_a_mono_face_are_equally_wide(faces: Catalog) -> None:
+    for face in faces.for_language("en", "mono"):
+        advances = [Shaper(face).shape(text, "en").advances.tolist() for text in ("iiii", "mmmm", "0.1;")]
+        assert len({width for part in advances for width in part}) == 1, face.id
 
 
 def test_an_empty_text_has_no_glyphs(faces: Catalog) -> None:

@@ -23,6 +23,7 @@ from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluation.evaluating import main
 from train.evaluation.reading import Reader
+from train.evaluation.settings import Subject
 from train.evaluation.side_by_side import wrapped
 from train.metrics import psnr, unit
 from train.teachers.perceptual import Lpips
@@ -347,6 +348,12 @@ def test_the_weights_that_a_module_declares_are_part_of_it(tmp_path: Path, capsy
     assert main([*args, "--out", str(tmp_path / "two")]) == 0
     after = json.loads((tmp_path / "two/results.json").read_bytes())
     assert before["PSNR"] < 30 < after["PSNR"]
+
+
+def test_a_model_is_called_as_the_run_that_left_it():
+    assert Subject(model="/runs/first/model").title == "first"
+    assert Subject(model="/runs/first/averaged").title == "averaged"
+    assert Subject(model="/runs/first/model", name="mine").title == "mine"
 
 
 def test_a_model_that_overflows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -101,6 +101,14 @@ def test_tiles_give_what_the_whole_gives(skip: str) -> None:
     torch.testing.assert_close(tiled_y, y, atol=1e-5, rtol=0)
 
 
+def test_tiles_keep_nothing_for_gradients() -> None:
+    vae, x = small(4, 12, width=8), torch.rand(1, 3, 64, 64)
+    assert vae(x).requires_grad
+    vae.tile_px = 32
+
+    assert not vae(x).requires_grad
+
+
 def test_a_narrower_halo_would_not_do() -> None:
     """The network's own reach, and not a rule of thumb, is what makes tiles exact: float64 shows its last latent."""
     vae = small(4, 12, width=8).double()

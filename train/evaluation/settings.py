@@ -63,6 +63,8 @@ class Subject:
         if self.name or self.kind == "reference":
             return self.name or self.reference
         path = Path(self.path)
+        if path.name == "model":  # as runs call what they leave
+            return path.resolve().parent.name
         return path.stem if path.suffix == ".py" else path.name
 
     def absolute(self) -> Self:

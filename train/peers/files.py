@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -29,9 +30,23 @@ def _declared(path: Path) -> list[str]:
     if path.suffix != ".py":
         return []
     for line in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
-        if isinstance(line, ast.Assign) and [ast.unparse(target) for target in line.targets] == [DECLARED]:
-            return [str(name) for name in ast.literal_eval(line.value)]
+        match line:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if name == DECLARED:
+                return _names(ast.unparse(value), path)
     return []
+
+
+def _names(text: str, path: Path) -> list[str]:
+    """The names that an expression gives. Raises ValueError where it is not plain strings."""
+    with suppress(ValueError):
+        names = ast.literal_eval(text)
+        names = (names,) if isinstance(names, str) else names
+        if isinstance(names, tuple | list) and all(isinstance(name, str) for name in names):
+            return list(names)
+    raise ValueError(f'{DECLARED} of {path} is {text}: write the names out, as in {DECLARED} = ("weights.pt",)')
 
 
 def digest_of(paths: Sequence[Path]) -> str:
