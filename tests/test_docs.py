@@ -136,6 +136,19 @@ def test_the_reference_of_recipes_is_that_of_the_code():
     assert all((ROOT / folder).is_dir() for folder, _ in JOBS.values())
 
 
+def test_the_recipe_of_one_s_own_loads_and_every_field_of_a_stage_is_told(tmp_path):
+    from train.curriculum import Stage
+    from train.settings import load_run
+
+    section = (ROOT / "docs/training.md").read_text().partition("## A recipe of your own")[2].partition("\n## ")[0]
+    (tmp_path / "mine.yaml").write_text(section.split("```")[1].removeprefix("yaml\n"))
+    run = load_run(str(tmp_path / "mine.yaml"))
+
+    assert [stage.name for stage in run.stages] == ["photos", "text"]
+    assert (run.model, run.optimiser.seed) == (load_run("f16c64").model, 1)
+    assert [field.name for field in fields(Stage) if f"`{field.name}`" not in section] == []
+
+
 def test_the_files_that_figures_rest_on_are_named_as_they_are(data):
     rows = [json.loads(line) for line in (ROOT / "docs/data.jsonl").read_text().splitlines()]
     there = [row for row in rows if (data / row["file"]).exists()]

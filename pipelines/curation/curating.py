@@ -1,5 +1,6 @@
 """The subcommands of curation: `curate.py score | calibrate | select | pack | report | run`."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -183,7 +184,9 @@ def parse_command(args: Sequence[str]) -> Command:
         parts = load_parts(recipe)
         defaults = {kind.__name__.lower(): kind(**_own(kind, parts)) for kind in COMMANDS}
         command: Command = tyro.cli(
-            tyro.extras.subcommand_type_from_defaults(defaults),
+            tyro.extras.subcommand_type_from_defaults(
+                defaults, {kind.__name__.lower(): inspect.cleandoc(kind.__doc__ or "") for kind in COMMANDS}
+            ),
             args=rest,
             prog=PROG,
             description=DESCRIPTION,
