@@ -50,19 +50,19 @@ def _softened(luminances: Floats) -> Floats:
     return np.asarray(luminances + np.maximum(_SOFT_BLACK - luminances, 0) ** _SOFT_POWER)
 
 
-def darkest_ground(floor: float) -> float:
+def darkest_ground(floor: Floats | float) -> Floats:
     """The least luminance of a ground on which black ink reaches the floor, an Lc."""
-    return float((_BLACK**0.57 + (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.56))
+    return np.asarray((_BLACK**0.57 + (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.56))
 
 
-def lightest_ground(floor: float) -> float:
+def lightest_ground(floor: Floats | float) -> Floats:
     """The greatest luminance of a ground on which white ink reaches the floor, an Lc."""
-    return float((1 - (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.65))
+    return np.asarray((1 - (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.65))
 
 
-def ink_limits(dark: Floats, light: Floats, floor: float) -> tuple[Floats, Floats]:
-    """Of grounds from dark to light: luminance of the lightest dark ink and of the darkest light ink that reach
-    the floor, an Lc; below 0 and above 1 where there is none."""
+def ink_limits(dark: Floats, light: Floats, floor: Floats) -> tuple[Floats, Floats]:
+    """Of grounds (m,) from dark to light: luminance of the lightest dark ink and of the darkest light ink that reach
+    the floors (m,), an Lc each; below 0 and above 1 where there is none."""
     step = (floor / 100 + _OFFSET) / _SCALE
     softened = np.maximum(_softened(dark) ** 0.56 - step, 0) ** (1 / 0.57)
     low = np.where(softened >= _SOFT_BLACK, softened, (softened - _BLACK) / (_SOFT_BLACK - _BLACK) * _SOFT_BLACK)

@@ -15,6 +15,7 @@ from render.scene import Crop, Layer, Paint, Shape
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 LEAST_GAIN = 0.5  # a photo toned further would be a plate
+FULL_PX, SMALL_PX, SMALL_FACTOR = 12.0, 5.0, 1.4  # text is as faint as the floor from 12 px on; at 5 px 1.4 times that
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,22 @@ def choose_mood(recipe: Recipe, rng: np.random.Generator) -> Mood:
     )
 
 
+def contrast_floors(recipe: Recipe, sizes_px: Floats) -> Floats:
+    """The least APCA contrast Lc of text of these sizes (m,): the smaller it is, the more it must stand out."""
+    smallness = np.clip((FULL_PX - sizes_px) / (FULL_PX - SMALL_PX), 0.0, 1.0)
+    return np.asarray(recipe.contrast_floor * (1.0 + (SMALL_FACTOR - 1.0) * smallness))
+
+
 def paint_blocks(
-    bounds: Sequence[Floats], canvas: Image, mood: Mood, recipe: Recipe, accents: Sequence[float]
+    bounds: Sequence[Floats], floors: Floats, canvas: Image, mood: Mood, accents: Sequence[float]
 ) -> tuple[Paint, ...]:
-    """Inks for the lines of each block, within bounds (m, 4) px of the canvas, each at least the contrast floor away
+    """Inks for the lines of each block, within bounds (m, 4) px of the canvas, each at least its floor's contrast away
     from the nearer tenth of the tiles under it; where no ink can be, black or white over an outline of the other.
 
-    accents: by block a turn of the hue, 0..1, where it should stand apart.
+    floors: (n,) Lc of all lines; accents: by block a turn of the hue, 0..1, where it should stand apart.
     """
     under = ground_under(canvas, np.concatenate(bounds), LINEAR)
-    floor = recipe.contrast_floor + 1.5  # a margin for rounding to bytes
-    limits = np.stack(ink_limits(under[:, 0], under[:, 1], floor), axis=1)
+    limits = np.stack(ink_limits(under[:, 0], under[:, 1], floors + 1.5), axis=1)  # a margin for rounding to bytes
     ends = np.cumsum([len(lines) for lines in bounds]).tolist()
     blocks = zip([0, *ends], ends, accents, strict=False)
     return tuple(_paint(under[a:b], limits[a:b], _turned(mood, accent)) for a, b, accent in blocks)
@@ -116,27 +122,27 @@ def _layer(kind: str, dark: bool) -> Layer:
     return Layer(halo=Halo(blur_px=0.8), colour=colour, opacity=0.55, dx=1, dy=1)
 
 
-def tone(crop: Crop, under: Floats, mood: Mood, recipe: Recipe, rng: np.random.Generator) -> Crop:
-    """The crop dimmed for light inks or lightened for dark ones, as little as keeps the contrast floor on every
-    line; unchanged where an ink exists for each line as it is (but for the share `recipe.toned` of photos)."""
-    floor = recipe.contrast_floor + 4
-    darkest, lightest = ink_limits(under[:, 0], under[:, 1], floor)
-    extra = float(rng.uniform(0.75, 0.95)) if rng.random() < recipe.toned else 1.0
+def tone(crop: Crop, under: Floats, floors: Floats, mood: Mood, toned: float, rng: np.random.Generator) -> Crop:
+    """The crop dimmed for light inks or lightened for dark ones, as little as keeps its contrast floor (m,) on every
+    line; unchanged where an ink exists for each line as it is (but for the share `toned` of photos)."""
+    floors = floors + 4
+    darkest, lightest = ink_limits(under[:, 0], under[:, 1], floors)
+    extra = float(rng.uniform(0.75, 0.95)) if rng.random() < toned else 1.0
     can_dark, can_light = darkest >= 0, lightest <= 1
     fits = can_dark.all() or can_light.all() if mood.even else (can_dark | can_light).all()
     if fits and extra == 1.0:
         return crop
-    dim = min(1.0, _level(lightest_ground(floor)) / max(_level(float(under[:, 1].max())), 1e-6))
-    low, needed = _level(float(under[:, 0].min())), _level(darkest_ground(floor))
-    lighten = min(1.0, (1 - needed) / max(1 - low, 1e-6))
+    dim = min(1.0, float((_level(lightest_ground(floors)) / np.maximum(_level(under[:, 1]), 1e-6)).min()))
+    low, needed = _level(under[:, 0]), _level(darkest_ground(floors))
+    lighten = min(1.0, float(((1 - needed) / np.maximum(1 - low, 1e-6)).min()))
     lighter = mood.dark if min(lighten, dim) >= LEAST_GAIN else lighten > dim  # both kinds of ink, where they can be
     gain = round(max(LEAST_GAIN, min(lighten if lighter else dim, extra)), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1) if lighter else 0.0)
 
 
-def _level(light: float) -> float:
-    """A luminance 0..1 as the level 0..1 of a grey that has it."""
-    return float(light ** (1 / 2.4))
+def _level(light: Floats) -> Floats:
+    """Luminances 0..1 as the levels 0..1 of the greys that have them."""
+    return np.asarray(light ** (1 / 2.4))
 
 
 def _outlined(under: Floats, mood: Mood) -> Paint:

@@ -13,13 +13,14 @@ from render.ground import draw_shape, lay_ground, toned
 from render.labels import geometry
 from render.layouts.kinds import LAYOUTS
 from render.page import Draft, Page
-from render.palette import Mood, choose_mood, colour_shapes, paint_blocks, tone
+from render.palette import Mood, choose_mood, colour_shapes, contrast_floors, paint_blocks, tone
 from render.raster import Raster
 from render.recipe import Recipe
 from render.scene import Crop, Effect, Ground, Scene
 from render.text import Writer
 from render.typeset import NotDrawnError, typeset
 
+Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 _EFFECT_AMOUNTS = {"blur": (0.3, 0.6), "noise": (1.0, 4.0), "jpeg": (85, 96), "resample": (1.3, 2.0)}
 
@@ -143,12 +144,14 @@ class Sampler:
         draft = self._compose(cell, style, rng, counts)
         bounds = [geometry(block, typeset(block, self._faces), self._faces).bounds for block in draft.blocks]
         mood = choose_mood(self._recipe, rng)
-        ground, canvas = self._ground(cell, view, np.concatenate(bounds), mood, rng)
+        sizes = np.repeat([block.size_px for block in draft.blocks], [len(lines) for lines in bounds])
+        floors = contrast_floors(self._recipe, sizes)
+        ground, canvas = self._ground(cell, view, (np.concatenate(bounds), floors), mood, rng)
         shapes = colour_shapes(draft.shapes, canvas, mood)
         for shape in shapes:
             draw_shape(canvas, shape)
         accents = [0.4 if block.role == "heading" and mood.saturation > 0.3 else 0.0 for block in draft.blocks]
-        paints = paint_blocks(bounds, canvas, mood, self._recipe, accents)
+        paints = paint_blocks(bounds, floors, canvas, mood, accents)
         scene = Scene(
             width_px=cell.width_px,
             height_px=cell.height_px,
@@ -187,9 +190,10 @@ class Sampler:
         return LAYOUTS[cell.layout](page, rng)
 
     def _ground(
-        self, cell: Cell, view: View | None, bounds: NDArray[np.float64], mood: Mood, rng: np.random.Generator
+        self, cell: Cell, view: View | None, lines: tuple[Floats, Floats], mood: Mood, rng: np.random.Generator
     ) -> tuple[Ground, Image]:
-        """A ground and how it looks; a photo is toned where its range leaves the lines no ink."""
+        """A ground and how it looks; a photo is toned where its range leaves the lines, bounds (m, 4) and contrast
+        floors (m,), no ink."""
         size = cell.width_px, cell.height_px
         if cell.ground != "photo":
             ground = self._plain(cell, rng)
@@ -198,7 +202,8 @@ class Sampler:
             raise ValueError("ground is 'photo' but there is no photo: give --photos or --grounds paper=1")
         crop = view.crop(cell.width_px, cell.height_px, self._recipe.max_zoom, rng, flips=not view.has_text)
         canvas = lay_ground(Ground(kind="photo", crop=crop), size, view.image)
-        crop = tone(crop, ground_under(canvas, bounds, LINEAR), mood, self._recipe, rng)
+        bounds, floors = lines
+        crop = tone(crop, ground_under(canvas, bounds, LINEAR), floors, mood, self._recipe.toned, rng)
         return Ground(kind="photo", crop=crop), toned(canvas, crop)
 
     def _plain(self, cell: Cell, rng: np.random.Generator) -> Ground:

@@ -155,9 +155,9 @@ def _on_photo(
 
 def _toned_crop(crop: Crop, under: NDArray[np.float64], contrast: str, floor: float) -> Crop:
     if contrast == "light":
-        gain = _level(lightest_ground(floor)) / max(_level(float(under[:, 1].max())), 1e-6)
+        gain = _level(float(lightest_ground(floor))) / max(_level(float(under[:, 1].max())), 1e-6)
         return replace(crop, gain=round(min(1.0, max(LEAST_GAIN, gain)), 3))
-    darkest, wanted = _level(float(under[:, 0].min())), _level(darkest_ground(floor))
+    darkest, wanted = _level(float(under[:, 0].min())), _level(float(darkest_ground(floor)))
     gain = round(min(1.0, max(LEAST_GAIN, (1 - wanted) / max(1 - darkest, 1e-6))), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1))
 

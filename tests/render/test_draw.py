@@ -14,6 +14,7 @@ from render.draw import ClippedError, draw, draw_text
 from render.effects import EFFECTS
 from render.labels import character_quads, geometry
 from render.mix import Mix
+from render.palette import contrast_floors
 from render.raster import Raster
 from render.recipe import BANDS, Recipe
 from render.scene import Block, Effect, Ground, Paint, Scene
@@ -127,12 +128,12 @@ def test_text_outside_the_picture_is_refused(faces: Catalog) -> None:
 
 def test_contrast_is_measured_and_kept(faces: Catalog) -> None:
     recipe = replace(SMALL, inks=Mix.parse("alpha"))
-    measured = [
-        np.concatenate(draw_text(scene, canvas, faces).lines.contrast)
-        for scene, canvas in scenes(faces, recipe, made_photo(), 39, seed=4)
-    ]
+    lines = [draw_text(*made, faces).lines for made in scenes(faces, recipe, made_photo(), 39, seed=4)]
+    measured = np.concatenate([contrast for one in lines for contrast in one.contrast])
+    floors = contrast_floors(recipe, np.concatenate([one.size_px for one in lines]))
 
-    assert (np.concatenate(measured) >= recipe.contrast_floor).mean() > 0.99
+    assert (measured >= floors).mean() > 0.99
+    assert floors.min() == recipe.contrast_floor < floors.max()
 
 
 def test_black_on_white_has_the_contrast_that_apca_states(faces: Catalog) -> None:
