@@ -101,7 +101,7 @@ def difference(old: Any, new: Any, at: str = "") -> list[str]:
 def _short(value: Any, start: int = 0) -> str:
     """A value as JSON, from a few characters before `start` on, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
-    text = text if start < 40 else f"...{text[start - 10 :]}"
+    text = text if start < 40 else f"{text[0]}...{text[start - 10 :]}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
