@@ -1,7 +1,7 @@
 """The dataset card: README.md with the YAML that makes a folder of shards a Hugging Face dataset."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 from fonts.catalog import load_catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
-from pipelines.shards.files import Folder, fingerprint
+from pipelines.shards.files import Folder, ShardInfo, fingerprint
 from render.mix import Mix
 from render.recipe import BANDS
 
@@ -36,10 +36,14 @@ _OPTIONAL = {
 
 
 def write_card(
-    folder: Folder, settings: Settings, index: PhotoIndex | None, counts: Counter[str] | None = None
+    folder: Folder,
+    settings: Settings,
+    index: PhotoIndex | None,
+    counts: Counter[str] | None = None,
+    shards: Iterable[ShardInfo] = (),
 ) -> None:
     """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
-    text = card_text(settings, index, counts or Counter(), fingerprint(folder.url))
+    text = card_text(settings, index, counts or Counter(), fingerprint(shards))
     folder.put("README.md", text.encode())
 
 

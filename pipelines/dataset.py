@@ -19,7 +19,7 @@ from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
 from pipelines.recipe_files import flags_of
-from pipelines.rendered.summary import describe, summarise, texts_of
+from pipelines.rendered.summary import describe, summarise, texts_of, told_texts
 from pipelines.rendered.verification import SOURCES_FILE
 from pipelines.rendering import RenderJob
 from pipelines.runner import run, workers_of
@@ -71,7 +71,7 @@ def _make(settings: Settings) -> int:
     if not before:  # else its totals stay until there are new ones, or for good where the run is refused
         write_card(out, settings, index)
     make_job = partial(RenderJob, settings, identity, _index_folder(settings) if index else "")
-    run(
+    done = run(
         make_job,
         settings.inputs.num_shards,
         out.url,
@@ -80,7 +80,7 @@ def _make(settings: Settings) -> int:
     )
     seconds = time.monotonic() - began
     counts = sum_counts(out)
-    write_card(out, settings, index, counts)
+    write_card(out, settings, index, counts, done.values())
     inputs = settings.inputs
     summary = summarise(counts, index, load_catalog(inputs.fonts), open_writer(inputs.corpus))
     out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
@@ -177,8 +177,7 @@ def spoken(hours: float) -> str:
 def describe_texts(settings: Settings) -> str:
     """Where each language's running text comes from, and which files of the corpus could not be used."""
     writer = open_writer(settings.inputs.corpus)
-    origins = texts_of(writer, settings.recipe.languages.names)
-    told = ", ".join(f"{language} {origin}" for language, origin in origins.items())
+    told = told_texts(texts_of(writer, settings.recipe.languages.names))
     return "".join([told, *(f"\n  not used: {rejected}" for rejected in writer.rejected)])
 
 

@@ -29,10 +29,10 @@ class Views:
         Raises ValueError where PHOTO_TRIES in a row cannot be read.
         """
         size = cell.width_px, cell.height_px
-        if self._order.at(position, size)[1]:
-            counts[f"reject/photo/too small for {size[0]} x {size[1]} px"] += 1
         for attempt in range(PHOTO_TRIES):
-            number, _ = self._order.at(position, size, attempt)
+            number, replaces = self._order.at(position, size, attempt)
+            if replaces and not attempt:
+                counts[f"reject/photo/too small for {size[0]} x {size[1]} px"] += 1
             info = self._index.photo(number)
             reduce = view_reduction(info.width_px, info.height_px, cell)
             try:

@@ -50,6 +50,11 @@ def _softened(luminances: Floats) -> Floats:
     return np.asarray(luminances + np.maximum(_SOFT_BLACK - luminances, 0) ** _SOFT_POWER)
 
 
+def grey_level(light: Floats | float) -> Floats:
+    """Luminances 0..1 as the levels 0..1 of the greys that have them."""
+    return np.asarray(light ** (1 / 2.4))
+
+
 def darkest_ground(floor: Floats | float) -> Floats:
     """The least luminance of a ground on which black ink reaches the floor, an Lc."""
     return np.asarray((_BLACK**0.57 + (floor / 100 + _OFFSET) / _SCALE) ** (1 / 0.56))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from render.blit import ground_under
-from render.colour import LINEAR, darkest_ground, ink_limits, lightest_ground, luminance, shades, to_hex
+from render.colour import LINEAR, darkest_ground, grey_level, ink_limits, lightest_ground, luminance, shades, to_hex
 from render.raster import Halo
 from render.recipe import Recipe
 from render.scene import Crop, Layer, Paint, Shape
@@ -132,17 +132,12 @@ def tone(crop: Crop, under: Floats, floors: Floats, mood: Mood, toned: float, rn
     fits = can_dark.all() or can_light.all() if mood.even else (can_dark | can_light).all()
     if fits and extra == 1.0:
         return crop
-    dim = min(1.0, float((_level(lightest_ground(floors)) / np.maximum(_level(under[:, 1]), 1e-6)).min()))
-    low, needed = _level(under[:, 0]), _level(darkest_ground(floors))
+    dim = min(1.0, float((grey_level(lightest_ground(floors)) / np.maximum(grey_level(under[:, 1]), 1e-6)).min()))
+    low, needed = grey_level(under[:, 0]), grey_level(darkest_ground(floors))
     lighten = min(1.0, float(((1 - needed) / np.maximum(1 - low, 1e-6)).min()))
     lighter = mood.dark if min(lighten, dim) >= LEAST_GAIN else lighten > dim  # both kinds of ink, where they can be
     gain = round(max(LEAST_GAIN, min(lighten if lighter else dim, extra)), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1) if lighter else 0.0)
-
-
-def _level(light: Floats) -> Floats:
-    """Luminances 0..1 as the levels 0..1 of the greys that have them."""
-    return np.asarray(light ** (1 / 2.4))
 
 
 def _outlined(under: Floats, mood: Mood) -> Paint:

@@ -99,9 +99,10 @@ class Recipe:
 
     def _bands_outside(self) -> set[str]:
         low, high = self.size_px
-        inside = [b for b, (least, most) in BANDS.items() if max(least, low) < min(most, high)]
         if low == high:  # the band that begins there, or the last one
-            inside = [b for b, (least, most) in BANDS.items() if least <= low <= most][-1:]
+            inside = [band for band, (least, most) in BANDS.items() if least <= low <= most][-1:]
+        else:
+            inside = [band for band, (least, most) in BANDS.items() if max(least, low) < min(most, high)]
         return set(BANDS) - set(inside)
 
     def band_range(self, band: str) -> tuple[float, float]:

@@ -58,9 +58,11 @@ def read_data(run: Run) -> tuple[Corpus, HeldOut]:
 
 def check_apart(corpus: Corpus, held_out: Corpus) -> None:
     """Raise ValueError where a file of shards is trained on and held out."""
-    sides = [{shard.path for shard in one.shards} | {shard.sha256 for shard in one.shards if shard.sha256}
-             for one in (corpus, held_out)]  # fmt: skip
-    if both := sorted(sides[0] & sides[1]):
+
+    def known_by(one: Corpus) -> set[str]:
+        return {name for shard in one.shards for name in (shard.path, shard.sha256) if name}
+
+    if both := sorted(known_by(corpus) & known_by(held_out)):
         raise ValueError(f"--held-out and --data share {both[0]}: name a part of the data that is not trained on")
 
 

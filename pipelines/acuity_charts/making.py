@@ -74,8 +74,8 @@ def _make(settings: ChartSettings) -> None:
     claim_folder(out, identity)
     began, before = time.monotonic(), sum(info.num_rows for info in read_manifest(out).values())
     if not before:  # else its totals stay until there are new ones
-        out.put("README.md", card_text(settings, Counter(), fingerprint(out.url)).encode())
-    run(
+        out.put("README.md", card_text(settings, Counter(), fingerprint(())).encode())
+    done = run(
         partial(ChartJob, settings, identity),
         settings.num_shards,
         out.url,
@@ -84,7 +84,7 @@ def _make(settings: ChartSettings) -> None:
         unit="charts",
     )
     counts, seconds = sum_counts(out), time.monotonic() - began
-    out.put("README.md", card_text(settings, counts, fingerprint(out.url)).encode())
+    out.put("README.md", card_text(settings, counts, fingerprint(done.values())).encode())
     print(_described(settings, counts, counts["charts"] - before, seconds))
 
 

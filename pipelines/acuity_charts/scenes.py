@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fonts.catalog import Catalog, FontFace
 from pipelines.acuity_charts.settings import SIDE_PX, ChartCell
 from render.blit import ground_under
-from render.colour import LINEAR, darkest_ground, lightest_ground, to_hex
+from render.colour import LINEAR, darkest_ground, grey_level, lightest_ground, to_hex
 from render.ground import lay_ground, toned
 from render.labels import geometry
 from render.page import coverage_of
@@ -155,16 +155,11 @@ def _on_photo(
 
 def _toned_crop(crop: Crop, under: NDArray[np.float64], contrast: str, floor: float) -> Crop:
     if contrast == "light":
-        gain = _level(float(lightest_ground(floor))) / max(_level(float(under[:, 1].max())), 1e-6)
+        gain = float(grey_level(lightest_ground(floor))) / max(float(grey_level(under[:, 1].max())), 1e-6)
         return replace(crop, gain=round(min(1.0, max(LEAST_GAIN, gain)), 3))
-    darkest, wanted = _level(float(under[:, 0].min())), _level(float(darkest_ground(floor)))
+    darkest, wanted = float(grey_level(under[:, 0].min())), float(grey_level(darkest_ground(floor)))
     gain = round(min(1.0, max(LEAST_GAIN, (1 - wanted) / max(1 - darkest, 1e-6))), 3)
     return replace(crop, gain=gain, lift=round(255 * (1 - gain), 1))
-
-
-def _level(light: float) -> float:
-    """A luminance 0..1 as the level 0..1 of a grey that has it."""
-    return float(light ** (1 / 2.4))
 
 
 def all_faces(catalog: Catalog, languages: Sequence[str], count: int) -> dict[str, tuple[FontFace, ...]]:

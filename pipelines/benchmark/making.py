@@ -25,7 +25,7 @@ from pipelines.pools import one_thread
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode
-from pipelines.shards.files import fingerprint, sum_counts
+from pipelines.shards.files import fingerprint, read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder, library_versions
 from pipelines.shards.rows import spread
@@ -135,9 +135,9 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: Callab
     if out.exists(JOB_FILE) and job_of(out) != current:
         clear(out)
     claim_folder(out, identity)
-    out.put("README.md", card(fingerprint(out.url)).encode())
+    out.put("README.md", card(fingerprint(read_manifest(out).values())).encode())
     make_job = partial(BenchJob, images, out.url, per_shard)
-    run(
+    done = run(
         make_job,
         make_job().num_shards,
         out.url,
@@ -145,7 +145,7 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: Callab
         backend=build.execution.backend,
         unit="samples written",
     )
-    out.put("README.md", card(fingerprint(out.url)).encode())
+    out.put("README.md", card(fingerprint(done.values())).encode())
     return sum_counts(out)
 
 

@@ -1,14 +1,14 @@
 """The dataset card of a packed selection: what was kept and why not, columns, licences."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
 from pipelines.card import default_config, size_category
-from pipelines.shards.files import LOST, fingerprint
+from pipelines.shards.files import LOST, ShardInfo, fingerprint
 from pipelines.shards.folder import Folder
 
 COLUMNS = {
@@ -27,9 +27,11 @@ COLUMNS = {
 }
 
 
-def write_card(folder: Folder, schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str]) -> None:
+def write_card(
+    folder: Folder, schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str], shards: Iterable[ShardInfo]
+) -> None:
     """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
-    folder.put("README.md", card_text(schema, cuts, counts, fingerprint(folder.url)).encode())
+    folder.put("README.md", card_text(schema, cuts, counts, fingerprint(shards)).encode())
 
 
 def card_text(schema: pa.Schema, cuts: Mapping[str, Any], counts: Counter[str], shards: str) -> str:

@@ -19,7 +19,7 @@ from pipelines.curation.scoretable import OUTCOME, PLACE, ScoreTable
 from pipelines.curation.selecting import read_cuts, selection_names
 from pipelines.curation.settings import Execution, Packing
 from pipelines.runner import run
-from pipelines.shards.files import LOST, sum_counts
+from pipelines.shards.files import LOST, read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
 from pipelines.shards.record import RECORD_SCHEMA, LineTable, Record, with_features
@@ -143,13 +143,13 @@ def pack(name: str, packing: Packing, execution: Execution) -> str:
     if not folder.exists(ORDER_FILE):
         write_order(folder, scores, name, packing.shuffle_seed)
     make_job = partial(PackJob, execution.out, folder.url, cuts["kind"], num_images, packing.images_per_shard)
-    write_card(folder, make_job().schema, cuts, sum_counts(folder))
+    write_card(folder, make_job().schema, cuts, sum_counts(folder), read_manifest(folder).values())
     num_shards = -(-num_images // packing.images_per_shard)
-    run(
+    done = run(
         make_job, num_shards, folder.url, num_workers=execution.workers, backend=execution.backend, unit="images packed"
     )
     counts = sum_counts(folder)
-    write_card(folder, make_job().schema, cuts, counts)
+    write_card(folder, make_job().schema, cuts, counts, done.values())
     return describe(name, folder.url, counts)
 
 

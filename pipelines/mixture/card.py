@@ -12,7 +12,8 @@ from pipelines.curation.packed_card import table
 from pipelines.mixture.plan import SPLITS, Plan
 from pipelines.mixture.sides import TEST
 from pipelines.mixture.statistics import Part
-from pipelines.shards.files import fingerprint
+from pipelines.shards.files import fingerprint, sidecars
+from pipelines.shards.folder import Folder
 
 NO_SOURCE = "none: a drawn ground, no photo"
 Place = tuple[str, str]  # split, configuration
@@ -34,7 +35,8 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
     """The card. `facts`: recipe (mapping), plan (or None), inputs, removed (rows), previews (names), done."""
     places = [(part.split, part.config) for part in parts]
     total: Counter[str] = sum((part.counts for part in parts), Counter())
-    shards = fingerprint(url, [f"{part.split}/{part.config}" for part in parts])
+    folders = (Folder(f"{url}/{part.split}/{part.config}") for part in parts)
+    shards = fingerprint(info for folder in folders for info in sidecars(folder))
     header = {
         "pretty_name": "Smallprint mix",
         "task_categories": ["image-to-text"],

@@ -1,7 +1,7 @@
 """The totals of a rendered dataset: as JSON for programs, as a table for the terminal."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fonts.catalog import Catalog
@@ -37,6 +37,11 @@ def texts_of(writer: Writer, languages: Iterable[str]) -> dict[str, str]:
     return {language: "corpus" if language in writer.corpus_languages else "made up" for language in languages}
 
 
+def told_texts(origins: Mapping[str, str]) -> str:
+    """What `texts_of` says, in words."""
+    return ", ".join(f"{language} {origin}" for language, origin in origins.items())
+
+
 def _under(counts: Counter[str], name: str) -> dict[str, int]:
     start = f"{name}/"
     return {key[len(start) :]: value for key, value in counts.items() if key.startswith(start)}
@@ -50,7 +55,7 @@ def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds:
         f"characters  {_shares(summary['characters'])}; {len(summary['histogram']):,} different",
         f"grounds     {_shares(summary['ground'])}",
         f"photos      {_shares(summary['photos']) or 'none used'}",
-        "texts       " + ", ".join(f"{language} {origin}" for language, origin in summary["texts"].items()),
+        f"texts       {told_texts(summary['texts'])}",
         f"rejects     {_shares(summary['reject']) or 'none'}",
     ]
     faults = summary["fault"]

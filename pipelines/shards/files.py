@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, BinaryIO, Protocol
@@ -178,14 +178,13 @@ def read_manifest(folder: Folder) -> dict[int, ShardInfo]:
     return {info.index: replace(info, counts={}) for info in sidecars(folder)}
 
 
-def fingerprint(url: str, roots: Sequence[str] = ("",)) -> str:
-    """The rows of the whole shards of a dataset and a hash of them, for the card's configurations: `datasets` tells
-    folders by their own name and these alone, and else gives what it kept of another folder of that name."""
+def fingerprint(shards: Iterable[ShardInfo]) -> str:
+    """The rows of a dataset's whole shards, in order, and a hash of them, for the card's configurations: `datasets`
+    tells folders by their own name and these alone, and else gives what it kept of another folder of that name."""
     rows, digest = 0, sha256()
-    for root in roots:
-        for info in sidecars(Folder(f"{url}/{root}" if root else url)):
-            rows += info.num_rows
-            digest.update(info.sha256.encode())
+    for info in shards:
+        rows += info.num_rows
+        digest.update(info.sha256.encode())
     return f"{rows:,} rows, {digest.hexdigest()[:16]}"
 
 

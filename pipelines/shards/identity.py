@@ -90,24 +90,27 @@ def difference(old: Any, new: Any, at: str = "") -> list[str]:
     for key in [*old, *(key for key in new if key not in old)]:
         path = f"{at}.{key}" if at else str(key)
         if key not in old:
-            lines.append(f"{path}: (none) -> {_short(new[key])}")
+            lines.append(f"{path}: (none) -> {_short(_json(new[key]))}")
         elif key not in new:
-            lines.append(f"{path}: {_short(old[key])} -> (none)")
+            lines.append(f"{path}: {_short(_json(old[key]))} -> (none)")
         else:
             lines += difference(old[key], new[key], path)
     return lines
 
 
-def _short(value: Any, start: int = 0) -> str:
-    """A value as JSON, from a few characters before `start` on, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
+def _short(text: str, start: int = 0) -> str:
+    """A value's JSON from a few characters before `start` on, cut where it is long."""
     text = text if start < 40 else f"{text[0]}...{text[start - 10 :]}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _apart(old: Any, new: Any) -> str:
     """Two values with the place in them where they part."""
-    texts = json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False)
+    texts = _json(old), _json(new)
     start = next((i for i, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), min(map(len, texts)))
     start = start if max(map(len, texts)) > 60 else 0
-    return f"{_short(old, start)} -> {_short(new, start)}"
+    return " -> ".join(_short(text, start) for text in texts)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
