@@ -64,6 +64,16 @@ def test_a_damage_without_scores_does_not_hide_the_others():
     assert found.best == 1
 
 
+def test_a_bound_is_held_against_the_whole_images_and_not_against_the_crops_that_were_damaged():
+    crops = np.random.default_rng(6).normal(10, 1, 100)
+    whole = crops - 3
+
+    found = fit_column("clarity", crops, damaged(lambda _: crops - 9), whole, 0.02)
+
+    assert (whole < found.bound).sum() <= 2
+    assert found.bound < crops.min()
+
+
 def test_takes_over_bounds_that_separate_on_the_side_of_the_rule():
     rng = np.random.default_rng(4)
     good = rng.normal(10, 1, 100)

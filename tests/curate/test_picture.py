@@ -32,6 +32,11 @@ def test_lossless_files_come_back_as_they_were(fmt: str):
     assert np.array_equal(decode(encoded(pixels, fmt)), pixels)
 
 
+def test_no_scorer_changes_the_pixels_that_the_next_one_sees():
+    with pytest.raises(ValueError, match="read-only"):
+        Picture(encoded(blocks(1), "PNG")).rgb[0] = 0
+
+
 @pytest.mark.parametrize(("fmt", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("WEBP", {})])
 def test_lossy_files_come_back_about_as_they_were(fmt: str, options: dict[str, Any]):
     pixels = smooth()

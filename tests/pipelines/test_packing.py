@@ -176,6 +176,20 @@ def test_lost_and_changed_images_are_left_out_and_named(selected, source, tmp_pa
     assert "3 more were gone or had changed" in card
 
 
+def test_without_a_hash_an_image_of_another_length_is_known_to_be_another(tmp_path, capfd):
+    source, out = tmp_path / "source", tmp_path / "out"
+    write_good(source, 2)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("sharp:\n  rules:\n    - {column: width_px, at_least: 1}\n")
+    assert curate("score", out, source, "--scorers", "sanity") == 0
+    assert curate("select", out, None, "--rules", str(rules)) == 0
+    first = sorted(path for path in source.rglob("*") if path.is_file())[0]
+    first.write_bytes(picture(99, "PNG") + b"more")
+
+    assert curate("pack", out, None) == 0
+    assert f"0/{first.name}: changed since it was scored" in capfd.readouterr().out
+
+
 def test_another_selection_of_the_name_is_refused_with_the_difference(packed, selected, tmp_path, capfd):
     out = Path(shutil.copytree(packed.parents[1], tmp_path / "out"))
     rules = tmp_path / "rules.yaml"
