@@ -1,5 +1,6 @@
-"""What a JPEG file says before its first scan: quantisation tables, chroma sampling, whether its end is there."""
+"""What a JPEG file says before its first scan: quantisation tables, chroma sampling; whether it is whole."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ Table = NDArray[np.int64]
 END = b"\xff\xd9"
 SCAN, TABLES, PROGRESSIVE = 0xDA, 0xDB, 0xC2
 SCAN_START = b"\xff\xda"
-MORE = bytes(range(1, 128)) * 8
+ENDS_EARLY = "Premature end of JPEG file"  # libjpeg's words, as below
+PADDING = re.compile(r"damaged: (\d+) extraneous bytes before marker 0xd9")
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of any process
 NUM_QUALITIES = 100
 SAMPLINGS = {  # luma samples for one of chroma: across, down
@@ -96,10 +98,19 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield marker, data[start:end]
 
 
-def has_end(data: bytes) -> bool:
-    """Whether the end marker follows the first scan. Thumbnails (their own end markers) come before it;
-    in the scan itself the two bytes cannot occur."""
-    return any(marker == SCAN and data.find(END, start) >= 0 for marker, start, _ in _walk(data))
+def fault(complaint: str) -> tuple[str, str]:
+    """Cause and status of what libjpeg complains of."""
+    if complaint == ENDS_EARLY:
+        return "truncated", "truncated"
+    return f"damaged: {complaint.removeprefix('Corrupt JPEG data: ')}", "damaged"
+
+
+def is_about_padding(cause: str, data: bytes) -> bool:
+    """Whether the fault is no more than equal bytes between the last scan and the end marker, as some encoders
+    leave them."""
+    found = PADDING.fullmatch(cause)
+    end = data.rfind(END)
+    return found is not None and len(set(data[max(0, end - int(found[1])) : end])) == 1
 
 
 def has_all_scans(data: bytes) -> bool:
@@ -125,12 +136,6 @@ def _whole(header: bytes) -> set[tuple[int, int]]:
     parts = [header[1 + 2 * i] for i in range(header[0])]
     first, last, bits = header[1 + 2 * len(parts) : 4 + 2 * len(parts)]
     return {(part, k) for part in parts for k in range(first, last + 1)} if bits & 15 == 0 else set()
-
-
-def with_more_data(data: bytes) -> bytes:
-    """The file with more coded data before its last end marker, which a decoder reads only where it lacks some."""
-    at = data.rfind(END)
-    return data[:at] + MORE + data[at:]
 
 
 def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:

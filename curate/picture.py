@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
@@ -17,16 +18,10 @@ from curate import jpegfile
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-REDUCTIONS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
+REDUCTIONS = (1, 2, 4, 8)
 # What Pillow's readers raise on files that are not what they say they are.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
 ORIENTATION = 0x0112  # the EXIF tag
-MISSING = 128  # the level of what a JPEG decoder fills in
 
 
 class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
@@ -178,38 +173,35 @@ def _pixels(data: bytes, header: Header, reduce: int) -> Pixels:
     if reduce not in REDUCTIONS:
         raise ValueError(f"reduce is {reduce}: use one of {', '.join(map(str, REDUCTIONS))}")
     if header.format == "JPEG" and header.mode in ("L", "RGB"):
-        rgb = _decode_jpeg(data, reduce)
+        rgb = _decode_jpeg(data, header, reduce)
     else:
         rgb = _shrink(_decode_pillow(data), reduce)
     return _turn(rgb, header.orientation)
 
 
-def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
-    """By OpenCV, smaller sizes straight from the DCT. It fills what is missing with grey, hence the check."""
-    if not jpegfile.has_end(data):
-        raise BadImage("truncated")
-    bgr = _opencv_pixels(data, reduce)
-    if bgr is None:
-        raise BadImage("damaged")
+def _decode_jpeg(data: bytes, header: Header, reduce: int) -> Pixels:
+    """Stops at libjpeg's first warning: it would go on and fill what is missing with grey. Of padding it warns too,
+    in a picture that is whole."""
+    try:
+        rgb = _libjpeg_pixels(data, header, reduce, strict=True)
+    except BadImage as fault:
+        if not jpegfile.is_about_padding(fault.cause, data):
+            raise
+        rgb = _libjpeg_pixels(data, header, reduce, strict=False)
     if not jpegfile.has_all_scans(data):
         raise BadImage("truncated: scans are missing")
-    if (bgr[-1, -1] == MISSING).all() and _ends_early(data, bgr, reduce):
-        raise BadImage("truncated: its scan ends early")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    return rgb
 
 
-def _ends_early(data: bytes, bgr: Pixels, reduce: int) -> bool:
-    """Whether the decoder was still waiting for data at the end marker: then more data there changes the picture.
-    Asked only where the last pixel is of the grey that stands for what is missing, as the picture is decoded anew.
-    """
-    more = _opencv_pixels(jpegfile.with_more_data(data), reduce)
-    return more is not None and not np.array_equal(more, bgr)
-
-
-def _opencv_pixels(data: bytes, reduce: int) -> Pixels | None:
-    """(h, w, 3) BGR, not yet turned; None where nothing can be decoded."""
-    flags = REDUCTIONS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+def _libjpeg_pixels(data: bytes, header: Header, reduce: int, *, strict: bool) -> Pixels:
+    """(h, w, 3) RGB, not yet turned; smaller sizes straight from the DCT."""
+    sides = (header.height_px, header.width_px) if header.orientation < 5 else (header.width_px, header.height_px)
+    height_px, width_px = (-(-side // reduce) if reduce > 1 else 0 for side in sides)
+    try:
+        rgb: Pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height_px, min_width=width_px, strict=strict)
+    except ValueError as error:
+        raise BadImage(*jpegfile.fault(str(error))) from error
+    return rgb
 
 
 def _decode_pillow(data: bytes) -> Pixels:

@@ -2,6 +2,7 @@
 
 import pickle
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ from curate.picture import BadImage, Picture, decode
 from curate.scorers import open_scorers
 from tests.curate.pictures import black_png, blocks, deep_rgb_png, encoded, smooth, with_orientation
 
-END = b"\xff\xd9"
+END, SCAN = b"\xff\xd9", b"\xff\xda"
+
+
+@pytest.fixture(scope="module", params=range(3))
+def photo_file(request: pytest.FixtureRequest, data: Path) -> bytes:
+    return sorted(data.glob("natural/**/*.jpg"))[request.param].read_bytes()
 
 
 def fault_of(file: bytes) -> tuple[str, str]:
@@ -28,19 +34,37 @@ def test_a_truncated_file(fmt: str):
     assert fault_of(file[: len(file) // 2]) == ("truncated", "truncated")
 
 
-@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"restart_marker_blocks": 16}])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_a_jpeg_cut_in_its_scan_and_ended(options: dict[str, Any], share: float):
     file = encoded(blocks(3), "JPEG", **options)
 
-    assert fault_of(file[: int(len(file) * share)] + END) == ("truncated", "truncated: its scan ends early")
+    assert fault_of(file[: int(len(file) * share)] + END) == ("damaged", "damaged: premature end of data segment")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("reduce", [1, 4])
+def test_a_photo_whose_scan_lost_a_block_of_bytes(photo_file: bytes, share: float, reduce: int):
+    at = int(len(photo_file) * share)
+
+    with pytest.raises(BadImage) as caught:
+        decode(photo_file[:at] + photo_file[at + 512 :], reduce)
+
+    assert caught.value.status == "damaged"
+
+
+@pytest.mark.parametrize("padding", [bytes(1), bytes(9), b"\x20" * 5])
+def test_padding_before_the_end_of_a_jpeg_does_no_harm(photo_file: bytes, padding: bytes):
+    end = photo_file.rfind(END)
+
+    assert np.array_equal(decode(photo_file[:end] + padding + photo_file[end:]), decode(photo_file))
 
 
 def test_a_progressive_jpeg_without_its_last_scans():
     file = encoded(blocks(3), "JPEG", progressive=True)
 
     assert decode(file).shape == blocks(3).shape
-    assert fault_of(file[: len(file) // 2] + END) == ("truncated", "truncated: scans are missing")
+    assert fault_of(file[: file.rfind(SCAN)] + END) == ("truncated", "truncated: scans are missing")
 
 
 def test_a_grey_jpeg_is_whole():
