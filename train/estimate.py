@@ -1,9 +1,13 @@
 """What a run will cost: exact parameter counts and operations, and GPU hours from them."""
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from train.building import read_data
 from train.curriculum import Stage
+from train.feeding.corpus import NONE
+from train.feeding.plan import check_fits
 from train.layers import RmsSilu
 from train.settings import Run
 from train.vae import Vae
@@ -36,6 +40,19 @@ def describe(run: Run) -> str:
         "TFLOP/s (about what an H100 makes in bf16)"
     )
     return "\n".join(lines)
+
+
+def describe_data(run: Run) -> str:
+    """What its data folders hold, as a line. Raises ValueError or FileNotFoundError for data that the run would refuse."""
+    corpus, held_out = read_data(run)
+    check_fits(corpus, run.curriculum().stages)
+    counts = ", ".join(f"{name} {count:,}" for name, count in corpus.counts().items())
+    num_images = int(np.count_nonzero(corpus.codes != NONE))
+    side_px = held_out.images.shape[-1]
+    return (
+        f"data        {num_images:,} images to train on: {counts}; {len(held_out.names)} crops of {side_px} px of "
+        "others to evaluate"
+    )
 
 
 def _line(stage: Stage, flop: float) -> str:

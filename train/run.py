@@ -33,16 +33,17 @@ def main(args: Sequence[str]) -> int:
     from train.settings import parse_run
 
     run = parse_run(args, DESCRIPTION, "run.py").absolute()
-    if run.execution.dry_run:
-        from train.estimate import describe
-
-        print(describe(run))
-        return 0
     from safetensors import SafetensorError
 
+    from train.estimate import describe, describe_data
     from train.training import Diverged, train
 
     try:
+        if run.execution.dry_run:
+            print(describe(run))
+            if run.execution.data:
+                print(describe_data(run))
+            return 0
         if run.execution.ray_workers:
             from train.ray_launch import launch
 

@@ -147,7 +147,7 @@ class Execution:
     wandb: str = ""
     """Project to log to at Weights & Biases besides TensorBoard."""
     dry_run: bool = False
-    """Print parameters, plan, work and an estimate of GPU hours, and stop."""
+    """Print parameters, plan, work, an estimate of GPU hours and what the data holds, and stop."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS or self.strategy not in STRATEGIES:

@@ -16,6 +16,7 @@ import torch
 
 from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import noise, pages, photos, write
+from train.estimate import describe_data
 from train.loop import Diverged
 from train.settings import Run, parse_run
 from train.training import train
@@ -203,6 +204,16 @@ def test_a_run_never_begins_anew_where_its_checkpoints_are_gone(whole: Path, dat
     with pytest.raises(ValueError, match=r"was saved at \d+ images, but .*checkpoints holds no checkpoint"):
         train(small_run(data, out))
     assert len(losses(out)) == 10
+
+
+def test_a_dry_run_tells_what_the_data_holds_and_what_it_lacks(data: list[str], tmp_path: Path) -> None:
+    told = describe_data(small_run(data, tmp_path / "run"))
+
+    assert told.startswith("data        36 images to train on: general 6, synthetic 30,"), "without the last shards"
+    assert told.endswith("; 5 crops of 96 px of others to evaluate"), "of photos and each band"
+    with pytest.raises(ValueError, match="stage 'square': 'general' has a share in mix, but no image in the data"):
+        describe_data(small_run(data[:1], tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_dataset_is_no_place_for_a_run(data: list[str]) -> None:
