@@ -15,11 +15,9 @@ import pytest
 from datasets import Image, get_dataset_config_names, load_dataset
 
 from curate.fingerprint import perceptual_hashes
-from curate.matches import MAX_DISTANCE, MAX_FINE, KnownHashes
+from curate.matches import MAX_DISTANCE, MAX_FINE
 from curate.picture import Picture
 from pipelines.mixture import mixing
-from pipelines.mixture.ratios import targets
-from pipelines.mixture.smallest import smallest
 from pipelines.mixture.without import _first_match
 from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
@@ -529,58 +527,6 @@ def test_inputs_of_other_columns_are_joined_and_of_other_types_refused(inputs, t
 
     assert code == 1
     assert "column entropy_bits is double in" in capfd.readouterr().err
-
-
-def test_the_smallest_of_many_streams_are_exact():
-    rng = np.random.default_rng(4)
-    values = np.concatenate([rng.random(3000), rng.integers(0, 5, 2000), rng.exponential(1e-9, 1000)])
-    streams = rng.integers(-1, 3, len(values))
-    wanted = np.array([1, 700, int((streams == 2).sum())])
-    limits = smallest(lambda: zip(np.split(streams, 6), np.split(values, 6), strict=True), wanted)
-    for stream, (limit, count) in enumerate(zip(limits, wanted, strict=True)):
-        mine = np.sort(values[streams == stream])
-
-        assert limit.value == mine[count - 1]
-        assert (mine < limit.value).sum() + limit.num_equal == count
-
-
-def test_targets_share_bands_by_what_there_is():
-    available = {"general": 100, "text": 30, "synthetic-5-7": 20, "synthetic-7-10": 60}
-    found = targets(Mix.parse("general=0.4,text=0.3,synthetic=0.3"), available)
-
-    assert found == {"general": 40, "text": 30, "synthetic-5-7": 8, "synthetic-7-10": 22}
-    assert targets(Mix.parse("all"), available) == available
-    with pytest.raises(ValueError, match="text has 30 of the 60"):
-        targets(Mix.parse("general=0.4,text=0.3,synthetic=0.3"), available, 200)
-
-
-def test_matches_miss_nothing():
-    rng = np.random.default_rng(8)
-    known, fine = rng.integers(0, 2**64, 300, np.uint64), rng.integers(0, 2**64, (300, 4), np.uint64)
-    asked, words = known[rng.integers(0, 300, 2000)].copy(), fine[rng.integers(0, 300, 2000)].copy()
-    for row in range(2000):
-        at = int(rng.integers(0, 300))
-        asked[row], words[row] = known[at], fine[at]
-        for bit in rng.choice(64, int(rng.integers(0, 12)), replace=False):
-            asked[row] ^= np.uint64(1 << int(bit))
-        for bit in rng.choice(64, int(rng.integers(0, 30)), replace=False):
-            words[row, 1] ^= np.uint64(1 << int(bit))
-    found = KnownHashes(known, fine).near(asked, words)
-    away = np.bitwise_count(asked[:, None] ^ known[None])
-    finely = np.bitwise_count(words[:, None] ^ fine[None]).sum(2)
-
-    assert (found == ((away <= MAX_DISTANCE) & (finely <= MAX_FINE)).any(1)).all()
-    assert 0 < found.sum() < 2000
-    assert not KnownHashes(known[:0], fine[:0]).near(asked, words).any()
-
-
-def test_pages_of_a_pdf_are_one_document_by_default():
-    from pipelines.mixture.settings import Mixture
-
-    pattern = re.compile(Mixture().document)
-
-    assert document_of("papers/a.pdf#page=12", pattern.pattern) == "papers/a.pdf"
-    assert pattern.fullmatch("photos/a.png") is None
 
 
 def test_two_inputs_of_one_name_are_told_apart(inputs, tmp_path):
