@@ -21,6 +21,7 @@ LIBRARIES = (
     "opencv-python-headless",
     "pillow",
     "pyarrow",
+    "simplejpeg",
     "uharfbuzz",
 )
 
