@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
+ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +55,18 @@ class Checkpoints:
         """The checkpoints there are, oldest first."""
         return sorted(path.name for path in self._folder.glob("[0-9]*") if path.is_dir())
 
-    def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
+    def newest(self) -> tuple[Path | None, list[str]]:
         """The newest checkpoint that is whole, None where there is none at all; and what is wrong with newer ones.
 
-        Raises ValueError where there are some and none is whole: a run never begins anew over them.
+        Raises ValueError where there are some and none is whole: a run never begins anew over them. OSError where the
+        disk cannot be read: that says nothing of a checkpoint.
         """
         names = self.names()
         faults: list[str] = []
         for name in reversed(names):
             try:
-                return read_checkpoint(self._folder / name), faults
+                _check(self._folder / name)
+                return self._folder / name, faults
             except ValueError as error:
                 faults.append(str(error))
         if names:
@@ -74,19 +78,31 @@ class Checkpoints:
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """A checkpoint, each file checked by its sha256. Raises ValueError naming the first that is damaged."""
-    try:
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+    state = _check(folder)
+    with _telling(folder):
+        tensors = {Path(name).stem: load_file(folder / name) for name in state["files"]}
+        return Checkpoint(tensors=tensors, numbers=state["numbers"])
+
+
+def _check(folder: Path) -> dict[str, Any]:
+    """The numbers and digests of a checkpoint whose files are as they were written."""
+    with _telling(folder):
+        state: dict[str, Any] = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         if not isinstance(state["numbers"], dict):
             raise ValueError(f"numbers is a {type(state['numbers']).__name__}")
-        tensors = {}
         for name, digest in state["files"].items():
             if name != Path(name).name:
                 raise ValueError(f"{name!r} leads out of it")
             if _sha256(folder / name) != digest:
                 raise ValueError(f"{name} has another sha256 than when it was written")
-            tensors[Path(name).stem] = load_file(folder / name)
-        return Checkpoint(tensors=tensors, numbers=state["numbers"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        return state
+
+
+@contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (*ABSENT, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ValueError(f"checkpoint {folder} is damaged ({error})") from error
 
 

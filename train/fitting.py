@@ -3,6 +3,7 @@ back."""
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -44,25 +45,31 @@ class Fitting:
             objective.vae.decoder.compile()
         self.parameters = [p for p in self.module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            self.parameters, lr=0.0, betas=optimiser.betas, weight_decay=optimiser.weight_decay
+            decayed(self.parameters, optimiser.weight_decay),
+            lr=0.0,
+            betas=optimiser.betas,
+            fused=world.device.type == "cuda" or None,
         )
         self.num_images = 0
         self.num_bad, self.bad_in_row = 0, 0
         self.faults: Counter[str] = Counter()
 
-    def step(self, images: Tensor, now: Now, micro_batch: int) -> dict[str, float]:
+    def step(self, images: Tensor, now: Now, micro_batch: int, *, is_asked: bool = False) -> dict[str, float]:
         """Move the weights by this rank's images (n, 3, h, w) of bytes; the step's figures, means over all ranks.
 
-        A gradient that is not finite moves nothing and is counted; `is_bad` among the figures is then 1.
+        A gradient that is not finite moves nothing and is counted; `is_bad` among the figures is then 1. `is_asked`:
+        whether this rank was asked to stop, which the others learn by the figure of this name.
         """
         parts = images.split(micro_batch or len(images))
         shares = [len(part) / len(images) for part in parts]
-        balance = self.objective.balance
+        balance, head = self.objective.balance, self.objective.vae.encoder.head.weight
         if balance is not None and balance.ratio is None and now.align_weight > 0:  # the first step is gone over twice
+            whole = torch.zeros_like(head)
             for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
-                self._losses(self.objective, part, now, number, share)
-            balance.close(self.world.mean)
-        sums: dict[str, Tensor] = {}
+                terms = self._losses(self.objective, part, now, number, share)
+                whole += torch.autograd.grad(terms["total"] * share, head)[0]
+            balance.close(self.world.mean(whole), now.align_weight, self.world.mean)
+        sums = {"is_asked": torch.tensor(float(is_asked), device=self.world.device)}
         for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
             with gathering(self.module, last=number == len(parts) - 1):
                 terms = self._losses(self.module, part, now, number, share)
@@ -70,7 +77,7 @@ class Fitting:
             for name, value in terms.items():
                 sums[name] = value.detach().float() * share + sums.get(name, 0.0)
         if balance is not None:
-            balance.close(self.world.mean)
+            balance.close(head.grad, now.align_weight * balance.factor, self.world.mean)
         norm = self._gradient_norm()
         figures = dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
         is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
@@ -108,13 +115,15 @@ class Fitting:
         halflife = self.settings.ema_halflife_images * self.settings.scale
         halflife = max(1.0, min(halflife, EMA_RAMP * self.num_images))
         weight = 1 - 0.5 ** (num_images / halflife)
-        for mean, value in zip(self.ema.parameters(), self.objective.vae.parameters(), strict=True):
-            if value.requires_grad:
-                mean.lerp_(value, weight)
+        pairs = zip(self.ema.parameters(), self.objective.vae.parameters(), strict=True)
+        means, values = zip(*((mean, value) for mean, value in pairs if value.requires_grad), strict=True)
+        torch._foreach_lerp_(means, values, weight)  # in a few kernels
 
     def capture(self, numbers: dict[str, Any]) -> Checkpoint:
         """All of it as a checkpoint, with more numbers of the caller's. Every rank must call it; the first gets it."""
-        moments: Any = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE).get("state", {})
+        moments: Any = {}
+        if self.optimiser.state:  # else asking for it would make it, and count a step
+            moments = get_optimizer_state_dict(self.module, self.optimiser, options=WHOLE).get("state", {})
         tensors = {
             "weights": get_model_state_dict(self.module, options=WHOLE),
             "average": get_model_state_dict(self.ema, options=WHOLE),
@@ -156,3 +165,9 @@ class Fitting:
         if self.objective.balance is not None:
             self.objective.balance.ratio = numbers.get("align_ratio")
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()
+
+
+def decayed(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters in groups: of kernels and matrices, which decay, and of gains and biases, which do not."""
+    groups = {decay: [p for p in parameters if (p.ndim > 1) is decay] for decay in (True, False)}
+    return [{"params": of, "weight_decay": weight_decay * decay} for decay, of in groups.items() if of]

@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready
-from train.checkpoint import Checkpoints
+from train.checkpoint import Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
 from train.monitor import CHECKPOINT, LOG_FILE, Monitor, read_log
@@ -64,8 +65,9 @@ class Training:
         self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
         self.samples = Samples(ready.held_out, run, world)
         self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
-        self._claim(ready.identity)
+        world.from_first(partial(self._claim, ready.identity))
         self._stage_index = 0
+        self._saved = 0  # images seen at the last checkpoint
         self._evaluated = -1  # images seen at the last evaluation
         self._loader_state: dict[str, Any] | None = None
         self._resume()
@@ -76,11 +78,9 @@ class Training:
         path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
         if (self.out / JOB_FILE).exists() or (self.out / "manifest").exists():
             raise ValueError(f"{self.out} holds a dataset: name another folder with --out")
-        if self.world.is_first:
-            Folder(str(self.out)).sweep()  # what a killed run was writing
-        if self.world.is_first and not path.exists():
+        Folder(str(self.out)).sweep()  # what a killed run was writing
+        if not path.exists():
             Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
-        self.world.wait()
         try:
             theirs = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -89,30 +89,35 @@ class Training:
             shown = "\n".join(f"  {line}" for line in lines[:20])
             raise ValueError(
                 f"{self.out} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "
-                "to what it was begun with."
+                "to what it was begun with. Another run may begin with the weights of this one: --init "
+                f"{self.out / CHECKPOINTS}/IMAGES"
             )
 
     def _resume(self) -> None:
-        checkpoint, faults = self.checkpoints.load_newest()
-        for fault in faults if self.world.is_first else ():
-            print(f"WARNING: {fault}; going on from the one before it", flush=True)
-        if checkpoint is None:
-            self._check_nothing_lost()
+        newest = self.world.from_first(self._newest)
+        if newest is None:
             return
+        checkpoint = read_checkpoint(newest)
         self.fitting.restore(checkpoint)
         self._stage_index = checkpoint.numbers["stage_index"]
         self._loader_state = checkpoint.numbers["loader"]
+        self._saved = self.fitting.num_images
         if self.world.is_first:
             print(f"resumed at {self.fitting.num_images:,} images", flush=True)
 
-    def _check_nothing_lost(self) -> None:
-        """Raise ValueError where the log tells of a checkpoint: the run would begin anew unnoticed."""
-        for line in read_log(self.out / LOG_FILE):
+    def _newest(self) -> Path | None:
+        """The checkpoint to go on from. Raises ValueError where the log tells of one and there is none: the run would
+        begin anew unnoticed."""
+        newest, faults = self.checkpoints.newest()
+        for fault in faults:
+            print(f"WARNING: {fault}; going on from the one before it", flush=True)
+        for line in read_log(self.out / LOG_FILE) if newest is None else ():
             if line["kind"] == CHECKPOINT:
                 raise ValueError(
                     f"{self.out} was saved at {line['images']:,} images, but {self.out / CHECKPOINTS} holds no "
                     "checkpoint: put it back, or name another folder with --out"
                 )
+        return newest
 
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""
@@ -146,14 +151,16 @@ class Training:
             self.monitor.begin_stage(stage, loader.left_out)
             for batch in loader:
                 now = self.curriculum.at(self.fitting.num_images)
-                figures = self.fitting.step(batch.images, now, stage.micro_batch or execution.micro_batch)
+                micro_batch = stage.micro_batch or execution.micro_batch
+                figures = self.fitting.step(batch.images, now, micro_batch, is_asked=stop.asked)
+                is_asked = figures.pop("is_asked") > 0  # any rank: all stop at the same step
                 if not figures["is_bad"]:
                     self.fitting.average(stage.batch_size)
                 self._loader_state, self.fitting.faults = loader.state, known + loader.faults
                 self.monitor.step(self.fitting.num_images, figures, now, self.fitting.faults)
                 self._check(figures)
                 self._at_intervals(stage.batch_size)
-                if self._agreed(stop):
+                if is_asked:
                     return False
         return True
 
@@ -172,13 +179,9 @@ class Training:
         execution, seen = self.run.execution, self.fitting.num_images
         if seen % execution.eval_images < step_images:
             self._evaluate()
-        if seen % execution.checkpoint_images < step_images and not self.fitting.bad_in_row:
+        passed = seen // execution.checkpoint_images > self._saved // execution.checkpoint_images
+        if passed and not self.fitting.bad_in_row:
             self.save()
-
-    def _agreed(self, stop: Stop) -> bool:
-        """Whether any rank was asked to stop: all stop at the same step."""
-        flag = torch.tensor(float(stop.asked), device=self.world.device)
-        return bool(self.world.mean(flag) > 0) if self.world.size > 1 else stop.asked
 
     def _evaluate(self) -> None:
         figures = self.samples.measure(self.fitting.ema, self.fitting.num_images)
@@ -186,10 +189,13 @@ class Training:
         self._evaluated = self.fitting.num_images
 
     def save(self) -> None:
-        """Write a checkpoint; its parts are gathered from all ranks."""
+        """Write a checkpoint, where something was trained since the last; its parts are gathered from all ranks."""
+        if self.fitting.num_images == self._saved > 0:
+            return
         numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)
             self.monitor.checkpoint(self.fitting.num_images)
+        self._saved = self.fitting.num_images
         self.world.wait()

@@ -111,29 +111,39 @@ class Balance:
 
     After VA-VAE (Yao et al., 2025b), section 3.3; `reconstruction` is equation 1 without its alignment. Weights
     published under it hold for means and sums alike, since both scale. The factor is of a whole step, all of its
-    micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. It lies in
-    0 to `limit`: an alignment that is within its margins has next to no gradient.
+    micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. Only the
+    alignment's gradient is taken by itself, a short way that leads through no decoder; the reconstruction's is what
+    the step's whole gradient holds besides. The factor lies in 0 to `limit`: an alignment that is within its margins
+    has next to no gradient.
     """
 
     def __init__(self, limit: float = MAX_RATIO) -> None:
         self.limit = limit
         self.ratio: float | None = None
         """The factor of the step before; None before the first."""
-        self._pulls: Tensor | None = None
+        self._pull: Tensor | None = None
 
-    def add(self, reconstruction: Tensor, alignment: Tensor, at: Tensor, share: float = 1.0) -> None:
-        """Count in the gradients at the weight `at` of a part of the step, `share` of its images; the graph stays."""
-        losses = (reconstruction, alignment)
-        pulls = torch.stack([torch.autograd.grad(loss, at, retain_graph=True)[0].float() for loss in losses]) * share
-        self._pulls = pulls if self._pulls is None else self._pulls + pulls
+    @property
+    def factor(self) -> float:
+        """What the alignment's weight is multiplied by."""
+        return 1.0 if self.ratio is None else self.ratio
 
-    def close(self, average: Callable[[Tensor], Tensor] | None = None) -> None:
-        """Make the factor of what was counted in, by the mean over ranks that `average` takes; one that is not finite
-        changes nothing."""
-        if self._pulls is None:
+    def add(self, alignment: Tensor, at: Tensor, share: float = 1.0) -> None:
+        """Count in the gradient at the weight `at` of a part of the step, `share` of its images; the graph stays."""
+        pull = torch.autograd.grad(alignment, at, retain_graph=True)[0].float() * share
+        self._pull = pull if self._pull is None else self._pull + pull
+
+    def close(self, whole: Tensor | None, weight: float, average: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Make the factor of what was counted in.
+
+        whole: the step's gradient at the same weight, of all ranks, in which the alignment has `weight`.
+        average: takes the mean over ranks. A factor that is not finite changes nothing.
+        """
+        if self._pull is None or whole is None:
             return
-        pulls, self._pulls = self._pulls if average is None else average(self._pulls), None
-        reconstruction, alignment = torch.linalg.vector_norm(pulls.flatten(1), dim=1).tolist()
+        pull, self._pull = self._pull if average is None else average(self._pull), None
+        rest = whole.float() - weight * pull
+        reconstruction, alignment = torch.stack([rest.norm(), pull.norm()]).tolist()
         ratio = reconstruction / max(alignment, torch.finfo(torch.float32).tiny)
         if math.isfinite(ratio):
             self.ratio = min(ratio, self.limit)

@@ -48,9 +48,8 @@ class Objective(nn.Module):
         if self._teacher is not None and now.align_weight > 0:
             align = self._align(z, images, now, seed, terms)
             if self.balance is not None:
-                plain = total_loss(l1, lpips, None, lpips_weight=now.lpips_weight, align_weight=0.0)
-                self.balance.add(plain, align, self.vae.encoder.head.weight, share)
-                weight *= 1.0 if self.balance.ratio is None else self.balance.ratio
+                self.balance.add(align, self.vae.encoder.head.weight, share)
+                weight *= self.balance.factor
         total = total_loss(l1, lpips, align, lpips_weight=now.lpips_weight, align_weight=weight)
         if self.projection is not None and align is None:
             total = total + 0.0 * self.projection.weight.sum()  # several ranks wait for each parameter's gradient

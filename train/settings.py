@@ -77,7 +77,7 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay of the gradient's mean and square."""
     weight_decay: float = 0.0
-    """Decay of the weights a step, times the learning rate (AdamW)."""
+    """Decay of the weights a step, times the learning rate (AdamW); of kernels alone, not of gains and biases."""
     clip_norm: float = 1.0
     """Largest norm of a step's gradient; 0: not clipped."""
     ema_halflife_images: int = 500_000
@@ -95,7 +95,9 @@ class Optimiser:
         for name, low in (("scale", 0), ("ema_halflife_images", 1), ("seed", 0), ("max_bad_steps", 1)):
             if not low <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: give at least {low}")
-        if not all(0 <= beta < 1 for beta in self.betas) or self.weight_decay < 0 or self.clip_norm < 0:
+        if not all(0 <= beta < 1 for beta in self.betas) or not (
+            0 <= self.weight_decay < math.inf and 0 <= self.clip_norm < math.inf
+        ):
             raise ValueError(
                 f"betas are {self.betas}, weight_decay {self.weight_decay}, clip_norm {self.clip_norm}: give betas "
                 "from 0 to below 1, the others from 0"

@@ -2,14 +2,16 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,21 @@ class World:
         gathered: list[Any] = [None] * self.size
         dist.all_gather_object(gathered, dict(counts))
         return sum(map(Counter, gathered), Counter())
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What `make` returns, or raises, on the first rank, on every rank: what is on disk is judged once."""
+        if self.size == 1:
+            return make()
+        outcome: list[Any] = [None, None]
+        if self.is_first:
+            try:
+                outcome[0] = make()
+            except Exception as error:  # raised below, on every rank
+                outcome[1] = error
+        dist.broadcast_object_list(outcome)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]  # type: ignore[no-any-return]
 
     def wait(self) -> None:
         """Until all ranks are here."""
