@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 Table = NDArray[np.int64]
 
-END = b"\xff\xd9"
-SCAN, TABLES, PROGRESSIVE = 0xDA, 0xDB, 0xC2
-SCAN_START = b"\xff\xda"
-ENDS_EARLY = "Premature end of JPEG file"  # libjpeg's words, as below
-PADDING = re.compile(r"damaged: (\d+) extraneous bytes before marker 0xd9")
+SCAN, TABLES, END = 0xDA, 0xDB, 0xD9
+PROGRESSIVE = (0xC2, 0xCA)  # the second by arithmetic coding
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan; no stuffed, restart or fill byte
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of any process
 NUM_QUALITIES = 100
 SAMPLINGS = {  # luma samples for one of chroma: across, down
@@ -98,35 +96,38 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield marker, data[start:end]
 
 
-def fault(complaint: str) -> tuple[str, str]:
-    """Cause and status of what libjpeg complains of."""
-    if complaint == ENDS_EARLY:
-        return "truncated", "truncated"
-    return f"damaged: {complaint.removeprefix('Corrupt JPEG data: ')}", "damaged"
-
-
-def is_about_padding(cause: str, data: bytes) -> bool:
-    """Whether the fault is no more than equal bytes between the last scan and the end marker, as some encoders
-    leave them."""
-    found = PADDING.fullmatch(cause)
-    end = data.rfind(END)
-    return found is not None and len(set(data[max(0, end - int(found[1])) : end])) == 1
+def picture_end(data: bytes) -> int:
+    """Where the picture ends and what some cameras append begins; the file's length where it has no end marker."""
+    for marker, start, _ in _scans_and_tables(data):
+        if marker == END:
+            return start
+    return len(data)
 
 
 def has_all_scans(data: bytes) -> bool:
     """Whether a progressive file holds every coefficient to its last bit; true for the other processes."""
-    if not any(marker == PROGRESSIVE for marker, _ in segments(data)):
-        return True
     missing: set[tuple[int, int]] = set()
     for marker, start, _ in _walk(data):
-        if marker == PROGRESSIVE:
+        if marker in PROGRESSIVE:
             parts = [data[start + 6 + 3 * i] for i in range(data[start + 5])]
             missing = {(part, k) for part in parts for k in range(64)}
-        while marker == SCAN and start < len(data):
+    for marker, start, _ in _scans_and_tables(data) if missing else ():
+        if marker == SCAN:
             missing -= _whole(data[start : start + 12])
-            following = data.find(SCAN_START, start)
-            start = following + 4 if following >= 0 else len(data)
     return not missing
+
+
+def _scans_and_tables(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of body of the first scan's header and of each segment behind it; the end marker is the
+    last, and behind it nothing is looked at."""
+    at = next((start - 4 for marker, start, _ in _walk(data) if marker == SCAN), len(data))
+    while (found := MARKER.search(data, at)) is not None:
+        marker, start = found[0][1], found.end() + 2
+        if marker == END:
+            yield marker, found.end(), found.end()
+            return
+        at = found.end() + max(2, int.from_bytes(data[found.end() : start], "big"))
+        yield marker, start, at
 
 
 def _whole(header: bytes) -> set[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """An image file as scorers and the renderer see it: header checked first, pixels decoded once, on demand."""
 
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,18 +10,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from curate import jpegfile
+from curate import jpegpixels
+from curate.jpegpixels import REDUCTIONS
 
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-REDUCTIONS = (1, 2, 4, 8)
 # What Pillow's readers raise on files that are not what they say they are.
-FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -172,36 +172,23 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 def _pixels(data: bytes, header: Header, reduce: int) -> Pixels:
     if reduce not in REDUCTIONS:
         raise ValueError(f"reduce is {reduce}: use one of {', '.join(map(str, REDUCTIONS))}")
-    if header.format == "JPEG" and header.mode in ("L", "RGB"):
-        rgb = _decode_jpeg(data, header, reduce)
-    else:
+    rgb = _decode_jpeg(data, header, reduce) if header.format == "JPEG" else None
+    if rgb is None:
         rgb = _shrink(_decode_pillow(data), reduce)
-    return _turn(rgb, header.orientation)
+    return jpegpixels.turned(rgb, header.orientation)
 
 
-def _decode_jpeg(data: bytes, header: Header, reduce: int) -> Pixels:
-    """Stops at libjpeg's first warning: it would go on and fill what is missing with grey. Of padding it warns too,
-    in a picture that is whole."""
+def _decode_jpeg(data: bytes, header: Header, reduce: int) -> Pixels | None:
+    """None where another reader may know more."""
+    turned = header.orientation >= 5
+    stored_px = (header.width_px, header.height_px) if turned else (header.height_px, header.width_px)
     try:
-        rgb = _libjpeg_pixels(data, header, reduce, strict=True)
-    except BadImage as fault:
-        if not jpegfile.is_about_padding(fault.cause, data):
-            raise
-        rgb = _libjpeg_pixels(data, header, reduce, strict=False)
-    if not jpegfile.has_all_scans(data):
-        raise BadImage("truncated: scans are missing")
-    return rgb
-
-
-def _libjpeg_pixels(data: bytes, header: Header, reduce: int, *, strict: bool) -> Pixels:
-    """(h, w, 3) RGB, not yet turned; smaller sizes straight from the DCT."""
-    sides = (header.height_px, header.width_px) if header.orientation < 5 else (header.width_px, header.height_px)
-    height_px, width_px = (-(-side // reduce) if reduce > 1 else 0 for side in sides)
-    try:
-        rgb: Pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height_px, min_width=width_px, strict=strict)
-    except ValueError as error:
-        raise BadImage(*jpegfile.fault(str(error))) from error
-    return rgb
+        if header.mode in ("L", "RGB"):
+            return jpegpixels.decode(data, stored_px, reduce)
+        jpegpixels.check_cmyk(data)
+        return None
+    except jpegpixels.JpegFault as fault:
+        raise BadImage(str(fault), fault.status) from fault
 
 
 def _decode_pillow(data: bytes) -> Pixels:
@@ -231,14 +218,3 @@ def _shrink(rgb: Pixels, reduce: int) -> Pixels:
         return rgb
     height, width = (-(-side // reduce) for side in rgb.shape[:2])
     return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def _turn(rgb: Pixels, orientation: int) -> Pixels:
-    """Undo the EXIF orientation: the array as it is to be seen."""
-    if orientation >= 5:
-        rgb = rgb.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        rgb = rgb[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        rgb = rgb[::-1]
-    return np.ascontiguousarray(rgb)

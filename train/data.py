@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from train.curriculum import Curriculum
 from train.feeding.corpus import Corpus
-from train.feeding.crops import BadImage, crop
+from train.feeding.crops import BadImage, Unfit, crop
+from train.feeding.parquet import BadGroup
 from train.feeding.plan import Plan, Planner, check_fits
 
 STEPS_AHEAD = 3
 READERS = 2  # threads that fetch row groups
-MAX_TRIES = 64  # rows tried for one place in a batch
+MAX_TRIES = 64  # rows tried for one place in a batch that turn out to be broken
+MAX_UNFIT = 20_000  # and rows that are known to be of no use before they are decoded
 MAX_NAMED = 1000  # faults told apart
 MORE_FAULTS = "further rows that could not be used"
 T = TypeVar("T")
@@ -131,21 +133,32 @@ class Loader:
     ) -> tuple[int, list[str]]:
         """Put image `number` of a step in its place (3, h, w); its row, and the faults of those it stands in for."""
         faults: list[str] = []
-        for row in plan.candidates(number, MAX_TRIES):
-            cut = plan.cut(number, row)
-            group = int(self._corpus.groups_of(np.array([row]))[0])
-            images = (groups.get(group) or self._groups.get(group)).result()
+        num_unfit = 0
+        for row in plan.candidates(number):
             try:
-                pixels = crop(images[row - int(self._corpus.group_starts[group])].as_py() or b"", cut)
+                pixels = crop(self._image(row, groups), plan.cut(number, row))
             except BadImage as fault:
                 faults.append(f"{self._corpus.name_of(row)}: {fault}")
+                num_unfit += isinstance(fault, Unfit)
             else:
                 place[:] = pixels.transpose(2, 0, 1)
                 return row, faults
+            if len(faults) - num_unfit == MAX_TRIES or num_unfit == MAX_UNFIT:
+                break
         raise ValueError(
-            f"stage {self.stage.name!r}: {MAX_TRIES} rows of {plan.components[number]!r} in a row cannot be used, the "
-            f"first is {faults[0]}: take the set they are in out of the data, or pack it anew"
+            f"stage {self.stage.name!r}: of {plan.components[number]!r} {len(faults)} rows one after the other cannot "
+            f"be used, {num_unfit} of them without a look at the image, the first is {faults[0]}: pack the set they "
+            "are in anew, or begin another run without it, from the last checkpoint: --init CHECKPOINT --out ANOTHER"
         )
+
+    def _image(self, row: int, groups: dict[int, Future[pa.Array]]) -> bytes:
+        """An encoded image. Raises Unfit where its row group is damaged."""
+        group = int(self._corpus.groups_of(np.array([row]))[0])
+        try:
+            images = (groups.get(group) or self._groups.get(group)).result()
+        except BadGroup as fault:
+            raise Unfit(str(fault)) from fault
+        return images[row - int(self._corpus.group_starts[group])].as_py() or b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -43,7 +43,7 @@ def describe(run: Run) -> str:
 
 
 def describe_data(run: Run) -> str:
-    """What its data folders hold, as a line. Raises ValueError or FileNotFoundError for data that the run would refuse."""
+    """What its data folders hold, as a line. Raises ValueError or OSError for data that the run would refuse."""
     corpus, held_out = read_data(run)
     check_fits(corpus, run.curriculum().stages)
     counts = ", ".join(f"{name} {count:,}" for name, count in corpus.counts().items())

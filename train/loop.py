@@ -9,8 +9,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready

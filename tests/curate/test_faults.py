@@ -1,5 +1,6 @@
 """Each odd file gives the right picture, or an error with the fault's name and its details."""
 
+import base64
 import pickle
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,13 @@ from curate.scorers import open_scorers
 from tests.curate.pictures import black_png, blocks, deep_rgb_png, encoded, smooth, with_orientation
 
 END, SCAN = b"\xff\xd9", b"\xff\xda"
+SAMPLED_4X2 = (  # smooth(32, 32) by cjpeg -sample 4x2
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5a"
+    "YVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAAR"
+    "CAAgACADAUIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAABAMF/8QAFxAAAwEAAAAAAAAAAAAAAAAAAAIDYf/EABUBAQEAAAAAAAAAAAAA"
+    "AAAAAAUD/8QAGREAAgMBAAAAAAAAAAAAAAAAAAMEBREx/9oADAMBAAIRAxEAPwDFSQhJCEkJSYNJYISQhJCEmLSH4Wr28CpLC6SEJIukw6SL"
+    "pIski6SCJr8Dq9vD/9k="
+)
 
 
 @pytest.fixture(scope="module", params=range(3))
@@ -58,6 +66,49 @@ def test_padding_before_the_end_of_a_jpeg_does_no_harm(photo_file: bytes, paddin
     end = photo_file.rfind(END)
 
     assert np.array_equal(decode(photo_file[:end] + padding + photo_file[end:]), decode(photo_file))
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\xaa"])
+def test_a_photo_whose_second_half_was_overwritten_is_not_taken_for_a_padded_one(photo_file: bytes, fill: bytes):
+    end, half = photo_file.rfind(END), len(photo_file) // 2
+
+    assert fault_of(photo_file[:half] + fill * (end - half) + photo_file[end:])[0] == "damaged"
+
+
+def test_what_stands_behind_the_picture_changes_nothing(photo_file: bytes):
+    """As with phones that append a second picture, or their own data."""
+    end = photo_file.rfind(END)
+    trailer = b"gain map" + encoded(blocks(1), "JPEG") + END
+    progressive = encoded(blocks(3), "JPEG", progressive=True)
+    cut = progressive[: progressive.rfind(SCAN)] + END
+
+    assert np.array_equal(decode(photo_file[:end] + bytes(3) + photo_file[end:] + trailer), decode(photo_file))
+    assert fault_of(cut + encoded(blocks(1), "JPEG", progressive=True)) == fault_of(cut)
+
+
+@pytest.mark.parametrize("reduce", [1, 2])
+def test_a_sampling_of_chroma_without_a_name_is_read(reduce: int):
+    rgb = decode(base64.b64decode(SAMPLED_4X2), reduce)
+
+    assert rgb.shape == (32 // reduce, 32 // reduce, 3)
+    assert np.abs(rgb.astype(int) - smooth(32, 32)[::reduce, ::reduce]).mean() < 6
+
+
+def test_an_unknown_revision_of_jfif_does_no_harm():
+    file = encoded(blocks(3), "JPEG")
+    newer = file.replace(b"JFIF\0\1\1", b"JFIF\0\2\1", 1)
+
+    assert newer != file
+    assert np.array_equal(decode(newer), decode(file))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_jpeg_of_four_inks_that_is_not_whole(options: dict[str, Any]):
+    file = encoded(blocks(3), "JPEG", "CMYK", **options)
+    at = file.rfind(SCAN) if options else len(file) // 2
+
+    assert decode(file).shape == blocks(3).shape
+    assert fault_of(file[:at] + END)[0] in ("damaged", "truncated")
 
 
 def test_a_progressive_jpeg_without_its_last_scans():

@@ -1,6 +1,7 @@
 """Crops of encoded images: exact where nothing is resized, of the sort that was asked for, broken files told."""
 
 import io
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from pipelines.shards.codec import encode, write_png
 from pipelines.shards.seeds import rng_for
 from tests.curate.pictures import black_png, with_orientation
 from tests.train.shards import PHOTOS, noise, photo
-from train.feeding.crops import BadImage, Cut, crop, decode, header_size
+from train.feeding.crops import BadImage, Cut, Unfit, crop, decode, header_size
 from train.feeding.png import window
 
 PIXELS = rng_for(0, "crops", 0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
@@ -127,19 +128,48 @@ def test_a_picture_is_taken_as_it_is_seen():
         (b"<html>", r"no image that can be read"),
         (b"\xff\xd8", r"no image that can be read"),
         (photo(0)[: len(photo(0)) // 2], r"truncated"),
+        (photo(0)[:9000] + photo(0)[9400:], r"damaged: "),
+        (photo(0)[:9000] + photo(0)[-2:], r"damaged: premature end"),
         (noise(0, 96)[:-30], r"truncated"),
         (pillow(SMOOTH)[:-30], r"truncated"),
         (noise(0, 96)[:900] + b"??" + noise(0, 96)[902:], r"damaged"),
         (encode(PIXELS, "webp")[:3000], r"damaged or cut short|no image"),
-        (black_png(13_000, 1_000), r"13000x13000 px: over the 64000000 pixels allowed"),
-        (pillow(np.zeros((9_000, 9_000, 3), np.uint8), "GIF", "L"), r"over the 64000000 pixels allowed"),
+        (black_png(13_000, 1_000), r"13000x13000 px: over the 128000000 pixels allowed"),
+        (pillow(np.zeros((12_000, 12_000, 3), np.uint8), "GIF", "L"), r"over the 128000000 pixels allowed"),
     ],
-    ids=["empty", "page", "start", "jpeg", "png", "other png", "bytes", "webp", "png bomb", "gif bomb"],
+    ids=[
+        "empty",
+        "page",
+        "start",
+        "jpeg",
+        "lost",
+        "ended",
+        "png",
+        "other png",
+        "bytes",
+        "webp",
+        "png bomb",
+        "gif bomb",
+    ],
 )
 @pytest.mark.parametrize("native", [True, False])
 def test_what_is_broken_is_told(data, cause, native):
     with pytest.raises(BadImage, match=cause):
         crop(data, cut(native=native))
+
+
+def test_an_image_that_is_too_small_is_told_from_its_header():
+    with pytest.raises(Unfit, match="128x96 px: smaller than a crop of 160x32"):
+        crop(pillow(SMOOTH, "JPEG")[:-400], cut((32, 160)))
+
+
+def test_damaged_exif_is_no_end():
+    data = with_orientation(SMOOTH, "WEBP", 6)
+    at = data.index(b"EXIF") + 8
+    for place in range(at, at + 26):
+        for value in (0, 255):
+            with suppress(BadImage):
+                crop(data[:place] + bytes([value]) + data[place + 1 :], cut())
 
 
 def test_the_header_alone_tells_the_size():

@@ -1,8 +1,10 @@
 """The loader: the same images whoever asks, every row once, exact resume, broken rows counted and replaced."""
 
+import re
 import shutil
 import threading
 from collections import Counter
+from contextlib import nullcontext
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ import pytest
 import torch
 
 from pipelines.shards.codec import decode
+from pipelines.shards.folder import Folder
 from tests.pipelines.rendered import rendered
 from tests.train.shards import noise, pages, photo, photos, write
 from train.curriculum import Curriculum, read_stages
 from train.data import Batch, GroupCache, Inline, Loader
+from train.feeding import parquet
 from train.feeding.corpus import Corpus
 
 NUM_PAGES, NUM_PHOTOS, NUM_TEXTS = 130, 24, 20
@@ -249,7 +253,7 @@ def test_rows_without_end_that_cannot_be_used_stop_the_run(tmp_path):
     corpus = Corpus.of([write(pages(40, instead=dict.fromkeys(range(40), b"?")), tmp_path / "set")])
 
     with pytest.raises(
-        ValueError, match=r"stage 'only': 64 rows of 'synthetic' in a row cannot be used, the first is .*#"
+        ValueError, match=r"stage 'only': of 'synthetic' 64 rows one after the other cannot be used, 0 of .*#"
     ):
         load(corpus, curriculum(mix="synthetic"))
 
@@ -404,10 +408,47 @@ def test_an_epoch_reads_each_row_group_about_once(folders, monkeypatch):
     assert read == dict.fromkeys(range(corpus.num_groups), 1)
 
 
-def test_a_shard_that_is_damaged_later_is_named(folders, tmp_path):
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_row_group_that_is_damaged_later_is_counted_and_stood_in_for(folders, tmp_path, num_workers):
     copy = Path(shutil.copytree(folders["pages"], tmp_path / "copy"))
     corpus = Corpus.of([str(copy)])
+    damaged = set(np.flatnonzero(corpus.group_places[corpus.groups_of(np.arange(len(corpus))), 0] == 2).tolist())
     (copy / "data/000002.parquet").write_bytes(b"PAR1")
 
-    with pytest.raises(ValueError, match=r"data/000002\.parquet: row group 0 cannot be read"):
-        load(corpus, curriculum(mix="synthetic", num_images=136))
+    with Loader(corpus, curriculum(mix="synthetic", num_images=136), 0, seed=3, num_workers=num_workers) as loader:
+        seen = [row for batch in loader for row in batch.ids.tolist()]
+
+    assert len(seen) == 136
+    assert not damaged & set(seen)
+    assert set(loader.faults) == {fault for fault in loader.faults if re.search(
+        r"data/000002\.parquet#\d+: row group 0 cannot be read .*give the command", fault)}  # fmt: skip
+    assert len(loader.faults) == len(damaged) > 0
+
+
+@pytest.mark.parametrize(("num_failures", "is_read"), [(2, True), (3, False)])
+def test_a_store_that_fails_now_and_then_is_asked_again(folders, monkeypatch, num_failures, is_read):
+    corpus, opened, tries = Corpus.of([folders["pages"]]), Folder.open, []
+
+    def open_later(folder, name):
+        tries.append(name)
+        if len(tries) <= num_failures:
+            raise TimeoutError("the store does not answer")
+        return opened(folder, name)
+
+    monkeypatch.setattr(Folder, "open", open_later)
+    monkeypatch.setattr(parquet, "PAUSES_S", (0, 0))
+
+    with nullcontext() if is_read else pytest.raises(TimeoutError, match="does not answer"):
+        assert all(corpus.read([0, 1]))
+    assert len(tries) == 3
+
+
+def test_few_images_of_unknown_size_that_hold_a_crop_are_found_among_many_that_do_not(tmp_path):
+    images = [noise(number, 40 if number % 150 else 96) for number in range(300)]
+    pq.write_table(pa.table({"image": images}), tmp_path / "plain.parquet")
+    corpus = Corpus.of([f"{tmp_path}=synthetic"])
+
+    batches = load(corpus, curriculum(mix="synthetic", resolution_px=64, num_images=16))
+
+    assert sum(len(batch.ids) for batch in batches) == 16
+    assert {row % 150 for batch in batches for row in batch.ids.tolist()} == {0}

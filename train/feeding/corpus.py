@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.shards.folder import Folder
 from train.curriculum import COMPONENTS, Size
-from train.feeding.parquet import KINDS, Part, Shard, open_images, read_part, shards_of
+from train.feeding.parquet import KINDS, BadGroup, Part, Shard, open_images, read_part, shards_of
 
 READ_AT_ONCE = 8  # shards; a remote store is slow to answer
 ANY_BAND = COMPONENTS.index("synthetic")
@@ -117,19 +117,22 @@ class Corpus:
         return replace(self, codes=codes, identity=mark.hexdigest())
 
     def read_group(self, group: int) -> pa.Array:
-        """The encoded images of a row group, a binary array; null where a row has none."""
+        """The encoded images of a row group, a binary array; null where a row has none. Raises BadGroup, OSError."""
         shard, place = self.group_places[group].tolist()
         return open_images(self.shards[shard], place)
 
     def read(self, rows: Sequence[int]) -> list[bytes]:
-        """Some encoded images, b"" where a row has none; each row group is read once."""
+        """Some encoded images, b"" where a row has none or its row group is damaged; each group is read once."""
         groups = self.groups_of(np.array(rows, np.int64))
         found: dict[int, bytes] = {}
         for group in np.unique(groups):
-            images, first = self.read_group(int(group)), int(self.group_starts[group])
-            found |= {
-                row: images[row - first].as_py() or b"" for row, at in zip(rows, groups, strict=True) if at == group
-            }
+            first = int(self.group_starts[group])
+            mine = [row for row, at in zip(rows, groups, strict=True) if at == group]
+            try:
+                images = self.read_group(int(group))
+                found |= {row: images[row - first].as_py() or b"" for row in mine}
+            except BadGroup:
+                found |= dict.fromkeys(mine, b"")
         return [found[row] for row in rows]
 
     def name_of(self, row: int) -> str:

@@ -9,24 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from curate import jpegpixels
 from train.curriculum import Size
 from train.feeding.png import SIGNATURE, window
 
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 128_000_000  # what a curation packs at most
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others are not begun: PostScript would start an interpreter
 JPEG = b"\xff\xd8"
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
 PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
-REDUCTIONS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+REDUCTIONS = (8, 4, 2)
+ORIENTATION = 0x0112  # the EXIF tag
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
 # What Pillow raises on files that are not what they say they are; its warnings are errors under tests.
-FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, Warning)
+FAULTS = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, Warning),
+    struct.error,  # by EXIF blocks
+)
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 Pixels = NDArray[np.uint8]  # (h, w, 3) RGB
 
 
 class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
     """An image that gives no crop; the message is its cause, the same on every run."""
+
+
+class Unfit(BadImage):
+    """One that is of no use for this crop, known before it is decoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,8 @@ class Cut:
 def crop(data: bytes, cut: Cut) -> Pixels:
     """The crop of an encoded image. Raises BadImage for one that is broken, too large to decode or too small."""
     width_px, height_px = header_size(data)
+    if min(width_px, height_px) < min(cut.size) or max(width_px, height_px) < max(cut.size):  # however it is turned
+        raise _too_small((height_px, width_px), cut)
     part = None
     if cut.native and data.startswith(SIGNATURE):
         part = window(data, *_corner((height_px, width_px), cut), cut.size)
@@ -71,8 +82,12 @@ def _corner(image: Size, cut: Cut) -> tuple[int, int]:
     """Where in an image of this size the crop begins, from the top and from the left."""
     room_y, room_x = image[0] - cut.size[0], image[1] - cut.size[1]
     if room_y < 0 or room_x < 0:
-        raise BadImage(f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}")
+        raise _too_small(image, cut)
     return int(cut.down * (room_y + 1)), int(cut.right * (room_x + 1))
+
+
+def _too_small(image: Size, cut: Cut) -> Unfit:
+    return Unfit(f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}")
 
 
 def _covering(pixels: Pixels, size: Size) -> Pixels:
@@ -109,13 +124,11 @@ def decode(data: bytes, reduce: int = 1) -> Pixels:
     Raises BadImage for one that is broken or cut short.
     """
     if data.startswith(JPEG):
-        if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # OpenCV would fill in what is missing
-            raise BadImage("truncated")
-        return _decode_opencv(data, REDUCTIONS.get(reduce, cv2.IMREAD_COLOR))
+        return _decode_jpeg(data, reduce)
     if data.startswith(SIGNATURE) and len(data) > 33 and (data[24], data[25]) in OPAQUE_PNG and not _has_profile(data):
         if b"IEND" not in data[-64:]:
             raise BadImage("truncated")
-        return _decode_opencv(data, cv2.IMREAD_COLOR)
+        return _decode_png(data)
     return _decode_pillow(data)
 
 
@@ -123,11 +136,22 @@ def _has_profile(png: bytes) -> bool:
     return png.find(PROFILE, 33, png.find(b"IDAT")) >= 0
 
 
-def _decode_opencv(data: bytes, flags: int) -> Pixels:
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+def _decode_png(data: bytes) -> Pixels:
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
         raise BadImage("damaged")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
+    try:
+        with Image.open(BytesIO(data), formats=("JPEG",)) as image:
+            width_px, height_px = image.size
+            turn = image.getexif().get(ORIENTATION, 1)
+            pixels = jpegpixels.decode(data, (height_px, width_px), reduce) if image.mode in ("L", "RGB") else None
+    except (*FAULTS, *BOMBS) as fault:
+        raise BadImage(str(fault) if isinstance(fault, jpegpixels.JpegFault) else "damaged") from None
+    return _decode_pillow(data) if pixels is None else jpegpixels.turned(pixels, turn if turn in range(1, 9) else 1)
 
 
 def _decode_pillow(data: bytes) -> Pixels:

@@ -1,5 +1,6 @@
 """Parquet files as data to train on: the shards of a folder, the small columns of one, the images of a row group."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,12 @@ KINDS = ("general", "text", "synthetic")
 MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as well
 SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
 TEXT_COLUMNS = ("text_area", "ocr_chars_per_mpx")  # of packed sets: above 0 where an image holds text
+PAUSES_S = (1, 5, 25)  # seconds between tries of a store that fails
 REMEDY = "give the command that made the set again, which makes this shard anew"
+
+
+class BadGroup(ValueError):  # noqa: N818 - like BadImage, what is wrong
+    """A row group that cannot be read: its bytes are damaged, the store answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,7 @@ def read_part(shard: Shard, kind: str = "") -> Part:
 
 def _raise_store_errors(error: Exception) -> None:
     """Give on an error of the file system; Arrow's own, of a damaged file, have no number."""
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, TimeoutError | ConnectionError) or (isinstance(error, OSError) and error.errno is not None):
         raise error
 
 
@@ -164,7 +170,21 @@ def _numbers(table: pa.Table, name: str, missing: float) -> NDArray[np.float64]:
 
 
 def open_images(shard: Shard, group: int) -> pa.Array:
-    """The encoded images of a row group, a binary array. Raises ValueError where it cannot be read."""
+    """The encoded images of a row group, a binary array; a store that fails is asked again, thrice.
+
+    Raises BadGroup where it is damaged, OSError where the store goes on failing.
+    """
+    for seconds in PAUSES_S:
+        try:
+            return _open_images(shard, group)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            time.sleep(seconds)
+    return _open_images(shard, group)
+
+
+def _open_images(shard: Shard, group: int) -> pa.Array:
     try:
         with shard.folder.open(shard.name) as file:
             parquet = ParquetFile(file)
@@ -172,7 +192,7 @@ def open_images(shard: Shard, group: int) -> pa.Array:
             column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
     except (*PARQUET_FAULTS, IndexError, OSError) as error:
         _raise_store_errors(error)
-        raise ValueError(f"{shard.path}: row group {group} cannot be read ({error}); {REMEDY}") from error
+        raise BadGroup(f"row group {group} cannot be read ({error}); {REMEDY}") from error
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     return column.field("bytes") if pa.types.is_struct(column.type) else column
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from train.curriculum import Size, Stage
 from train.feeding.corpus import Corpus
 from train.feeding.crops import Cut
 from train.feeding.streams import Stream
+
+NEXT_ROWS = 16  # looked up at a time
 
 
 def lacking(corpus: Corpus, stage: Stage) -> tuple[str, ...]:
@@ -65,11 +68,13 @@ class Plan:
     groups: NDArray[np.int64]  # (n,) row group of each
     state: dict[str, Any]  # after this step
 
-    def candidates(self, number: int, count: int) -> Iterator[int]:
-        """The row of an image, then those that stand in for it where it cannot be used: the stream's next."""
+    def candidates(self, number: int) -> Iterator[int]:
+        """The row of an image, then those that stand in for it where it cannot be used: the stream's next, on and
+        on."""
         yield int(self.rows[number])
         stream = self.planner.streams[int(self.streams[number])]
-        yield from map(int, stream.take(int(self.positions[number]) + 1, count - 1))
+        for position in count(int(self.positions[number]) + 1, NEXT_ROWS):
+            yield from map(int, stream.take(position, NEXT_ROWS))
 
     def cut(self, number: int, row: int) -> Cut:
         """The crop of a row as image `number` of this step."""

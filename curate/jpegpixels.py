@@ -1,0 +1,76 @@
+"""JPEG files into pixels by libjpeg-turbo, which is told to stop at damaged data: it would go on with grey."""
+
+import re
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from curate import jpegfile
+
+REDUCTIONS = (1, 2, 4, 8)
+MAX_PADDING = 16  # bytes
+# libjpeg's words
+ENDS_EARLY = "Premature end of JPEG file"
+DAMAGED = "Corrupt JPEG data: "
+PADDED = re.compile(DAMAGED + r"(\d+) extraneous bytes before marker 0xd9")
+
+
+class JpegFault(ValueError):  # noqa: N818 - what is wrong with the file
+    """A file that is cut short or damaged: its cause, and the cause's name, "truncated" or "damaged"."""
+
+    def __init__(self, cause: str, status: str) -> None:
+        super().__init__(cause)
+        self.status = status
+
+
+def decode(data: bytes, stored_px: tuple[int, int], reduce: int = 1) -> NDArray[np.uint8] | None:
+    """(h, w, 3) RGB as stored, not turned by EXIF, straight from the DCT at 1/reduce of its size, sides rounded up.
+
+    stored_px: height and width in the header. What follows the picture is left alone. None where libjpeg does not like
+    the header (an unknown revision, a sampling of chroma that has no name, such as 4x2): another reader may. Raises
+    JpegFault for data that are not whole.
+    """
+    height_px, width_px = (-(-side // reduce) if reduce > 1 else 0 for side in stored_px)
+    return _whole_pixels(data[: jpegfile.picture_end(data)], "RGB", height_px, width_px)
+
+
+def turned(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """The pixels (h, w, 3) as they are to be seen: the EXIF orientation, 1 to 8, undone."""
+    if orientation >= 5:
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        rgb = rgb[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        rgb = rgb[::-1]
+    return np.ascontiguousarray(rgb)
+
+
+def check_cmyk(data: bytes) -> None:
+    """Raise JpegFault for a file of four inks whose data are not whole."""
+    _whole_pixels(data[: jpegfile.picture_end(data)], "CMYK", 0, 0)
+
+
+def _whole_pixels(data: bytes, colours: str, height_px: int, width_px: int) -> NDArray[np.uint8] | None:
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, colours, min_height=height_px, min_width=width_px, strict=True
+        )
+    except ValueError as complaint:
+        cause = str(complaint)
+        if cause == ENDS_EARLY:
+            raise JpegFault("truncated", "truncated") from complaint
+        if not cause.startswith(DAMAGED):
+            return None
+        if not _is_padded(cause, data):
+            raise JpegFault(f"damaged: {cause.removeprefix(DAMAGED)}", "damaged") from complaint
+        pixels = simplejpeg.decode_jpeg(data, colours, min_height=height_px, min_width=width_px, strict=False)
+    if not jpegfile.has_all_scans(data):
+        raise JpegFault("truncated: scans are missing", "truncated")
+    return pixels
+
+
+def _is_padded(cause: str, data: bytes) -> bool:
+    """Whether libjpeg only tells of a few equal bytes before the end marker, as some encoders leave them."""
+    padded = PADDED.fullmatch(cause)
+    return padded is not None and int(padded[1]) <= MAX_PADDING and len(set(data[-2 - int(padded[1]) : -2])) == 1
