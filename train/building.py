@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from train.checkpoint import STATE_FILE, is_checkpoint, read_checkpoint
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
 from train.losses import Balance
@@ -37,7 +38,7 @@ def build(run: Run) -> Ready:
     if "align" in objective.terms() and run.terms.teacher != "random":
         identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
     if run.model.init:
-        identity["model"]["init_sha256"] = digest_of(files_of(Path(run.model.init)))
+        identity["model"]["init_sha256"] = digest_of(_init_files(Path(run.model.init)))
     return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
 
 
@@ -89,14 +90,27 @@ def build_objective(run: Run) -> Objective:
 
 
 def build_vae(run: Run) -> Vae:
-    """The autoencoder with random weights, or that of `init`, which must be of the same make."""
-    config = run.model.config()
-    if not run.model.init:
+    """The autoencoder with random weights, or that of `init`, which must be of the same make: a model's folder, or a
+    run's checkpoint, whose average is taken."""
+    config, init = run.model.config(), run.model.init
+    if not init:
         return Vae(config)
-    vae = Vae.from_pretrained(run.model.init).train()
-    there = read_config(run.model.init)
+    if is_checkpoint(Path(init)):
+        vae = Vae(config)
+        try:
+            vae.load_state_dict(dict(read_checkpoint(Path(init)).tensors["average"]))
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"init names {init}, the checkpoint of another model: {error}") from error
+        return vae
+    vae = Vae.from_pretrained(init).train()
+    there = read_config(init)
     made = [(name, getattr(there, name), getattr(config, name)) for name in ("factor", "latent_channels", "skip")]
     made += [(name, getattr(there, name), getattr(config, name)) for name in ("encoder_width", "decoder_width")]
     if other := [f"{name} {a} there, {b} here" for name, a, b in made if a != b]:
-        raise ValueError(f"init names {run.model.init}, another model: {'; '.join(other)}")
+        raise ValueError(f"init names {init}, another model: {'; '.join(other)}")
     return vae
+
+
+def _init_files(init: Path) -> list[Path]:
+    """The files whose content says which weights a run began with."""
+    return [init / STATE_FILE] if is_checkpoint(init) else files_of(init)

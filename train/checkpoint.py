@@ -76,6 +76,11 @@ class Checkpoints:
         return None, []
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder is a checkpoint, whole or not."""
+    return (folder / STATE_FILE).exists()
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """A checkpoint, each file checked by its sha256. Raises ValueError naming the first that is damaged."""
     state = _check(folder)

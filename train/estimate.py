@@ -31,7 +31,7 @@ def describe(run: Run) -> str:
     ]
     total_flop, total_images = 0.0, 0
     for stage in run.curriculum().stages:
-        flop = stage.num_images * image_flop(config, stage)
+        flop = stage.num_images * image_flop(config, stage, run.execution.recompute_px)
         total_flop, total_images = total_flop + flop, total_images + stage.num_images
         lines.append(_line(stage, flop))
     hours = total_flop / GPU_FLOPS / 3600
@@ -64,12 +64,15 @@ def _line(stage: Stage, flop: float) -> str:
     )
 
 
-def image_flop(config: VaeConfig, stage: Stage) -> float:
+def image_flop(config: VaeConfig, stage: Stage, recompute_px: int = 0) -> float:
     """Operations of one training image of a stage, forward and backward, the mean over its crops."""
-    pixels = [height * width for height, width in stage.sizes]
-    mean_px = sum(pixels) / len(pixels)
     others = LPIPS_FLOP_A_PX * (stage.lpips_weight > 0) + TEACHER_FLOP_A_PX * (stage.align_weight > 0)
-    return mean_px * (TRAINED * forward_flop(config) / SIDE_PX**2 + others)
+    forward = forward_flop(config) / SIDE_PX**2
+    flops = [
+        height * width * (forward * (TRAINED + (0 < recompute_px <= max(height, width))) + others)
+        for height, width in stage.sizes
+    ]
+    return sum(flops) / len(flops)
 
 
 SIDE_PX = 256

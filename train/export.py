@@ -9,13 +9,13 @@ of zero, the others as identities.
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -100,17 +100,24 @@ def _config(config: "VaeConfig") -> dict[str, Any]:
 
 
 def write_diffusers(vae: "Vae", folder: Path) -> None:
-    """Write config.json and the weights, as `from_pretrained` of diffusers reads them."""
+    """Write config.json and the weights, as `from_pretrained` of diffusers reads them. Raises ValueError for a folder
+    that holds one of our own models."""
+    from pipelines.shards.folder import Folder
+    from train.vae import WEIGHTS_FILE as OURS
+
     config, weights = to_diffusers(vae)
-    plain: Mapping[str, Tensor] = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(plain), folder / WEIGHTS_FILE)
-    (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    if (folder / OURS).exists():
+        raise ValueError(f"{folder} holds a model of ours, which would be lost: name another folder with --to")
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    target = Folder(str(folder))
+    target.put(WEIGHTS_FILE, save(plain))
+    target.put("config.json", json.dumps(config, indent=1).encode())
 
 
 def main(args: Sequence[str]) -> int:
     import tyro
 
+    from pipelines.exits import exit_code
     from train.vae import Vae
 
     @dataclass(frozen=True, slots=True)
@@ -121,12 +128,12 @@ def main(args: Sequence[str]) -> int:
         """Folder to write."""
 
     flags = tyro.cli(Export, args=args, prog="export.py", description=__doc__)
-    try:
+
+    def export() -> None:
         write_diffusers(Vae.from_pretrained(flags.model), flags.to)
-    except (ValueError, FileNotFoundError) as error:
-        raise SystemExit(f"export.py: {error}") from None
-    print(f"{CLASS} in {flags.to}")
-    return 0
+        print(f"{CLASS} in {flags.to}")
+
+    return exit_code("export.py", export)
 
 
 def find_packages() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from train.world import World
 
 RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
+FAULTS_FILE = "faults.json"
 
 
 class Diverged(RuntimeError):  # noqa: N818 - what the run did
@@ -168,8 +170,9 @@ class Training:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "is_bad")
         raise Diverged(
             f"the gradient was not finite for {self.fitting.bad_in_row} steps in a row, up to "
-            f"{self.fitting.num_images:,} images ({shown}). Lower the stage's lr, or --precision fp32; the last "
-            f"checkpoint in {self.out / CHECKPOINTS} is from before"
+            f"{self.fitting.num_images:,} images ({shown}). Go on with --precision fp32; or begin another run with a "
+            "lower lr from the last checkpoint, which is from before: --init "
+            f"{self.out / CHECKPOINTS}/IMAGES --out ANOTHER"
         )
 
     def _at_intervals(self, step_images: int) -> None:
@@ -194,6 +197,8 @@ class Training:
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)
+            faults = dict(Counter(checkpoint.numbers["faults"]).most_common())
+            Folder(str(self.out)).put(FAULTS_FILE, json.dumps(faults, indent=1, ensure_ascii=False).encode())
             self.monitor.checkpoint(self.fitting.num_images)
         self._saved = self.fitting.num_images
         self.world.wait()

@@ -76,6 +76,7 @@ class Monitor:
             self._write("eval", num_images, figures)
             shown = ", ".join(f"{name[5:]} {value:.2f}" for name, value in figures.items() if name.startswith("psnr/"))
             self._say(f"{num_images:,} images: held-out PSNR, dB: {shown}")
+            write_report(self._out, self._run)
 
     def checkpoint(self, num_images: int) -> None:
         """Log that all was saved."""

@@ -7,9 +7,10 @@ from train.settings import Run
 
 
 def launch(run: Run) -> int:
-    """Train with `ray_workers` ranks on the cluster at hand, a GPU each where it has any; the exit code.
+    """Train with `ray_workers` ranks on the cluster at hand, a GPU each unless the device is cpu or there is none;
+    the exit code.
 
-    All ranks must see the data and the run's folder under the same names.
+    All ranks must see the data and the run's folder under the same names. Raises ValueError for more ranks than GPUs.
     """
     import ray
     from ray.train import ScalingConfig
@@ -17,8 +18,15 @@ def launch(run: Run) -> int:
 
     if not ray.is_initialized():
         ray.init()  # with its dashboard: Ray Train asks it for the state of its actors
-    use_gpu = run.execution.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= run.execution.ray_workers
-    scaling = ScalingConfig(num_workers=run.execution.ray_workers, use_gpu=use_gpu)
+    num_ranks, num_gpus = run.execution.ray_workers, int(ray.cluster_resources().get("GPU", 0))
+    use_gpu = run.execution.device != "cpu" and (num_gpus > 0 or run.execution.device == "cuda")
+    if use_gpu and num_gpus < num_ranks:
+        raise ValueError(
+            f"ray_workers is {num_ranks}, and the cluster has {num_gpus} GPUs: give at most so many, add nodes first, "
+            "or --device cpu"
+        )
+    print(f"ranks       {num_ranks}, on {'a GPU each' if use_gpu else 'CPUs'}", flush=True)
+    scaling = ScalingConfig(num_workers=num_ranks, use_gpu=use_gpu)
     settings = {"run": run, "checkout": str(Path(__file__).resolve().parents[1])}
     TorchTrainer(_rank_loop(), train_loop_config=settings, scaling_config=scaling).fit()
     return 0

@@ -32,7 +32,7 @@ def find_packages() -> None:
 def main(args: Sequence[str]) -> int:
     from train.settings import parse_run
 
-    run = parse_run(args, DESCRIPTION, "run.py").absolute()
+    run = parse_run(args, DESCRIPTION, "run.py")
     from safetensors import SafetensorError
 
     from train.estimate import describe, describe_data

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from pipelines.recipe_files import absolute_path, field_names, part, read_recipe, recipe_path, take_recipe
+from pipelines.recipe_files import absolute_path, field_names, output_path, part, read_recipe, recipe_path, take_recipe
 from train.curriculum import Curriculum, Stage, read_stages
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.vae_config import SKIPS, VaeConfig, make_config
@@ -31,7 +31,8 @@ class Model:
     skip: str = "global"
     """global: folded pixels are added to the latents; local: a shortcut around every level; none."""
     init: str = ""
-    """Folder of a model to begin from; by default random weights."""
+    """Folder of a model to begin from, or a checkpoint of another run, OUT/checkpoints/IMAGES; by default random
+    weights."""
     freeze_encoder: bool = False
     """Train the decoder alone; the latents stay as they are, bit by bit. Needs init."""
 
@@ -53,7 +54,7 @@ class Terms:
     """The terms of the loss besides L1. Their weights and margins belong to the recipe's stages."""
 
     lpips_weight: float | None = None
-    """Weight of LPIPS in every stage, instead of the recipe's; 0: without."""
+    """Weight of LPIPS in every stage, instead of the recipe's; 0: without. Part of what a run is, as all terms are."""
     align_weight: float | None = None
     """Weight of the semantic alignment in every stage, instead of the recipe's; 0: without."""
     lpips_trunk: str = ""
@@ -122,7 +123,7 @@ class Execution:
     micro_batch: int = 0
     """Images that a rank takes through the model at a time; 0: its whole share of a step."""
     num_workers: int = 2
-    """Threads that read and decode."""
+    """Threads of each rank that read and decode."""
     threads: int = 0
     """CPU threads of the model itself; 0: as torch chooses, one a core. Where other work has the cores, 1 is many
     times faster: threads of torch wait for each other without sleeping."""
@@ -193,15 +194,21 @@ class Run:
         """What decides the weights, besides the data: a run goes on only with the same."""
         terms = asdict(self.terms) | {"teacher": Path(self.terms.teacher).name, "lpips_trunk": ""}
         model = asdict(self.model) | {"init": Path(self.model.init).name}
+        optimiser = asdict(self.optimiser)
+        del optimiser["max_bad_steps"]  # when to give up
         stages = [asdict(stage) for stage in self.stages]
-        return {"model": model, "terms": terms, "optimiser": asdict(self.optimiser), "stages": stages}
+        return {"model": model, "terms": terms, "optimiser": optimiser, "stages": stages}
 
     def absolute(self) -> "Run":
-        """The same with local paths made absolute."""
-        execution = self.execution
+        """The same with local paths made absolute. Raises ValueError for an `out` that Ray would remove."""
+        execution, terms = self.execution, self.terms
         data, held_out = (tuple(map(absolute_path, paths)) for paths in (execution.data, execution.held_out))
+        teacher = absolute_path(terms.teacher) if Path(terms.teacher).is_dir() else terms.teacher  # else of the hub
         return replace(
-            self, execution=replace(execution, data=data, held_out=held_out, out=absolute_path(execution.out))
+            self,
+            model=replace(self.model, init=absolute_path(self.model.init)),
+            terms=replace(terms, lpips_trunk=absolute_path(terms.lpips_trunk), teacher=teacher),
+            execution=replace(execution, data=data, held_out=held_out, out=output_path("out", execution.out)),
         )
 
 
@@ -252,6 +259,7 @@ def parse_run(args: Sequence[str], description: str, prog: str) -> Run:
         run = tyro.cli(hidden, args=rest, default=run, prog=prog, description=description)
         run.curriculum()
         check_sizes(run)
+        run = run.absolute()
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"{prog}: {error}") from None
     if not run.execution.data and not run.execution.dry_run:

@@ -1,6 +1,5 @@
 """A whole run on this rank: built, fitted or gone on with, and at its end the model written."""
 
-import json
 from dataclasses import replace
 
 import torch
@@ -14,7 +13,6 @@ from train.vae import Vae
 from train.world import open_world
 
 MODEL = "model"
-FAULTS_FILE = "faults.json"
 
 
 def train(run: Run) -> bool:
@@ -29,14 +27,13 @@ def train(run: Run) -> bool:
             for name, what in ready.objective.terms().items():
                 print(f"loss term   {name}: {what}", flush=True)
         finished = training.fit()
-        faults = dict(world.union(training.fitting.faults).most_common())
-        if world.is_first:
-            (training.out / FAULTS_FILE).write_text(json.dumps(faults, indent=1, ensure_ascii=False), encoding="utf-8")
         if finished:
             vae = training.fitting.whole_average()
             if world.is_first:
                 known = run.model.freeze_encoder and bool(vae.config.latents_mean)
-                (vae if known else measured(vae, ready.held_out.images)).save_pretrained(training.out / MODEL)
+                if not known:
+                    vae = measured(vae.to(world.device), ready.held_out.images)
+                vae.save_pretrained(training.out / MODEL)
                 print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
         elif world.is_first:
             print("stopped and saved: the same command goes on from here", flush=True)

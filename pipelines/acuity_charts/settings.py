@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from pipelines.photos import SPLITS
-from pipelines.recipe_files import absolute_path
+from pipelines.recipe_files import absolute_path, output_path
 from pipelines.settings import Execution
 from render.recipe import BANDS
 
@@ -144,7 +144,7 @@ class ChartSettings:
         photos, fonts, corpus = (
             tuple(map(absolute_path, paths)) for paths in (inputs.photos, inputs.fonts, inputs.corpus)
         )
-        out, index = absolute_path(self.execution.out), absolute_path(self.execution.photo_index)
+        out, index = output_path("out", self.execution.out), absolute_path(self.execution.photo_index)
         execution = replace(self.execution, out=out, photo_index=index)
         inputs = replace(inputs, photos=photos, fonts=fonts, corpus=corpus)
         return replace(self, inputs=inputs, execution=execution)

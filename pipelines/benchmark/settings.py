@@ -12,7 +12,7 @@ from curate.ocr import ENGINES
 from curate.picture import Limits
 from curate.tokenbench import CATEGORIES
 from pipelines.corpora.pdfs import PageOptions
-from pipelines.recipe_files import absolute_path
+from pipelines.recipe_files import absolute_path, output_path
 from pipelines.runner import BACKENDS
 
 PROG = "tokenbench.py"
@@ -173,7 +173,7 @@ class Execution:
 
     def absolute(self) -> Self:
         """The same with paths that hold in any working directory."""
-        return replace(self, out=absolute_path(self.out))
+        return replace(self, out=output_path("out", self.out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 import tyro
 
-from pipelines.recipe_files import RECIPES, absolute_path, convert
+from pipelines.recipe_files import RECIPES, absolute_path, convert, output_path
 from pipelines.runner import BACKENDS
 from render.mix import Mix
 
@@ -97,7 +97,7 @@ class Running:
 
     def absolute(self) -> Self:
         """The same with paths that hold in any working directory."""
-        return replace(self, out=absolute_path(self.out).rstrip("/"))
+        return replace(self, out=output_path("out", self.out).rstrip("/"))
 
     @property
     def plan(self) -> str:
