@@ -101,7 +101,7 @@ def calibrated_selection(base: Selection, fits: Mapping[str, ColumnFit], name: s
     known = {rule.column for rule in rules}
     harms = dict.fromkeys(damage.harms for damage in DAMAGES.values() if damage.harms)
     for fit in (fits[column] for column in harms if column in fits and column not in known):
-        if fit.best >= MIN_AUROC:
+        if fit.best >= MIN_AUROC and not math.isnan(fit.bound):
             rules.append(_bounded(Rule(column=fit.column, at_least=0, missing="keep"), fit))
     return replace(base, name=name, rules=tuple(rules))
 

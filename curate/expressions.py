@@ -169,7 +169,8 @@ def _column(column: pa.Array) -> Any:
     if pa.types.is_dictionary(column.type):
         return pc.cast(column, column.type.value_type)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return pc.cast(column, pa.float64(), safe=False)  # products of int32 columns would wrap
+        numbers = pc.cast(column, pa.float64(), safe=False)  # products of int32 columns would wrap
+        return pc.if_else(pc.is_nan(numbers), None, numbers)  # both mean: not measured
     return column
 
 

@@ -85,7 +85,8 @@ def coding(data: bytes) -> Coding | None:
             components = [(part[1] >> 4, part[1] & 15, part[2]) for part in parts]
     if not components or components[0][2] not in tables:
         return None
-    chroma = tables.get(components[1][2]) if len(components) == 3 else None
+    apart = len(components) == 3 and components[1][2] != components[0][2]
+    chroma = tables.get(components[1][2]) if apart else None
     return Coding(luma=tables[components[0][2]], chroma=chroma, sampling=_sampling(components))
 
 

@@ -39,14 +39,28 @@ class OcrEngine(Protocol):
         ...
 
 
+MAX_SIDE_PX = 32_766  # of a picture that OpenCV can warp
+MARGIN_PX = 4
+
+
 def cut_line(rgb: Pixels, quad: Quads) -> Pixels:
     """The picture of one line, upright; a line 1.5 times as high as wide is turned to lie."""
     width = max(1, round(float(max(_length(quad, 0, 1), _length(quad, 3, 2)))))
     height = max(1, round(float(max(_length(quad, 0, 3), _length(quad, 1, 2)))))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    if max(rgb.shape[:2]) > MAX_SIDE_PX:
+        rgb, quad = _around(rgb, quad)
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), corners)
     line = cv2.warpPerspective(rgb, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(np.rot90(line) if height >= 1.5 * width else line).astype(np.uint8, copy=False)
+
+
+def _around(rgb: Pixels, quad: Quads) -> tuple[Pixels, Quads]:
+    """The part of a picture that a line lies in, and the line's quad there."""
+    height, width = rgb.shape[:2]
+    left, top = np.clip(np.floor(quad.min(axis=0)).astype(int) - MARGIN_PX, 0, (width - 1, height - 1))
+    right, bottom = np.ceil(quad.max(axis=0)).astype(int) + MARGIN_PX
+    return rgb[top : max(bottom, top + 1), left : max(right, left + 1)], quad - np.array([left, top], quad.dtype)
 
 
 def _length(quad: Quads, start: int, end: int) -> float:

@@ -54,7 +54,7 @@ def _extended(name: str, own: Mapping[str, Selection], above: tuple[str, ...]) -
         raise ValueError(f"selection {name!r} extends {base.name!r}, whose max_images would not hold for it")
     rules = tuple(dict.fromkeys((*base.rules, *selection.rules)))
     inherited = (*base.inherited, base.name)
-    return replace(selection, rules=rules, inherited=inherited, keep_duplicates=selection.keep_duplicates)
+    return replace(selection, rules=rules, inherited=inherited)
 
 
 def _selection(name: str, values: Any) -> Selection:

@@ -100,12 +100,24 @@ def _ordered(lines: Numbers, boxes: Floats, height: float) -> list[int]:
     for block in _blocks(lines, boxes, height):
         gutter = _gutter(boxes[block], height)
         if gutter is None:
-            rows = np.floor(boxes[block][:, [1, 3]].mean(axis=1) / height)
+            rows = _rows(boxes[block][:, [1, 3]].mean(axis=1), height)
             order += block[np.lexsort((boxes[block, 0], rows))].tolist()
         else:
             left = boxes[block, 0] < gutter
             order += _ordered(block[left], boxes, height) + _ordered(block[~left], boxes, height)
     return order
+
+
+def _rows(middles: Floats, height: float) -> Numbers:
+    """(n,) The row of each line, from the top: a row's lines lie at most half a height under its first."""
+    order = np.argsort(middles, kind="stable")
+    rows = np.zeros(len(middles), np.int64)
+    row, first = 0, middles[order[0]]
+    for line in order:
+        if middles[line] > first + height / 2:
+            row, first = row + 1, middles[line]
+        rows[line] = row
+    return rows
 
 
 def _blocks(lines: Numbers, boxes: Floats, height: float) -> list[Numbers]:

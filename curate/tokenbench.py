@@ -6,7 +6,7 @@ spaces there, Chinese has none. Positions are px of the page, x right and y down
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import cv2
@@ -179,7 +179,7 @@ def _moved(start: int, side: int, length: int) -> tuple[int, bool]:
 def _with_expected(crop: Crop, blocks: Sequence[Block]) -> Crop:
     box = crop.box
     expected = sum(block.visible_chars * box.common(block.box) / max(block.box.area, 1.0) for block in blocks)
-    return Crop(**{name: getattr(crop, name) for name in Crop.__dataclass_fields__} | {"expected_chars": expected})
+    return replace(crop, expected_chars=expected)
 
 
 def read_in_turn(

@@ -76,9 +76,9 @@ def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
 def draw_shape(canvas: Image, shape: Shape) -> None:
     """Draw one shape in place; its edges lie on whole pixels, and what is outside is cut off."""
     height, width = canvas.shape[:2]
-    x0, y0 = max(0, round(shape.x)), max(0, round(shape.y))
-    x1 = min(width, max(round(shape.x + shape.width), x0 + 1))
-    y1 = min(height, max(round(shape.y + shape.height), y0 + 1))
+    left, top = round(shape.x), round(shape.y)
+    x0, x1 = max(0, left), min(width, max(round(shape.x + shape.width), left + 1))
+    y0, y1 = max(0, top), min(height, max(round(shape.y + shape.height), top + 1))
     if x1 <= x0 or y1 <= y0:
         return
     part = canvas[y0:y1, x0:x1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fonts.catalog import Catalog
+from fonts.catalog import Catalog, FontFace
 from render.blit import ink_boxes
 from render.linebreak import has_han
 from render.outlines import outlines_of
@@ -45,16 +45,17 @@ class Lines:
     ground_std: list[Floats] = field(default_factory=list)
 
 
-_memo: OrderedDict[Block, LineGeometry] = OrderedDict()
+_memo: OrderedDict[tuple[Block, FontFace], LineGeometry] = OrderedDict()
 
 
 def geometry(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:
     """Quads around advance and em box, widened to hold all ink of the outlines. Pure; the last few are kept."""
-    if block not in _memo:
-        _memo[block] = _measured(block, done, faces)
+    key = block, faces[block.face]
+    if key not in _memo:
+        _memo[key] = _measured(block, done, faces)
         if len(_memo) > NUM_KEPT:
             _memo.popitem(last=False)
-    return _memo[block]
+    return _memo[key]
 
 
 def _measured(block: Block, done: Typeset, faces: Catalog) -> LineGeometry:

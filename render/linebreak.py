@@ -152,7 +152,7 @@ def _fill_line(classes: Bytes, advances: Floats, i: int, room: float) -> tuple[i
             while j > i + 1 and advances[j] == 0.0:
                 j -= 1
             return j, True
-        if j + 1 < n and may_break(classes[j], classes[j + 1]):
+        if j + 1 < n and advances[j + 1] > 0.0 and may_break(classes[j], classes[j + 1]):
             last = j + 1
         j += 1
     return j, False

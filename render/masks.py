@@ -110,8 +110,9 @@ def _reduce(fine: Bytes, width: int, height: int, factor: int, out: Bytes) -> No
 
 @njit(cache=True)
 def spread(boxes: Ints, masks: Bytes, grow: float, blur: float, channels: int) -> None:
-    """Widen by a disc of radius `grow` px with a soft edge, then blur by a Gaussian of sigma `blur` px."""
-    reach = int(grow + 0.999)
+    """Widen by a disc of radius `grow` px with a soft edge, then blur by a Gaussian of sigma `blur` px; a row has
+    `channels` values a px."""
+    reach, along = int(grow + 0.999), int(grow * channels + 0.999)
     for i in range(len(boxes)):
         start, width, height = boxes[i, 0], boxes[i, 1] * channels, boxes[i, 2]
         if width == 0:
@@ -119,14 +120,14 @@ def spread(boxes: Ints, masks: Bytes, grow: float, blur: float, channels: int) -
         mask = masks[start : start + width * height].reshape(height, width).astype(np.float64)
         grown = mask.copy()
         for dy in range(-reach, reach + 1):
-            for dx in range(-reach, reach + 1):
-                part = min(1.0, grow + 1.0 - math.sqrt(dx * dx + dy * dy))
+            for dx in range(-along, along + 1):
+                part = min(1.0, grow + 1.0 - math.sqrt((dx / channels) ** 2 + dy * dy))
                 if part > 0.0:
                     for y in range(max(0, -dy), min(height, height - dy)):
                         for x in range(max(0, -dx), min(width, width - dx)):
                             grown[y, x] = max(grown[y, x], part * mask[y + dy, x + dx])
         if blur > 0.0:
-            grown = _blurred(_blurred(grown, blur).T.copy(), blur).T.copy()
+            grown = _blurred(_blurred(grown, blur * channels).T.copy(), blur).T.copy()
         for k in range(width * height):
             masks[start + k] = np.uint8(grown[k // width, k % width] + 0.5)
 

@@ -88,6 +88,8 @@ def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: 
     body, size = _body_face(faces, language, kind, (low, high, size), rng)
     if kind == "strike" and round(size) not in body.strikes:
         kind = "grey"
+    if kind == "full" and np.ceil(low) > np.floor(high):  # whole sizes alone are hinted as they should be
+        kind = "grey"
     if kind == "full":
         size = float(min(max(round(size), np.ceil(low)), np.floor(high)))
     everyday = faces.for_language(language)

@@ -6,6 +6,7 @@ through ctypes instead, so that the arrays are copied at once (0.03 ms).
 
 import ctypes
 import ctypes.util
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -66,11 +67,13 @@ class Shaper:
         self._narrows = face.category != "mono"  # where all characters keep one width
         data = _bytes_of(face)
         blob = self._hb.hb_blob_create(data, len(data), _READONLY, None, None)
-        self._font = self._hb.hb_font_create(self._hb.hb_face_create(blob, face.index))
+        hb_face = self._hb.hb_face_create(blob, face.index)
+        self._font = self._hb.hb_font_create(hb_face)
         axes = [_Variation(int.from_bytes(tag.encode(), "big"), value) for tag, value in face.axes]
         self._hb.hb_font_set_variations(self._font, (_Variation * len(axes))(*axes), len(axes))
         self._buffer = self._hb.hb_buffer_create()
         self._kept: OrderedDict[tuple[str, str, bool], Shaped] = OrderedDict()
+        weakref.finalize(self, _destroy, self._hb, blob, hb_face, self._font, self._buffer)
 
     def shape(self, text: str, language: str, vertical: bool = False) -> Shaped:
         """Glyphs of `text` with kerning and ligatures; newlines take the glyph of a space. The last few are kept:
@@ -123,6 +126,14 @@ class Shaper:
         )
 
 
+def _destroy(hb: ctypes.CDLL, blob: int, face: int, font: int, buffer: int) -> None:
+    """Give up what one shaper holds; the objects count who else uses them."""
+    hb.hb_buffer_destroy(buffer)
+    hb.hb_font_destroy(font)
+    hb.hb_face_destroy(face)
+    hb.hb_blob_destroy(blob)
+
+
 def _bytes_of(face: FontFace) -> Any:
     try:
         return mapped(face.path, face.sha256).read()
@@ -154,6 +165,7 @@ def _library() -> ctypes.CDLL:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, integer = ctypes.c_void_p, ctypes.c_int
     for name, result, *arguments in (
+        *((f"{name}_destroy", None, pointer) for name in ("blob", "face", "font", "buffer")),
         ("blob_create", pointer, pointer, ctypes.c_uint, integer, pointer, pointer),
         ("face_create", pointer, pointer, integer),
         ("font_create", pointer, pointer),

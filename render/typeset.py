@@ -81,7 +81,7 @@ def metrics_of(face: FontFace) -> FaceMetrics:
 
 
 NUM_KEPT = 128  # blocks of a picture of 2,048 px
-_memo: OrderedDict[Block, Typeset] = OrderedDict()
+_memo: OrderedDict[tuple[Block, FontFace], Typeset] = OrderedDict()  # ids of faces mean little across catalogues
 
 
 def typeset(block: Block, faces: Catalog) -> Typeset:
@@ -89,9 +89,8 @@ def typeset(block: Block, faces: Catalog) -> Typeset:
 
     Raises NotDrawnError where the face lacks a character.
     """
-    if block not in _memo:
-        _place(block, faces[block.face], _break(block, faces[block.face]))
-    return _memo[block]
+    face = faces[block.face]
+    return _memo.get((block, face)) or _place(block, face, _break(block, face))
 
 
 def fit(block: Block, faces: Catalog) -> tuple[Block, Typeset]:
@@ -121,8 +120,9 @@ def _kept(block: Block, lines: Ints) -> str:
 
 def _break(block: Block, face: FontFace) -> _Broken:
     shaped = shaper_of(face).shape(block.text, block.language, block.vertical)
-    if shaped.glyph_ids.size and not shaped.glyph_ids.all():
-        missing = {block.text[i] for i in shaped.clusters[shaped.glyph_ids == 0]}
+    drawn = (shaped.glyph_ids > 0) & (shaped.glyph_ids < len(outlines_of(face).slot_of))  # a font may name others
+    if not drawn.all():
+        missing = {block.text[i] for i in shaped.clusters[~drawn]}
         raise NotDrawnError(f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text")
     scale = block.size_px / outlines_of(face).units_per_em
     classes = classify(block.text)
@@ -145,7 +145,7 @@ def _room(block: Block) -> tuple[Floats, NDArray[np.int64]]:
 
 def _place(block: Block, face: FontFace, broken: _Broken) -> Typeset:
     """The broken text placed, which is kept for a while: it is set, then coloured, then drawn."""
-    done = _memo[block] = _placed(block, face, broken)
+    done = _memo[block, face] = _placed(block, face, broken)
     if len(_memo) > NUM_KEPT:
         _memo.popitem(last=False)
     return done

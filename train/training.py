@@ -26,6 +26,8 @@ def train(run: Run) -> bool:
         if world.is_first:
             for name, what in ready.objective.terms().items():
                 print(f"loss term   {name}: {what}", flush=True)
+            for fault in ready.held_out.left_out:
+                print(f"held out    and not evaluated: {fault}", flush=True)
         finished = training.fit()
         if finished:
             vae = training.fitting.whole_average()

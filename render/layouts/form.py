@@ -12,6 +12,7 @@ from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
 from render.layouts.wording import as_drawn, title
 from render.page import Draft, Page
+from render.writers.words import in_script
 
 _RECEIPT_EM = 24
 
@@ -67,7 +68,7 @@ def _form(sheet: Sheet) -> None:
 
 def _signature(sheet: Sheet, box: Box, style: TextStyle) -> None:
     """Lines to sign on, with what each is for under it."""
-    words = ("Signature", "Date") if style.language == "en" else ("签名", "日期")
+    words = ("Signature", "Date") if style.language == "en" else (in_script("签名", style.language), "日期")
     columns = box.columns(2, gap=3 * sheet.em)
     texts = as_drawn(sheet, style, words)
     for column in columns:

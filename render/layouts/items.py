@@ -28,8 +28,10 @@ _CHINESE: tuple[Callable[[int], str], ...] = (
 
 
 def _han(n: int) -> str:
-    """1 to 99 in Chinese."""
-    tens, ones = divmod(n % 100, 10)
+    """1 to 99 in Chinese, and the figures of a larger number."""
+    if n > 99:
+        return str(n)
+    tens, ones = divmod(n, 10)
     head = f"{_DIGITS[tens] if tens > 1 else ''}十" if tens else ""
     return head + _DIGITS[ones]
 

@@ -8,7 +8,8 @@ import numpy as np
 from render.layouts.box import Box
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle, line_counts, widths_of
-from render.layouts.wording import phrases, title
+from render.layouts.wording import as_drawn, phrases, title
+from render.writers.words import in_script
 
 
 def put(sheet: Sheet, text: str, box: Box, style: TextStyle, num_lines: int = 1) -> Box:
@@ -84,8 +85,9 @@ def captioned(sheet: Sheet, box: Box, style: TextStyle) -> float:
     room = style.height(2) + 0.5 * style.size_px
     figure(sheet, box.top(box.height - room))
     number = sheet.draws.between(1, 12)
-    label = f"Figure {number}. " if style.language == "en" else f"图{number}　"
-    text = sheet.page.drawable(lambda: label, style.face) + title(sheet, style, box.width, 2)
+    label = f"Figure {number}. " if style.language == "en" else in_script(f"图{number}　", style.language)
+    [label] = as_drawn(sheet, style, [label])
+    text = label + title(sheet, style, box.width, 2)
     put(sheet, text, box.below(box.height - room + 0.5 * style.size_px), style, 2)
     return box.height - room
 

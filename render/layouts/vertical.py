@@ -9,7 +9,7 @@ from render.layouts.box import Box
 from render.layouts.paragraph import paragraph
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
-from render.layouts.wording import running
+from render.layouts.wording import as_drawn, running
 from render.page import Draft, Page
 
 _DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
@@ -69,7 +69,7 @@ def _inner(column: Box, drop: float) -> Box:
 def _columns(sheet: Sheet, tiers: list[Box], style: TextStyle) -> None:
     """Running text from column to column, without anything that would lie on its side."""
     text = full_width(running(sheet, style, tiers))
-    sheet.text(sheet.page.drawable(lambda: text, style.face), tiers, style)
+    sheet.text(as_drawn(sheet, style, [text])[0], tiers, style)
 
 
 def full_width(text: str) -> str:

@@ -8,7 +8,7 @@ from render.layouts.box import Box
 from render.layouts.parts import figure, in_row, put
 from render.layouts.sheet import Sheet
 from render.layouts.widgets import buttons, field, label_chars, link_list, underline, underline_words
-from render.layouts.wording import one_paragraph, phrases, stock_up, title
+from render.layouts.wording import as_drawn, one_paragraph, phrases, stock_up, title
 from render.page import Draft, Page
 
 
@@ -94,7 +94,7 @@ class _Site:
         if box.height > 14 * em:
             small = sheet.small()
             line = f"{page.writer.name(sheet.rng, page.language)}  {page.writer.date(sheet.rng, page.language)}"
-            box = put(sheet, page.drawable(lambda: line, small.face), box, small).below(0.8 * em)
+            box = put(sheet, as_drawn(sheet, small, [line])[0], box, small).below(0.8 * em)
         stock_up(sheet, self.style, [box.top(0.5 * box.height)])
         box = self.paragraph(box)
         parts = (

@@ -31,13 +31,12 @@ def clean(text: str) -> str:
     line = " ".join(text.split())
     if line.isascii() and line.isprintable():
         return line
-    composed = line if unicodedata.is_normalized("NFC", line) else unicodedata.normalize("NFC", line)
-    return _WIDE_MARK_SPACE.sub("", " ".join(_UNFIT.sub("", composed).split()))
+    composed = _composed(_UNFIT.sub("", _composed(line)))  # what is removed may have stood between letter and accent
+    return _WIDE_MARK_SPACE.sub("", " ".join(composed.split()))
 
 
-def line_language(text: str, language: str = "zh") -> str:
-    """The language a line is set in: that of its Chinese page if it holds any Han character, else "en"."""
-    return language if language != "en" and HAN.search(text) else "en"
+def _composed(line: str) -> str:
+    return line if unicodedata.is_normalized("NFC", line) else unicodedata.normalize("NFC", line)
 
 
 @cache

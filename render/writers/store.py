@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fonts.cache import cache_folder
-from render.writers import cleaning, sources
+from render.writers import cleaning, sources, words
 from render.writers import paragraphs as cutting
 from render.writers.sources import Source
 
@@ -58,7 +58,7 @@ def open_store(files: Sequence[Source]) -> Store:
 def _key(files: Sequence[Source]) -> str:
     """Files by path, size and time of change, and the rules by which they are read."""
     digest = hashlib.sha256()
-    for module in (cleaning.__file__, cutting.__file__, sources.__file__, __file__):
+    for module in (cleaning.__file__, cutting.__file__, sources.__file__, words.__file__, __file__):
         digest.update(Path(module).read_bytes())
     for source in files:
         stat = source.path.stat()

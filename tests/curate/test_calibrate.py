@@ -74,6 +74,15 @@ def test_a_bound_is_held_against_the_whole_images_and_not_against_the_crops_that
     assert found.bound < crops.min()
 
 
+def test_a_column_that_the_scored_images_lack_makes_no_rule():
+    good = np.random.default_rng(4).normal(10, 1, 100)
+    fit = fit_column("noise_sigma", good, damaged(lambda _: good + 9), np.full(100, np.nan), 0)
+    rules = (Rule(column="clarity", at_least=0.5),)
+
+    assert fit.best == 1
+    assert calibrated_selection(Selection(name="general", rules=rules), {"noise_sigma": fit}, "new").rules == rules
+
+
 def test_takes_over_bounds_that_separate_on_the_side_of_the_rule():
     rng = np.random.default_rng(4)
     good = rng.normal(10, 1, 100)

@@ -187,3 +187,11 @@ def test_frames_within_frames_are_not_followed():
 
 def webp_chunk(name: bytes, body: bytes) -> bytes:
     return name + len(body).to_bytes(4, "little") + body
+
+
+def test_one_table_for_all_components_tells_the_quality_too():
+    image = Image.fromarray(smooth(64, 64))
+    file = BytesIO()
+    image.save(file, "JPEG", qtables=[jpegfile.LUMA[74][jpegfile.ZIGZAG].tolist()])
+
+    assert jpegfile.coding(file.getvalue()).quality() == 75

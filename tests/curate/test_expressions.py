@@ -43,6 +43,10 @@ def test_computes_numbers(text, values):
         ('kind in ("b", "c")', [1, 2]),
         ('kind not in ("b",)', [0]),
         ('kind == "a"', [0]),
+        ("score is None", [1]),  # nan and null both mean: not measured
+        ("not score >= 0.5", [2]),
+        ("score != 2", [0, 2]),
+        ("min(score, 3) >= 0", [0, 2]),
     ],
 )
 def test_tells_where_a_condition_holds(text, rows):

@@ -82,3 +82,14 @@ def test_a_missing_package_or_gpu_is_named_with_the_remedy():
             open_engine(device="gpu")
     with pytest.raises(ValueError, match="device is 'tpu': use cpu or gpu"):
         open_engine(device="tpu")
+
+
+def test_a_line_of_a_very_tall_picture_is_cut_as_from_a_small_one():
+    rgb = np.zeros((40_000, 60, 3), np.uint8)
+    rgb[39_900:39_960] = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    quad = np.array([[5, 39_910.5], [50, 39_912], [50, 39_932], [5, 39_930.5]], np.float32)
+
+    found = cut_line(rgb, quad)
+
+    assert np.array_equal(found, cut_line(rgb[39_800:], quad - np.float32([0, 39_800])))
+    assert found.any()

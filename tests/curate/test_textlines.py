@@ -105,3 +105,14 @@ def test_a_neighbouring_line_in_the_box_does_not_count():
     line[:6, ::4] = 0
 
     assert ink_height(line) == 20
+
+
+def test_pieces_of_one_row_are_read_from_left_to_right_though_they_dance():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        middles = rng.uniform(0, 40) + np.repeat([0.0, 14.0], 3) + rng.uniform(-0.6, 0.6, 6)
+        lefts = np.tile([0.0, 45.0, 90.0], 2)
+        corners = np.array([(0, -5), (44, -5), (44, 5), (0, 5)])
+        quads = np.stack([lefts, middles], axis=1)[:, None] + corners
+
+        assert reading_order(quads.astype(np.float32)) == [0, 1, 2, 3, 4, 5]

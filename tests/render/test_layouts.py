@@ -268,3 +268,10 @@ def test_measured_widths_are_those_of_set_lines(faces: Catalog, writer: Writer):
     np.testing.assert_allclose(widths_of(texts, style), done.ends - done.starts)
     assert 0.4 < ems_per_char(faces["DejaVuSans"], "en") < 0.7
     assert ems_per_char(faces["DejaVuSans"], "zh") == 1.0
+
+
+def test_traditional_pages_hold_no_simplified_words_of_the_layouts_own(drafts: Drafts) -> None:
+    text = "".join(block.text for _, page, draft in drafts if page.language == "zh-Hant" for block in draft.blocks)
+
+    assert text
+    assert not set("图签") & set(text)

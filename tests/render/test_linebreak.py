@@ -90,3 +90,12 @@ def test_without_wrap_a_line_is_cut() -> None:
 def test_han_is_told_apart() -> None:
     assert has_han("ab国")
     assert not has_han("ab，。")
+
+
+def test_a_line_never_begins_with_a_mark_that_shares_the_glyph_before_it() -> None:
+    text = "国\u0301abcdef"
+    advances = np.array([1.0, 0.0, *[0.5] * 6])
+    for measure in (1.0, 1.2, 2.0, 3.0):
+        lines, _ = break_lines(classify(text), advances, (np.full(9, measure), np.full(9, 1)), (True, False), 0.0)
+
+        assert 1 not in lines[:, 0].tolist()

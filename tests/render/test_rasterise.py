@@ -111,3 +111,18 @@ def test_hinted_styles_keep_the_em(faces: Catalog) -> None:
         height = [np.ptp(np.nonzero(mask > 100)[0]) for mask in (hinted, plain)]
 
         assert abs(height[0] - height[1]) <= 1
+
+
+@pytest.mark.parametrize("halo", [Halo(grow_px=1.2), Halo(blur_px=0.7), Halo(grow_px=2.0, blur_px=0.7)])
+def test_halos_of_lcd_text_are_as_wide_as_those_of_grey_text(faces: Catalog, halo: Halo) -> None:
+    """An l has upright sides: ink a row is its width in px."""
+    face = faces["DejaVuSans"]
+    widths = {}
+    for kind in ("grey", "lcd"):
+        masks = Masks(Instance(face=face, size_px=20.0, raster=Raster(kind=kind), halo=halo))
+        [number], _, _ = masks.at(np.array([open_face(face).get_char_index("l")], np.int32), np.zeros(1), np.zeros(1))
+        start, width, height = masks.boxes[number, :3]
+        rows = masks.bytes[start : start + width * height * masks.channels].reshape(height, -1).astype(float)
+        widths[kind] = rows.sum(axis=1).max() / 255 / masks.channels
+
+    assert widths["lcd"] == pytest.approx(widths["grey"], rel=0.06)

@@ -15,8 +15,9 @@ from render.blit import ground_under
 from render.colour import LINEAR
 from render.draw import draw_text
 from render.ground import lay_ground
+from render.mix import Mix
 from render.palette import Mood, colour_shapes
-from render.recipe import Recipe
+from render.recipe import BANDS, Recipe
 from render.sample import Sampler, View, sample_style
 from render.scene import Crop, Ground, Scene, Shape
 from render.text import open_writer
@@ -126,3 +127,16 @@ def test_shapes_of_a_group_have_one_colour_and_others_their_own() -> None:
 
     assert len(together) == 1
     assert len(alone) == 5
+
+
+@pytest.mark.parametrize("sizes", [(5.2, 5.8), (7.3, 7.6), (12.5, 12.5), (5.0, 20.0)])
+def test_hinted_text_stays_in_the_range_of_sizes(faces: Catalog, sizes: tuple[float, float]) -> None:
+    recipe = Recipe(size_px=sizes, rasters=Mix.parse("full"))
+    bands = [band for band in BANDS if recipe.band_range(band)[0] <= recipe.band_range(band)[1]]
+    for seed in range(20):
+        for band in bands:
+            style = sample_style(recipe, faces, band, "en", np.random.default_rng(seed))
+            low, high = recipe.band_range(band)
+
+            assert low <= style.size_px <= high
+            assert style.raster.kind != "full" or style.size_px == round(style.size_px)

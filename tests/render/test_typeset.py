@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fontTools import subset
+from fontTools.ttLib import TTFont
 
 from fonts.catalog import Catalog
 from fonts.coverage import Coverage
@@ -64,3 +65,25 @@ def test_a_face_with_holes_is_refused_by_name(faces: Catalog, tmp_path: Path) ->
     assert Coverage(holes).missing("quite") == "q"
     with pytest.raises(NotDrawnError, match="q"):
         typeset(block, Catalog([holes]))
+
+
+def test_faces_of_one_name_in_two_catalogues_are_told_apart(faces: Catalog) -> None:
+    block = replace(block_of("Hamburg", "en"), face="X")
+    first, second = (
+        typeset(block, Catalog(faces=(replace(faces[name], id="X"),))) for name in ("DejaVuSerif", "DejaVuSans")
+    )
+
+    assert not np.array_equal(first.x, second.x)
+
+
+def test_a_glyph_beyond_those_that_a_font_says_it_has_is_not_drawn(faces: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "short.ttf"
+    data = bytearray(Path(faces["DejaVuSans"].path).read_bytes())
+    with TTFont(faces["DejaVuSans"].path) as font:
+        at = font.reader.tables["maxp"].offset
+    data[at + 4 : at + 6] = (60).to_bytes(2, "big")  # the number of glyphs
+    path.write_bytes(data)
+    short = replace(faces["DejaVuSans"], id="short", path=str(path), sha256="short")
+
+    with pytest.raises(NotDrawnError, match="does not draw"):
+        typeset(replace(block_of("Zebra ~ | office", "en"), face="short"), Catalog(faces=(short,)))

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import pages, photos, write
-from train.building import build
+from train.building import build, build_vae
+from train.checkpoint import read_checkpoint
+from train.fitting import decayed
+from train.settings import parse_run
 from train.teachers.dinov2 import random_network
 from train.teachers.dinov2_config import Dinov2Config
+from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
 
 STAGE = replace(STAGES[1], blend_images=0)  # pages alone
@@ -108,3 +114,57 @@ def test_without_alignment_no_teacher_is_asked_for(tmp_path: Path) -> None:
 
     assert "teacher_sha256" not in ready.identity["terms"]
     assert "align" not in ready.objective.terms()
+
+
+def test_a_run_begins_with_the_average_of_another_s_checkpoint(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    checkpoint = sorted((tmp_path / "first/checkpoints").iterdir())[-1]
+    calm = (replace(STAGE, lr=1e-5),)
+
+    vae = build_vae(small_run(data, tmp_path / "calm", stages=calm, init=str(checkpoint)))
+    average = read_checkpoint(checkpoint).tensors["average"]
+
+    assert all(torch.equal(value, average[name]) for name, value in vae.state_dict().items())
+    assert train(small_run(data, tmp_path / "calm", stages=calm, init=str(checkpoint)))
+    with pytest.raises(ValueError, match="the checkpoint of another model"):
+        build_vae(small_run(data, tmp_path / "wide", stages=calm, init=str(checkpoint), encoder_width=8))
+
+
+def test_paths_hold_in_any_folder_and_none_in_a_job_s_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "working_dir_files/_ray_pkg_1"
+    (copy / "weights/dino").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    flags = ["--data", "s3://bucket/mix", "--init", "weights/vae", "--lpips-trunk", "weights/vgg.pth"]
+
+    run = parse_run([*flags, "--teacher", "weights/dino", "--out", str(tmp_path / "run")], "", "run.py")
+
+    assert run.model.init == str(copy / "weights/vae")
+    assert run.terms.lpips_trunk == str(copy / "weights/vgg.pth")
+    assert run.terms.teacher == str(copy / "weights/dino")
+    assert parse_run([*flags, "--out", str(tmp_path)], "", "run.py").terms.teacher == DEFAULT_TEACHER
+    with pytest.raises(SystemExit, match=r"out is 'run'.*Ray removes"):
+        parse_run([*flags, "--out", "run"], "", "run.py")
+
+
+def test_gains_and_biases_do_not_decay() -> None:
+    parameters = [nn.Parameter(torch.zeros(shape)) for shape in ((3,), (2, 3), (2, 3, 1, 1), (1,))]
+
+    groups = decayed(parameters, 0.1)
+
+    assert [(group["weight_decay"], [p.ndim for p in group["params"]]) for group in groups] == [
+        (0.1, [2, 4]),
+        (0.0, [1, 1]),
+    ]
+
+
+def test_an_image_that_is_held_out_and_broken_is_named(tmp_path: Path) -> None:
+    held_out = write(pages(8, side_px=96, shard_rows=8, instead={3: b"<html>"}), tmp_path / "held_out")
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+
+    found = build(small_run(data, tmp_path / "run", stages=(STAGE,), held_out=(held_out,), num_eval=8)).held_out
+
+    assert len(found.images) == 7
+    assert found.left_out == (f"{held_out}/data/000000.parquet#3: no image that can be read",)

@@ -26,6 +26,22 @@ ROOT = Path(__file__).parents[2]
 BROKEN = (5, 12, 17)  # pages; a shard holds ten
 RANKS = "from train.training import train; import pickle, sys; train(pickle.load(open(sys.argv[1], 'rb')))"
 
+FROM_FIRST = """
+import sys
+from pathlib import Path
+from train.world import open_world
+
+def fail():
+    raise ValueError("damaged")
+
+with open_world("cpu") as world:
+    found = world.from_first(lambda: world.rank)
+    try:
+        world.from_first(fail)
+    except ValueError as error:
+        Path(sys.argv[1], f"rank{world.rank}").write_text(f"{found} {error}")
+"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
@@ -214,6 +230,26 @@ def test_a_dry_run_tells_what_the_data_holds_and_what_it_lacks(data: list[str], 
     with pytest.raises(ValueError, match="stage 'square': 'general' has a share in mix, but no image in the data"):
         describe_data(small_run(data[:1], tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_cannot_be_read_is_no_damaged_checkpoint(whole: Path, data: list[str], tmp_path: Path) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    state = max((out / "checkpoints").iterdir()) / "state.json"
+    state.unlink()
+    state.symlink_to(state)  # reading it fails with ELOOP
+
+    with pytest.raises(OSError, match="symbolic links"):
+        train(small_run(data, out))
+
+
+def test_what_the_first_rank_finds_or_raises_is_so_on_every_rank(tmp_path: Path) -> None:
+    (tmp_path / "go.py").write_text(FROM_FIRST)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    subprocess.run([*command, str(tmp_path / "go.py"), str(tmp_path)], env=env, check=True, timeout=200)
+
+    assert sorted(path.read_text() for path in tmp_path.glob("rank*")) == ["0 damaged", "0 damaged"]
 
 
 def test_a_dataset_is_no_place_for_a_run(data: list[str]) -> None:

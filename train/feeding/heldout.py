@@ -16,11 +16,12 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeldOut:
-    """Crops (n, 3, side, side) of bytes, with the component and the name of each."""
+    """Crops (n, 3, side, side) of bytes, with the component and the name of each; and the images that gave none."""
 
     images: torch.Tensor
     components: tuple[str, ...]
     names: tuple[str, ...]
+    left_out: tuple[str, ...]  # name and cause
 
     def of(self, component: str) -> list[int]:
         """The numbers of a component's images."""
@@ -43,25 +44,28 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     """The middle of each image, side_px or, where most of a component are smaller, less for all.
 
     Text is cut at its own resolution, general images are first reduced to just cover the crop. Images that are smaller
-    than the crop or cannot be read are left out. Raises ValueError where nothing is left.
+    than the crop are left out; those that cannot be read too, and named. Raises ValueError where nothing is left.
     """
     side, large = _side(corpus, rows, side_px, max(GRID_PX, factor))
     rows = rows[large]
-    images, components, names = [], [], []
+    images, components, names, left_out = [], [], [], []
     rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
     for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
         component = COMPONENTS[corpus.codes[row]]
         cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)
         try:
             pixels = crop(data, cut)
-        except BadImage:
-            continue  # the loader names it where it is trained on
+        except BadImage as fault:
+            left_out.append(f"{corpus.name_of(row)}: {fault}")
+            continue
         images.append(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
         components.append(component)
         names.append(corpus.name_of(row).rpartition("/")[2])
     if not images:
         raise ValueError(f"of {len(rows)} rows to evaluate none gives a crop of {side} px: name others with --held-out")
-    return HeldOut(images=torch.stack(images), components=tuple(components), names=tuple(names))
+    return HeldOut(
+        images=torch.stack(images), components=tuple(components), names=tuple(names), left_out=tuple(left_out)
+    )
 
 
 def _side(corpus: Corpus, rows: Rows, side_px: int, step: int) -> tuple[int, NDArray[np.bool_]]:

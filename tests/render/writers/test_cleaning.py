@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from render.writers.cleaning import chinese_script, clean, line_language, text_kind
+from render.writers.cleaning import chinese_script, clean, text_kind
 
 
 @given(st.text())
@@ -21,19 +21,13 @@ def test_clean_text_is_one_printable_line_and_stays_as_it_is(text: str) -> None:
 
 def test_clean_composes_and_removes() -> None:
     assert clean("Cafe\u0301\r\n  de\u00a0la\tpaix ") == "Café de la paix"
+    assert clean("cafe\u200d\u0301 \U0002f800") == "café \u4e3d", "composed though parted"
     assert clean("zero\u200bwidth \ufeff\u202eturn\u00ad") == "zerowidth turn"
     assert clean("smile 😀 and ☃️ or □ \ufffd end") == "smile and or end"
 
 
 def test_clean_takes_spaces_from_full_width_marks_alone() -> None:
     assert clean("他说： 好 ，走。　走 A 路") == "他说：好，走。走 A 路"
-
-
-def test_a_line_of_a_chinese_page_without_han_is_english() -> None:
-    assert line_language("2024-05-06 ABC", "zh-Hant") == "en"
-    assert line_language("第2页", "zh-Hant") == "zh-Hant"
-    assert line_language("第2页") == "zh"
-    assert line_language("第2页", "en") == "en"
 
 
 def test_kinds_of_text() -> None:
