@@ -5,7 +5,7 @@ import io
 import json
 import math
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.progress import Progress
 from pipelines.publication.uploading import shard_roots
-from pipelines.shards.files import read_manifest, shard_name
+from pipelines.shards.files import ShardInfo, read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
 from pipelines.shards.parquet import ParquetFile
@@ -30,6 +30,7 @@ SUFFIXES = {
     b"MM\0*": "tif",
 }
 PICTURES = ("image", "mask")
+Infos = Mapping[int, ShardInfo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str
         for number, start in enumerate(range(0, count, images_per_tar))
     ]
     with Progress(sum(rows.values()), 0) as progress:
-        done = [_made(dataset, out, tar, progress) for tar in tars]
+        done = [_made(dataset, infos[tar.part], out, tar, progress) for tar in tars]
     manifest = {"images": sum(rows.values()), "tars": done}
     out.put(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
     return manifest
@@ -83,7 +84,7 @@ def _wanted(root: str, pattern: str) -> bool:
     return fnmatchcase(root, pattern) or fnmatchcase(root, f"{pattern}-*")
 
 
-def _made(dataset: Folder, out: Folder, tar: Tar, progress: Progress) -> dict[str, Any]:
+def _made(dataset: Folder, infos: Infos, out: Folder, tar: Tar, progress: Progress) -> dict[str, Any]:
     """What the manifest says of a tar; made where its note is not there or does not fit."""
     note = f"notes/{tar.name}.json"
     if out.exists(note):
@@ -94,7 +95,7 @@ def _made(dataset: Folder, out: Folder, tar: Tar, progress: Progress) -> dict[st
     digest = hashlib.sha256()
     with out.writing(tar.name) as file:
         writer = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
-        for number, row in enumerate(_rows(Folder(f"{dataset.url}/{tar.part}"), tar), tar.start):
+        for number, row in enumerate(_rows(Folder(f"{dataset.url}/{tar.part}"), infos, tar), tar.start):
             for name, data in files_of_row(row, f"{number:09d}", tar.ending):
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
@@ -110,10 +111,10 @@ def _made(dataset: Folder, out: Folder, tar: Tar, progress: Progress) -> dict[st
     return about
 
 
-def _rows(folder: Folder, tar: Tar) -> Iterator[dict[str, Any]]:
+def _rows(folder: Folder, infos: Infos, tar: Tar) -> Iterator[dict[str, Any]]:
     """The rows of a tar, a row group in memory at a time."""
     first = 0
-    for index, info in read_manifest(folder).items():
+    for index, info in infos.items():
         if first < tar.stop and first + info.num_rows > tar.start:
             with folder.open(shard_name(index)) as file:
                 parquet = ParquetFile(file)

@@ -48,8 +48,8 @@ class Folder:
         """The files one by one; fetched by the dozen, since a remote store is slow to answer."""
         for start in range(0, len(names), FETCHED_AT_ONCE):
             paths = {f"{self._root}/{name}": name for name in names[start : start + FETCHED_AT_ONCE]}
-            data = self._fs.cat(list(paths))
-            yield from ((name, data[path]) for path, name in paths.items())
+            found = self._fs.cat_ranges(list(paths), None, None, on_error="raise")  # cat takes names for patterns
+            yield from zip(paths.values(), found, strict=True)
 
     def open(self, name: str) -> BinaryIO:
         """The file for reading; it can seek."""

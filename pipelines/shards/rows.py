@@ -50,12 +50,13 @@ class Rows:
 
     def take(self, numbers: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Single rows by number, in rising order, each row group read once."""
-        wanted = sorted(set(numbers))
-        for shard in self.shards:
-            inside = self.range_of(shard)
-            mine = [number - inside.start for number in wanted if number in inside]
-            if mine:
-                yield from self._rows(shard, mine, columns)
+        wanted = np.unique(np.asarray(numbers, np.int64))
+        first = 0
+        for shard, end in zip(self.shards, self._ends, strict=True):
+            low, high = np.searchsorted(wanted, (first, end)).tolist()
+            if low < high:
+                yield from self._rows(shard, (wanted[low:high] - first).tolist(), columns)
+            first = end
 
     def _rows(self, shard: int, places: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         with self._folder.open(shard_name(shard)) as file:

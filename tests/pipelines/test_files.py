@@ -37,9 +37,9 @@ def folder(tmp_path) -> Folder:
 @pytest.fixture(params=["local", "s3"])
 def any_folder(request, tmp_path) -> Folder:
     if request.param == "local":
-        return Folder(str(tmp_path / "out"))
+        return Folder(str(tmp_path / "out[1]"))  # which fsspec may take for a pattern
     bucket: str = request.getfixturevalue("s3")
-    return Folder(f"{bucket}/{tmp_path.name}")
+    return Folder(f"{bucket}/{tmp_path.name}[1]")
 
 
 def files_of(path: Path) -> list[str]:

@@ -22,6 +22,7 @@ import tests.train.torchvision_ops  # noqa: F401  (first: piq, lpips and pytorch
 from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluation.evaluating import main
+from train.evaluation.picture_files import to_match
 from train.evaluation.reading import Reader
 from train.evaluation.settings import Subject
 from train.evaluation.side_by_side import wrapped
@@ -288,6 +289,14 @@ def test_originals_of_one_stem_get_reconstructions_of_their_own(tmp_path: Path):
 
     assert results["PSNR"] == 80.0
     assert sorted(path.name for path in (tmp_path / "out" / "reconstructions").iterdir()) == ["a.bmp.png", "a.png.png"]
+
+
+def test_an_original_without_a_reconstruction_is_not_measured_by_another_s():
+    originals = [Path("gt/a.jpg"), Path("gt/a.png"), Path("gt/b.jpg")]
+
+    pairs = to_match(originals, [Path("made/a.png"), Path("made/b.png")])
+
+    assert [pair.reconstruction for pair in pairs] == ["", "a.png", "b.png"]
 
 
 def test_what_is_cut_short_is_made_again(pairs: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,6 +1,7 @@
 """Image files as the official evaluator takes them: which, how they are read, and cut for a preset."""
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,19 +43,22 @@ def list_pictures(folder: Path) -> list[Path]:
 
 def to_make(originals: list[Path]) -> list[Pair]:
     """A PNG for each original, named as it is; where two share a stem, the whole name stays within."""
-    stems = [path.stem for path in originals]
+    stems = Counter(path.stem for path in originals)
     return [
-        Pair(original=path, reconstruction=f"{path.stem if stems.count(path.stem) == 1 else path.name}.png")
+        Pair(original=path, reconstruction=f"{path.stem if stems[path.stem] == 1 else path.name}.png")
         for path in originals
     ]
 
 
 def to_match(originals: list[Path], reconstructions: list[Path]) -> list[Pair]:
-    """For each original the reconstruction of the same name, or else the only one of the same stem, or none ("")."""
+    """For each original the reconstruction of the same name, or else the only one of the same stem that no other
+    original is named as, or none ("")."""
     names = {path.name for path in reconstructions}
+    taken = {path.name for path in originals}
     by_stem: dict[str, list[str]] = {}
     for path in reconstructions:
-        by_stem.setdefault(path.stem, []).append(path.name)
+        if path.name not in taken:
+            by_stem.setdefault(path.stem, []).append(path.name)
     pairs = []
     for path in originals:
         alike = by_stem.get(path.stem, [])
