@@ -11,7 +11,6 @@ from curate.ocr import OcrEngine, RapidOcr, cut_line
 from curate.picture import Limits, Picture, Pixels
 
 OK, TOO_SMALL, BLURRED, FULL_OF_TEXT, UNREADABLE = "ok", "too small", "blurred", "full of text", "unreadable"
-VERDICTS = (OK, TOO_SMALL, BLURRED, FULL_OF_TEXT, UNREADABLE)
 
 WORKING_SIDE_PX = 768  # sharpness is measured with the short side from this to twice this
 FINE_SIGMA, COARSE_SIGMA = 1.0, 2.0

@@ -45,6 +45,7 @@ class Loader:
     under its name and cause, and the next row of its stream that can be stands in for it. After each batch, `state` is
     what resumes behind it: with any number of ranks and workers.
 
+    pin_memory: batches lie where a GPU can copy them from by itself.
     Raises ValueError for a component without images that fit, now or in a later stage, and for the state of another
     corpus, stage or seed.
     """
@@ -60,6 +61,7 @@ class Loader:
         num_ranks: int = 1,
         num_workers: int = 2,
         state: dict[str, Any] | None = None,
+        pin_memory: bool = False,
     ) -> None:
         self.stage = curriculum.stages[stage_index]
         if self.stage.batch_size % num_ranks or not 0 <= rank < num_ranks:
@@ -77,6 +79,7 @@ class Loader:
         share = self.stage.batch_size // num_ranks
         self._part = slice(rank * share, (rank + 1) * share)
         self._corpus, self._ahead = corpus, STEPS_AHEAD if num_workers else 0
+        self._pin_memory = pin_memory
         self._pools: tuple[Executor, Executor] = (
             (ThreadPoolExecutor(num_workers), ThreadPoolExecutor(READERS)) if num_workers else (Inline(), Inline())
         )
@@ -112,7 +115,7 @@ class Loader:
                 self.faults[fault if fault in self.faults or len(self.faults) < MAX_NAMED else MORE_FAULTS] += 1
         self.state = begun.plan.state
         return Batch(
-            images=torch.from_numpy(begun.images),
+            images=begun.images,
             ids=np.array(ids, np.int64),
             components=begun.plan.components[self._part],
             step=begun.plan.step,
@@ -120,10 +123,10 @@ class Loader:
 
     def _begin(self, plan: Plan) -> "_Begun":
         numbers = range(len(plan.rows))[self._part]
-        images = np.empty((len(numbers), 3, *plan.size), np.uint8)
+        images = torch.empty((len(numbers), 3, *plan.size), dtype=torch.uint8, pin_memory=self._pin_memory)
         groups = {int(group): self._groups.get(int(group)) for group in np.unique(plan.groups[self._part])}
         places = [
-            self._pools[0].submit(self._fill, images[place], plan, number, groups)
+            self._pools[0].submit(self._fill, images[place].numpy(), plan, number, groups)
             for place, number in enumerate(numbers)
         ]
         return _Begun(plan=plan, images=images, places=places)
@@ -166,7 +169,7 @@ class _Begun:
     """A step that is being read and decoded."""
 
     plan: Plan
-    images: NDArray[np.uint8]
+    images: torch.Tensor
     places: list[Future[tuple[int, list[str]]]]
 
 

@@ -146,6 +146,7 @@ class Training:
             num_ranks=self.world.size,
             num_workers=execution.num_workers,
             state=self._loader_state,
+            pin_memory=self.world.device.type == "cuda",
         ) as loader:
             stage, known = loader.stage, self.fitting.faults.copy()
             self.monitor.begin_stage(stage, loader.left_out)

@@ -17,8 +17,7 @@ from curate.scorers import column
 from curate.select import OK, STATUS
 from pipelines.curation.scoretable import DUPLICATES, SCORES, TEXT, ScoreTable, part_of
 from pipelines.runner import run
-from pipelines.shards.folder import Folder
-from pipelines.shards.identity import claim_folder
+from pipelines.shards.identity import claim_anew
 
 PRINTS = ("sha256", "phash", "phash_fine")
 QUALITIES = ("width_px", "height_px", "clarity", "upscale", "blockiness", "entropy_bits")
@@ -45,17 +44,8 @@ def find_duplicates(out: str) -> None:
     if not set(PRINTS) <= set(table.schema.names):
         return
     folder = part_of(out, DUPLICATES)
-    _claim_anew(folder, {"scores": table.identity, "version": VERSION})
+    claim_anew(folder, {"scores": table.identity, "version": VERSION})
     run(partial(DuplicatesJob, out), table.num_shards, folder.url, num_workers=0, unit="rows compared")
-
-
-def _claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
-    """Make the folder this job's; what another left is removed, for all of it follows from the scores."""
-    try:
-        claim_folder(folder, identity)
-    except ValueError:
-        folder.clear()
-        claim_folder(folder, identity)
 
 
 class DuplicatesJob:

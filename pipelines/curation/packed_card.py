@@ -8,7 +8,7 @@ import pyarrow as pa
 import yaml
 
 from pipelines.card import default_config, size_category
-from pipelines.shards.files import LOST, ShardInfo, fingerprint
+from pipelines.shards.files import LOST, ShardInfo, counts_under, fingerprint
 from pipelines.shards.folder import Folder
 
 COLUMNS = {
@@ -71,9 +71,7 @@ def _dropped(cuts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _under(counts: Counter[str], name: str) -> list[tuple[str, str]]:
-    start = f"{name}/"
-    found = {key[len(start) :]: n for key, n in counts.items() if key.startswith(start) and key != start}
-    return [(key, f"{n:,}") for key, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))]
+    return [(key, f"{n:,}") for key, n in counts_under(counts, name).items() if key]
 
 
 def table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

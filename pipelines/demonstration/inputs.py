@@ -14,11 +14,11 @@ from pipelines.corpora.sources import BUILTIN, BUILTIN_PHOTOS, MANIFEST, open_so
 from pipelines.mixture.inputs import config_order
 from pipelines.shards.codec import encode
 from pipelines.shards.folder import Folder
+from pipelines.shards.images import suffix
 from pipelines.shards.rows import Rows, spread
 from pipelines.shards.seeds import rng_for
 
 TRUNCATED = "truncated"
-SUFFIXES = {b"\x89PNG": "png", b"RIFF": "webp", b"\xff\xd8\xff": "jpg"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,7 @@ def write_held_out(mix: str, folder: Folder, count: int) -> int:
     how many."""
     written = 0
     for band, data in _held_out(mix, count):
-        suffix = next(suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic))
-        folder.put(f"{band}-{written:03d}.{suffix}", data)
+        folder.put(f"{band}-{written:03d}.{suffix(data)}", data)
         written += 1
     return written
 

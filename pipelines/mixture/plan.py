@@ -22,7 +22,7 @@ from pipelines.mixture.sides import HELD_FILE, NEAR, TEST, TRAIN, SidesJob, hold
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import JOB_FILE, claim_folder
+from pipelines.shards.identity import JOB_FILE, claim_anew
 from render.mix import Mix
 
 PLAN_FILE = "plan.json"
@@ -66,15 +66,6 @@ def workers_for(num_shards: int, num_workers: int, shards_a_worker: int) -> int:
     """Workers worth starting for so many shards; fewer than two are none, and this process does the work."""
     worth = min(num_workers, num_shards // shards_a_worker)
     return worth if worth > 1 else 0
-
-
-def claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
-    """Make the folder this plan's; what another left is removed, for all of it can be made again."""
-    try:
-        claim_folder(folder, identity)
-    except ValueError:
-        folder.clear()
-        claim_folder(folder, identity)
 
 
 def identity_of(inputs: Sequence[Input], mixture: Mixture) -> dict[str, Any]:

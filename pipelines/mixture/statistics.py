@@ -12,7 +12,7 @@ from curate.picture import BadImage
 from pipelines.mixture.inputs import config_order
 from pipelines.mixture.plan import SPLITS
 from pipelines.shards.codec import decode
-from pipelines.shards.files import read_manifest, shard_name, sum_counts
+from pipelines.shards.files import counts_under, read_manifest, shard_name, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import spread
@@ -36,9 +36,7 @@ class Part:
 
     def under(self, name: str) -> dict[str, int]:
         """Counts under a name, the largest first."""
-        start = f"{name}/"
-        found = {key[len(start) :]: n for key, n in self.counts.items() if key.startswith(start)}
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        return counts_under(self.counts, name)
 
 
 def part_folder(url: str, split: str, config: str) -> Folder:

@@ -18,17 +18,10 @@ from pipelines.publication.uploading import shard_roots
 from pipelines.shards.files import ShardInfo, read_manifest, shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder
+from pipelines.shards.images import suffix
 from pipelines.shards.parquet import ParquetFile
 
 MANIFEST_FILE = "manifest.json"
-SUFFIXES = {
-    b"\x89PNG": "png",
-    b"\xff\xd8\xff": "jpg",
-    b"RIFF": "webp",
-    b"GIF8": "gif",
-    b"II*\0": "tif",
-    b"MM\0*": "tif",
-}
 PICTURES = ("image", "mask")
 Infos = Mapping[int, ShardInfo]
 
@@ -144,11 +137,6 @@ def files_of_row(row: dict[str, Any], key: str, ending: str) -> Iterator[tuple[s
             yield f"{key}.{ending or kind}" if name == "image" else f"{key}.{name}.{kind}", data
     labels = {name: plain(value) for name, value in row.items() if name not in PICTURES}
     yield f"{key}.json", json.dumps(labels, ensure_ascii=False).encode()
-
-
-def suffix(data: bytes) -> str:
-    """The ending of an image file by its first bytes."""
-    return next((ending for magic, ending in SUFFIXES.items() if data.startswith(magic)), "img")
 
 
 def plain(value: Any) -> Any:

@@ -13,10 +13,10 @@ from pipelines.rendered.crops import cut, is_vertical
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_folder
+from pipelines.shards.images import suffix
 from pipelines.shards.rows import Rows
 
 COLUMNS = ("id", "image", "lines")
-SUFFIXES = {b"\x89PNG": "png", b"RIFF": "webp", b"\xff\xd8\xff": "jpg"}
 LABELS = ("text", "language", "size_px", "ink_px", "x_height_px", "contrast", "ink_density", "ground_std")
 NAMES = ("face", "role", "style")
 FILES_A_FOLDER = 1000  # images; file systems and people dislike a million names in one
@@ -99,8 +99,7 @@ def _place(root: Path, row: dict[str, Any], rest: str) -> tuple[Path, str]:
 def _detection(row: dict[str, Any], root: Path) -> Iterator[str]:
     """The image as it is; a line `path<TAB>[{"transcription": ..., "points": [[x, y] x 4]}, ...]`."""
     data = row["image"]["bytes"]
-    suffix = next(suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic))
-    path, name = _place(root, row, f".{suffix}")
+    path, name = _place(root, row, f".{suffix(data)}")
     path.write_bytes(data)
     boxes = [{"transcription": line["text"], "points": _rounded(line["quad_px"])} for line in row["lines"]]
     yield f"{name}\t{json.dumps(boxes, ensure_ascii=False)}"

@@ -14,7 +14,7 @@ from pipelines.pictures import Picture
 from pipelines.rendered.roundtrip import Cell, round_trip
 from pipelines.report import Report
 from pipelines.shards.codec import decode, encode
-from pipelines.shards.files import sum_counts
+from pipelines.shards.files import counts_under, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.rows import Rows, spread
 from pipelines.tallies import CHARS_EDGES, CHARS_TICKS, MEASURES, Tally, gb2312_coverage, quantiles
@@ -40,7 +40,7 @@ def inspect(url: str, num_images: int = 4, num_ocr_images: int = 100) -> str:
     _overview(report, counts, tally)
     _sheets(report, rows, choose(keys, num_images))
     _distributions(report, counts, tally)
-    _characters(report, _under(counts, "char"))
+    _characters(report, counts_under(counts, "char"))
     _losses(report, folder, counts)
     _round_trip(report, url, num_ocr_images)
     folder.put(REPORT_FILE, report.html().encode())
@@ -81,26 +81,19 @@ def _overview(report: Report, counts: Counter[str], tally: Tally) -> None:
         {
             "images": counts["images"],
             "lines": counts["lines"],
-            "characters": sum(_under(counts, "chars").values()),
-            "different characters": len(_under(counts, "char")),
+            "characters": sum(counts_under(counts, "chars").values()),
+            "different characters": len(counts_under(counts, "char")),
             "faces": len(tally.names["face"]),
             "MB of images": round(counts["image bytes"] / 1e6),
         }
     )
-    characters = _under(counts, "chars")
+    characters = counts_under(counts, "chars")
     languages = sorted({name.partition("/")[2] for name in characters})
     rows = [
         [f"{band} px", counts[f"band/{band}"], *(characters.get(f"{band}/{name}", 0) for name in languages)]
-        for band in sorted(_under(counts, "band"), key=lambda band: float(band.partition("-")[0]))
+        for band in sorted(counts_under(counts, "band"), key=lambda band: float(band.partition("-")[0]))
     ]
     report.table(["band", "images", *(f"chars, {name}" for name in languages)], rows)
-
-
-def _under(counts: Counter[str], name: str) -> Counter[str]:
-    """The counts below a slash path, largest first."""
-    start = f"{name}/"
-    found = {key[len(start) :]: value for key, value in counts.items() if key.startswith(start)}
-    return Counter(dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))))
 
 
 def _sheets(report: Report, rows: Rows, chosen: Mapping[str, Sequence[int]]) -> None:
@@ -158,9 +151,9 @@ def _plain(series: Mapping[str, NDArray[np.int64]]) -> dict[str, list[float]]:
 
 
 def _named(counts: Counter[str], tally: Tally) -> Iterator[Chart]:
-    yield bars("Layouts", _under(counts, "layout"), caption="Images of each kind of document.")
+    yield bars("Layouts", counts_under(counts, "layout"), caption="Images of each kind of document.")
     yield bars("Languages", dict(tally.names["language"].most_common()), caption="Lines of each language.")
-    yield bars("Grounds", _under(counts, "ground"), caption="Images on photos and on plain grounds.")
+    yield bars("Grounds", counts_under(counts, "ground"), caption="Images on photos and on plain grounds.")
     yield bars("Rasterisers", dict(tally.names["style"].most_common()), caption="Lines of each style.")
     yield bars("Roles", dict(tally.names["role"].most_common()), caption="Lines of each role.")
     faces = tally.names["face"]
@@ -187,7 +180,7 @@ def _characters(report: Report, characters: Counter[str]) -> None:
 def _losses(report: Report, folder: Folder, counts: Counter[str]) -> None:
     report.section("Rejects, faults and photos")
     for title, name in (("Rejects by reason", "reject"), ("Faults by file", "fault")):
-        found = _under(counts, name)
+        found = counts_under(counts, name)
         report.heading(title)
         if found:
             report.table([name, "times"], found.most_common(MAX_LISTED))

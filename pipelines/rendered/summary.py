@@ -7,6 +7,7 @@ from typing import Any
 from fonts.catalog import Catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
+from pipelines.shards.files import counts_under
 from render.recipe import BANDS
 from render.text import Writer
 
@@ -21,14 +22,14 @@ def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog, wr
         "image_bytes": counts["image bytes"],
     }
     for name in ("band", "language", "layout", "ground", "reject", "fault"):
-        parts[name] = dict(sorted(_under(counts, name).items()))
+        parts[name] = dict(sorted(counts_under(counts, name).items()))
     parts["band"] = {band: parts["band"][band] for band in BANDS if band in parts["band"]}
     parts["fault"] |= {f"font {face.path}: {face.reason}": 1 for face in faces.rejected}
     parts["fault"] |= {f"text {rejected}": 1 for rejected in writer.rejected}
     parts["texts"] = texts_of(writer, parts["language"])
-    parts["characters"] = dict(sorted(_under(counts, "chars").items()))
+    parts["characters"] = dict(sorted(counts_under(counts, "chars").items()))
     parts["photos"] = dict(index.verdicts) if index else {}
-    parts["histogram"] = dict(sorted(_under(counts, "char").items(), key=lambda item: (-item[1], item[0])))
+    parts["histogram"] = counts_under(counts, "char")
     return parts
 
 
@@ -40,11 +41,6 @@ def texts_of(writer: Writer, languages: Iterable[str]) -> dict[str, str]:
 def told_texts(origins: Mapping[str, str]) -> str:
     """What `texts_of` says, in words."""
     return ", ".join(f"{language} {origin}" for language, origin in origins.items())
-
-
-def _under(counts: Counter[str], name: str) -> dict[str, int]:
-    start = f"{name}/"
-    return {key[len(start) :]: value for key, value in counts.items() if key.startswith(start)}
 
 
 def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds: float) -> str:

@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, BinaryIO, Protocol
@@ -186,6 +186,13 @@ def fingerprint(shards: Iterable[ShardInfo]) -> str:
         rows += info.num_rows
         digest.update(info.sha256.encode())
     return f"{rows:,} rows, {digest.hexdigest()[:16]}"
+
+
+def counts_under(counts: Mapping[str, int], name: str) -> Counter[str]:
+    """The counts below a slash path, by the rest of it, largest first."""
+    start = f"{name}/"
+    found = {key[len(start) :]: count for key, count in counts.items() if key.startswith(start)}
+    return Counter(dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))))
 
 
 def sum_counts(folder: Folder) -> Counter[str]:

@@ -70,6 +70,15 @@ def claim_folder(
         raise ValueError(f"{folder.url} was begun by another job (there -> now):\n{shown}{more}\n{remedy}")
 
 
+def claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
+    """Make the folder this job's; what another left is removed, for all of it can be made again."""
+    try:
+        claim_folder(folder, identity)
+    except ValueError:
+        folder.clear()
+        claim_folder(folder, identity)
+
+
 def _named(line: str, flags: Mapping[str, str]) -> str:
     """A line of `difference` with the flag in place of the longest part of the path that has one."""
     path, _, values = line.partition(": ")

@@ -6,6 +6,14 @@ import pyarrow as pa
 
 PARQUET_FAULTS = (pa.ArrowException, UnicodeDecodeError)  # of a damaged file; the second: names in its footer
 MAX_GROUP_BYTES = 2**30  # of images: a row group is held whole
+SUFFIXES = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"RIFF": "webp",
+    b"GIF8": "gif",
+    b"II*\0": "tif",
+    b"MM\0*": "tif",
+}
 
 
 def image_column(schema: pa.Schema) -> str | None:
@@ -33,3 +41,8 @@ def _image_features(schema: pa.Schema) -> list[str]:
 
 def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def suffix(data: bytes) -> str:
+    """The ending of an image file by its first bytes."""
+    return next((ending for magic, ending in SUFFIXES.items() if data.startswith(magic)), "img")
