@@ -54,6 +54,8 @@ class HeadSettings:
                 raise ValueError(f"{name} is {value!r}: use three numbers, for R, G and B")
         if min(self.std) <= 0:
             raise ValueError(f"std is {self.std!r}: use three numbers above 0")
+        if not (isinstance(self.output, int) and self.output >= 0):
+            raise ValueError(f"output is {self.output!r}: use a whole number from 0")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}: use {', '.join(ACTIVATIONS)}")
 
@@ -103,7 +105,7 @@ class Head:
             values = self._session.run(None, {name: fed})[0]
         except Exception as error:
             shape = self._session.get_inputs()[0].shape
-            remedy = f"set size_px in {self._path.with_suffix('.json')}"
+            remedy = f"set size_px in {self._path.with_suffix('.json')}, and export it with a batch of any size"
             raise ValueError(f"{self._path} takes {shape}, not {list(fed.shape)}: {remedy}") from error
         return np.asarray(values, np.float32).reshape(len(fed), -1)
 
@@ -121,6 +123,8 @@ def _read_settings(path: Path) -> HeadSettings:
         return HeadSettings()
     try:
         values = json.loads(file.read_text())
+        if not isinstance(values, dict):
+            raise ValueError(f'it holds a {type(values).__name__}: write settings by name, as in {{"size_px": 224}}')
         known = {spec.name for spec in fields(HeadSettings)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"{unknown[0]} is no setting: use {', '.join(sorted(known))}")

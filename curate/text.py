@@ -61,7 +61,7 @@ class TextDensity:
 
     @property
     def version(self) -> str:
-        return f"text 1, {self._engine.version}, {self._options}"
+        return f"text 2, {self._engine.version}, {self._options}"
 
     def __call__(self, pictures: Sequence[Picture]) -> pa.RecordBatch:
         return batch([self._row(picture.rgb) for picture in pictures], self.schema)

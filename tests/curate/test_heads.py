@@ -101,6 +101,15 @@ def bad_std(folder: Path) -> Path:
     return configure(save_means(folder / "model.onnx"), std=[1, 0, 1])
 
 
+def bad_output(folder: Path) -> Path:
+    return configure(save_means(folder / "model.onnx"), output=-1)
+
+
+def no_settings(folder: Path) -> Path:
+    save_means(folder / "model.onnx").with_suffix(".json").write_text("[224]")
+    return folder / "model.onnx"
+
+
 def not_safetensors(folder: Path) -> Path:
     (folder / "head.safetensors").write_bytes(b"no tensors")
     return configure(folder / "head.safetensors", backbone="model.onnx")
@@ -124,6 +133,8 @@ def no_linear_layer(folder: Path) -> Path:
         (not_onnx, r"model.onnx is no ONNX model"),
         (unknown_setting, r"model.json: size is no setting: use about, activation"),
         (bad_std, r"model.json: std is \(1, 0, 1\): use three numbers above 0"),
+        (bad_output, r"model.json: output is -1: use a whole number from 0"),
+        (no_settings, r"model.json: it holds a list: write settings by name"),
         (not_safetensors, r"head.safetensors is no safetensors file"),
         (no_backbone, r"head.safetensors needs a backbone: name an ONNX file in .*head.json"),
         (no_linear_layer, r"0.weight of shape \[1, 3, 3, 3\] is no linear layer"),

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import pages, photos, write
@@ -81,6 +82,22 @@ def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_nam
 
     with pytest.raises(ValueError, match=r"begun otherwise[^$]*init_sha256"):
         train(other)
+
+
+def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
+    """Gradients of each term by itself down to the encoder would be two passes more through the decoder."""
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    terms = {"align_weight": 0.5, "teacher": str(write_teacher(tmp_path / "teacher", 0))}
+    images = torch.rand(2, 3, 64, 64)
+    flops = {}
+    for adaptive in (False, True):
+        run = small_run(data, tmp_path / "run", stages=(STAGE,), adaptive_align=adaptive, **terms)
+        objective = build(run).objective
+        with FlopCounterMode(display=False) as counter:
+            objective(images, run.curriculum().at(0), 0)["total"].backward()
+        flops[adaptive] = counter.get_total_flops()
+
+    assert flops[False] < flops[True] < 1.02 * flops[False]
 
 
 def test_a_shard_is_not_both_trained_on_and_held_out(tmp_path: Path) -> None:
