@@ -126,7 +126,7 @@ class Masks:
 class MaskCache:
     """Masks of the instances used last: some 0.3 MB each in Chinese, much less in English."""
 
-    def __init__(self, max_instances: int = 160) -> None:
+    def __init__(self, max_instances: int = 48) -> None:
         self._masks: OrderedDict[Instance, Masks] = OrderedDict()
         self._max_instances = max_instances
 
