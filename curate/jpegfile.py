@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Table = NDArray[np.int64]
 
 SCAN, TABLES, END = 0xDA, 0xDB, 0xD9
+JFIF, PROFILE, ADOBE = 0xE0, 0xE2, 0xEE
+DISPENSABLE = (JFIF, PROFILE)
+KNOWN_TRANSFORMS = (b"\0", b"\1", b"\2")
 PROGRESSIVE = (0xC2, 0xCA)  # the second by arithmetic coding
 MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan; no stuffed, restart or fill byte
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of any process
@@ -103,6 +106,24 @@ def picture_end(data: bytes) -> int:
         if marker == END:
             return start
     return len(data)
+
+
+def plain_header(data: bytes) -> bytes:
+    """The same picture without what libjpeg may dislike before its first scan: JFIF's header, a colour profile, an
+    unknown transform of Adobe's, stray bytes between the segments."""
+    parts, at = [data[:2]], 2
+    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+        marker = data[at + 1]
+        if marker in (0x00, 0xFF):  # stray, or a fill byte
+            at += 1
+            continue
+        if marker == SCAN:
+            return b"".join([*parts, data[at:]])
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker not in DISPENSABLE and not (marker == ADOBE and data[end - 1 : end] not in KNOWN_TRANSFORMS):
+            parts.append(data[at:end])
+        at = end
+    return data
 
 
 def has_all_scans(data: bytes) -> bool:

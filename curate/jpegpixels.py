@@ -1,6 +1,7 @@
 """JPEG files into pixels by libjpeg-turbo, which is told to stop at damaged data: it would go on with grey."""
 
 import re
+from functools import partial
 
 import numpy as np
 import simplejpeg
@@ -12,8 +13,9 @@ REDUCTIONS = (1, 2, 4, 8)
 MAX_PADDING = 16  # bytes
 # libjpeg's words
 ENDS_EARLY = "Premature end of JPEG file"
-DAMAGED = "Corrupt JPEG data: "
-PADDED = re.compile(DAMAGED + r"(\d+) extraneous bytes before marker 0xd9")
+CORRUPT = "Corrupt JPEG data: "
+DAMAGES = (CORRUPT, "Inconsistent progression")
+PADDED = re.compile(CORRUPT + r"(\d+) extraneous bytes before marker 0xd9")
 
 
 class JpegFault(ValueError):  # noqa: N818 - what is wrong with the file
@@ -27,8 +29,8 @@ class JpegFault(ValueError):  # noqa: N818 - what is wrong with the file
 def decode(data: bytes, stored_px: tuple[int, int], reduce: int = 1) -> NDArray[np.uint8] | None:
     """(h, w, 3) RGB as stored, not turned by EXIF, straight from the DCT at 1/reduce of its size, sides rounded up.
 
-    stored_px: height and width in the header. What follows the picture is left alone. None where libjpeg does not like
-    the header (an unknown revision, a sampling of chroma that has no name, such as 4x2): another reader may. Raises
+    stored_px: height and width in the header. What follows the picture is left alone. None where libjpeg-turbo's plain
+    interface does not take the header (a sampling of chroma that has no name, such as 4x2): another reader may. Raises
     JpegFault for data that are not whole.
     """
     height_px, width_px = (-(-side // reduce) if reduce > 1 else 0 for side in stored_px)
@@ -52,22 +54,29 @@ def check_cmyk(data: bytes) -> None:
 
 
 def _whole_pixels(data: bytes, colours: str, height_px: int, width_px: int) -> NDArray[np.uint8] | None:
-    try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            data, colours, min_height=height_px, min_width=width_px, strict=True
-        )
-    except ValueError as complaint:
-        cause = str(complaint)
-        if cause == ENDS_EARLY:
-            raise JpegFault("truncated", "truncated") from complaint
-        if not cause.startswith(DAMAGED):
-            return None
-        if not _is_padded(cause, data):
-            raise JpegFault(f"damaged: {cause.removeprefix(DAMAGED)}", "damaged") from complaint
-        pixels = simplejpeg.decode_jpeg(data, colours, min_height=height_px, min_width=width_px, strict=False)
+    decode_one = partial(simplejpeg.decode_jpeg, colorspace=colours, min_height=height_px, min_width=width_px)
+    cause, pixels = "", None
+    for is_plain in (False, True):  # the second where libjpeg dislikes the first
+        file = jpegfile.plain_header(data) if is_plain else data
+        try:
+            pixels = decode_one(file, strict=True)
+            break
+        except ValueError as complaint:
+            cause = str(complaint)
+            if _is_padded(cause, file):
+                pixels = decode_one(file, strict=False)
+                break
+    if pixels is None and any(words in cause for words in (ENDS_EARLY, *DAMAGES)):
+        raise _fault(cause)
     if not jpegfile.has_all_scans(data):
         raise JpegFault("truncated: scans are missing", "truncated")
     return pixels
+
+
+def _fault(cause: str) -> JpegFault:
+    if cause == ENDS_EARLY:
+        return JpegFault("truncated", "truncated")
+    return JpegFault(f"damaged: {cause.removeprefix(CORRUPT)}", "damaged")
 
 
 def _is_padded(cause: str, data: bytes) -> bool:

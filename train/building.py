@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from train.checkpoint import STATE_FILE, is_checkpoint, read_checkpoint
+from train.checkpoint import MAKE, STATE_FILE, is_checkpoint, read_checkpoint
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
 from train.losses import Balance
@@ -17,7 +17,7 @@ from train.settings import Run
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher, load_teacher, random_teacher, teacher_digest
 from train.vae import Vae
-from train.vae_config import read_config
+from train.vae_config import VaeConfig, make_of, read_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def build(run: Run) -> Ready:
     """Read the data's index and the networks. Raises FileNotFoundError or ValueError for what is missing or unfit."""
     objective = build_objective(run)
     corpus, held_out = read_data(run)
-    identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.names)}
+    identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.asked)}
     if "align" in objective.terms() and run.terms.teacher != "random":
         identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
     if run.model.init:
@@ -96,19 +96,20 @@ def build_vae(run: Run) -> Vae:
     if not init:
         return Vae(config)
     if is_checkpoint(Path(init)):
+        checkpoint = read_checkpoint(Path(init))
+        _check_make(init, checkpoint.numbers.get(MAKE, {}), config)
         vae = Vae(config)
-        try:
-            vae.load_state_dict(dict(read_checkpoint(Path(init)).tensors["average"]))
-        except (KeyError, RuntimeError) as error:
-            raise ValueError(f"init names {init}, the checkpoint of another model: {error}") from error
+        vae.load_state_dict(dict(checkpoint.tensors["average"]))
         return vae
-    vae = Vae.from_pretrained(init).train()
-    there = read_config(init)
-    made = [(name, getattr(there, name), getattr(config, name)) for name in ("factor", "latent_channels", "skip")]
-    made += [(name, getattr(there, name), getattr(config, name)) for name in ("encoder_width", "decoder_width")]
-    if other := [f"{name} {a} there, {b} here" for name, a, b in made if a != b]:
+    _check_make(init, make_of(read_config(init)), config)
+    return Vae.from_pretrained(init).train()
+
+
+def _check_make(init: str, there: dict[str, Any], config: VaeConfig) -> None:
+    """Raise ValueError where the weights in `init` are of another model, whose shapes may yet be the same."""
+    if other := [f"{name} {there.get(name)} there, {value} here" for name, value in make_of(config).items()
+                 if there.get(name) != value]:  # fmt: skip
         raise ValueError(f"init names {init}, another model: {'; '.join(other)}")
-    return vae
 
 
 def _init_files(init: Path) -> list[Path]:

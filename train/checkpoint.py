@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
+MAKE = "make"  # among the numbers: what the model is, beside its shapes
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 

@@ -157,10 +157,10 @@ class Loader:
     def _image(self, row: int, groups: dict[int, Future[pa.Array]]) -> bytes:
         """An encoded image. Raises Unfit where its row group is damaged."""
         group = int(self._corpus.groups_of(np.array([row]))[0])
-        try:
-            images = (groups.get(group) or self._groups.get(group)).result()
-        except BadGroup as fault:
-            raise Unfit(str(fault)) from fault
+        read = groups.get(group) or self._groups.get(group)
+        if isinstance(fault := read.exception(), BadGroup):
+            raise Unfit(str(fault))  # not the kept one, whose traceback would grow with each row and hold its frames
+        images = read.result()
         return images[row - int(self._corpus.group_starts[group])].as_py() or b""
 
 

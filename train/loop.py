@@ -13,12 +13,13 @@ from typing import Any
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready
-from train.checkpoint import Checkpoints, read_checkpoint
+from train.checkpoint import MAKE, Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
 from train.monitor import CHECKPOINT, LOG_FILE, Monitor, read_log
 from train.samples import Samples
 from train.settings import Run
+from train.vae_config import make_of
 from train.world import World
 
 RUN_FILE = "run.json"
@@ -83,7 +84,8 @@ class Training:
             Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         try:
             theirs = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
         if lines := difference(theirs, mine):
             shown = "\n".join(f"  {line}" for line in lines[:20])
@@ -127,7 +129,6 @@ class Training:
                 self._evaluate()
             while self._stage_index < len(self.curriculum.stages):
                 if not self._train_stage(stop):
-                    self.save()
                     return False
                 self._stage_index, self._loader_state = self._stage_index + 1, None
             if self.fitting.num_images not in (begun, self._evaluated):
@@ -154,14 +155,15 @@ class Training:
                 now = self.curriculum.at(self.fitting.num_images)
                 micro_batch = stage.micro_batch or execution.micro_batch
                 figures = self.fitting.step(batch.images, now, micro_batch, is_asked=stop.asked)
-                is_asked = figures.pop("is_asked") > 0  # any rank: all stop at the same step
+                told = figures.pop("is_asked") > 0  # of any rank, before this step
                 if not figures["is_bad"]:
                     self.fitting.average(stage.batch_size)
                 self._loader_state, self.fitting.faults = loader.state, known + loader.faults
                 self.monitor.step(self.fitting.num_images, figures, now, self.fitting.faults)
                 self._check(figures)
                 self._at_intervals(stage.batch_size)
-                if is_asked:
+                if told or (stop.asked and self.world.size == 1):  # all ranks at the same step
+                    self.save()  # before the readers end, who may be waiting for a store
                     return False
         return True
 
@@ -195,6 +197,7 @@ class Training:
         if self.fitting.num_images == self._saved > 0:
             return
         numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
+        numbers |= {MAKE: make_of(self.run.model.config())}
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)

@@ -68,6 +68,12 @@ VAES = {
 }
 
 
+def make_of(config: VaeConfig) -> dict[str, Any]:
+    """What weights must have been made as to be of use in a model; shapes alone do not tell the skip."""
+    names = ("factor", "latent_channels", "skip", "encoder_width", "decoder_width")
+    return {name: getattr(config, name) for name in names}
+
+
 def read_config(folder: str | Path) -> VaeConfig:
     """The configuration in a model's folder."""
     path = Path(folder, CONFIG_FILE)

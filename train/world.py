@@ -50,8 +50,10 @@ class World:
         if self.is_first:
             try:
                 outcome[0] = make()
-            except Exception as error:  # raised below, on every rank
+            except (ValueError, OSError) as error:  # raised below, on every rank
                 outcome[1] = error
+            except Exception as error:  # which may not travel
+                outcome[1] = RuntimeError(f"{type(error).__name__}: {error}")
         dist.broadcast_object_list(outcome)
         if outcome[1] is not None:
             raise outcome[1]

@@ -49,7 +49,10 @@ class Folder:
         for start in range(0, len(names), FETCHED_AT_ONCE):
             paths = {f"{self._root}/{name}": name for name in names[start : start + FETCHED_AT_ONCE]}
             found = self._fs.cat_ranges(list(paths), None, None, on_error="raise")  # cat takes names for patterns
-            yield from zip(paths.values(), found, strict=True)
+            for name, data in zip(paths.values(), found, strict=True):
+                if isinstance(data, Exception):  # as older versions of fsspec hand over
+                    raise data
+                yield name, data
 
     def open(self, name: str) -> BinaryIO:
         """The file for reading; it can seek."""

@@ -2,6 +2,7 @@
 
 import base64
 import pickle
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,24 @@ def test_an_unknown_revision_of_jfif_does_no_harm():
 
     assert newer != file
     assert np.array_equal(decode(newer), decode(file))
+    assert fault_of(newer[:9000] + newer[9400:])[0] == "damaged", "its data are looked at all the same"
+
+
+def test_half_a_profile_and_stray_bytes_in_the_header_do_no_harm():
+    file = encoded(blocks(3), "JPEG")
+    half = b"\xff\xe2\0\x14ICC_PROFILE\0\1\2data"  # the first of two parts
+    at = file.index(b"\xff\xdb")
+
+    assert np.array_equal(decode(file[:at] + half + file[at:]), decode(file))
+    assert np.array_equal(decode(file[:at] + b"ab" + file[at:]), decode(file))
+
+
+def test_a_progressive_jpeg_that_lost_an_earlier_scan():
+    file = encoded(blocks(3), "JPEG", progressive=True)
+    scans = [match.start() for match in re.finditer(SCAN, file)]
+    tables = file.rfind(b"\xff\xc4", 0, scans[2])
+
+    assert fault_of(file[: scans[1]] + file[tables:])[0] in ("damaged", "truncated")
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])

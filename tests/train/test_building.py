@@ -144,8 +144,9 @@ def test_a_run_begins_with_the_average_of_another_s_checkpoint(tmp_path: Path) -
 
     assert all(torch.equal(value, average[name]) for name, value in vae.state_dict().items())
     assert train(small_run(data, tmp_path / "calm", stages=calm, init=str(checkpoint)))
-    with pytest.raises(ValueError, match="the checkpoint of another model"):
-        build_vae(small_run(data, tmp_path / "wide", stages=calm, init=str(checkpoint), encoder_width=8))
+    for change in ({"encoder_width": 8}, {"skip": "local"}):  # the second has the same shapes
+        with pytest.raises(ValueError, match=r"another model: (encoder_width 4|skip global) there"):
+            build_vae(small_run(data, tmp_path / "other", stages=calm, init=str(checkpoint), **change))
 
 
 def test_paths_hold_in_any_folder_and_none_in_a_job_s_copy(
@@ -184,4 +185,5 @@ def test_an_image_that_is_held_out_and_broken_is_named(tmp_path: Path) -> None:
     found = build(small_run(data, tmp_path / "run", stages=(STAGE,), held_out=(held_out,), num_eval=8)).held_out
 
     assert len(found.images) == 7
+    assert len(found.asked) == 8
     assert found.left_out == (f"{held_out}/data/000000.parquet#3: no image that can be read",)

@@ -3,6 +3,7 @@
 import re
 import shutil
 import threading
+import traceback
 from collections import Counter
 from contextlib import nullcontext
 from itertools import islice, pairwise
@@ -425,20 +426,36 @@ def test_a_row_group_that_is_damaged_later_is_counted_and_stood_in_for(folders, 
     assert len(loader.faults) == len(damaged) > 0
 
 
+def test_a_damaged_row_group_leaves_no_trail_of_frames(folders, tmp_path):
+    copy = Path(shutil.copytree(folders["pages"], tmp_path / "copy"))
+    corpus = Corpus.of([str(copy)])
+    (copy / "data/000002.parquet").write_bytes(b"PAR1")
+    with Loader(corpus, curriculum(mix="synthetic", num_images=272), 0, seed=3, num_workers=0) as loader:
+        assert sum(len(batch.ids) for batch in loader) == 272
+        [kept] = {read.exception() for read in loader._groups._kept.values()} - {None}
+
+    assert len(list(traceback.walk_tb(kept.__traceback__))) < 10
+
+
+class StoreError(Exception):
+    """As botocore's: no OSError."""
+
+
+@pytest.mark.parametrize("error", [TimeoutError("it does not answer"), StoreError("it does not answer")])
 @pytest.mark.parametrize(("num_failures", "is_read"), [(2, True), (3, False)])
-def test_a_store_that_fails_now_and_then_is_asked_again(folders, monkeypatch, num_failures, is_read):
+def test_a_store_that_fails_now_and_then_is_asked_again(folders, monkeypatch, num_failures, is_read, error):
     corpus, opened, tries = Corpus.of([folders["pages"]]), Folder.open, []
 
     def open_later(folder, name):
         tries.append(name)
         if len(tries) <= num_failures:
-            raise TimeoutError("the store does not answer")
+            raise error
         return opened(folder, name)
 
     monkeypatch.setattr(Folder, "open", open_later)
     monkeypatch.setattr(parquet, "PAUSES_S", (0, 0))
 
-    with nullcontext() if is_read else pytest.raises(TimeoutError, match="does not answer"):
+    with nullcontext() if is_read else pytest.raises(OSError, match="does not answer"):
         assert all(corpus.read([0, 1]))
     assert len(tries) == 3
 

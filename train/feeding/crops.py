@@ -57,8 +57,10 @@ class Cut:
 def crop(data: bytes, cut: Cut) -> Pixels:
     """The crop of an encoded image. Raises BadImage for one that is broken, too large to decode or too small."""
     width_px, height_px = header_size(data)
-    if min(width_px, height_px) < min(cut.size) or max(width_px, height_px) < max(cut.size):  # however it is turned
-        raise _too_small((height_px, width_px), cut)
+    is_turned = not data.startswith(SIGNATURE)  # by EXIF, perhaps
+    stored, wanted = (sorted(size) if is_turned else size for size in ((height_px, width_px), cut.size))
+    if stored[0] < wanted[0] or stored[1] < wanted[1]:
+        raise Unfit(_too_small((height_px, width_px), cut))
     part = None
     if cut.native and data.startswith(SIGNATURE):
         part = window(data, *_corner((height_px, width_px), cut), cut.size)
@@ -82,12 +84,12 @@ def _corner(image: Size, cut: Cut) -> tuple[int, int]:
     """Where in an image of this size the crop begins, from the top and from the left."""
     room_y, room_x = image[0] - cut.size[0], image[1] - cut.size[1]
     if room_y < 0 or room_x < 0:
-        raise _too_small(image, cut)
+        raise BadImage(_too_small(image, cut))
     return int(cut.down * (room_y + 1)), int(cut.right * (room_x + 1))
 
 
-def _too_small(image: Size, cut: Cut) -> Unfit:
-    return Unfit(f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}")
+def _too_small(image: Size, cut: Cut) -> str:
+    return f"{image[1]}x{image[0]} px: smaller than a crop of {cut.size[1]}x{cut.size[0]}"
 
 
 def _covering(pixels: Pixels, size: Size) -> Pixels:
@@ -148,7 +150,11 @@ def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
         with Image.open(BytesIO(data), formats=("JPEG",)) as image:
             width_px, height_px = image.size
             turn = image.getexif().get(ORIENTATION, 1)
-            pixels = jpegpixels.decode(data, (height_px, width_px), reduce) if image.mode in ("L", "RGB") else None
+            pixels = None
+            if image.mode in ("L", "RGB"):
+                pixels = jpegpixels.decode(data, (height_px, width_px), reduce)
+            else:
+                jpegpixels.check_cmyk(data)
     except (*FAULTS, *BOMBS) as fault:
         raise BadImage(str(fault) if isinstance(fault, jpegpixels.JpegFault) else "damaged") from None
     return _decode_pillow(data) if pixels is None else jpegpixels.turned(pixels, turn if turn in range(1, 9) else 1)

@@ -16,12 +16,14 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeldOut:
-    """Crops (n, 3, side, side) of bytes, with the component and the name of each; and the images that gave none."""
+    """Crops (n, 3, side, side) of bytes, with the component and the name of each; the images that gave none; and all
+    that were asked for."""
 
     images: torch.Tensor
     components: tuple[str, ...]
     names: tuple[str, ...]
     left_out: tuple[str, ...]  # name and cause
+    asked: tuple[str, ...]  # names
 
     def of(self, component: str) -> list[int]:
         """The numbers of a component's images."""
@@ -48,10 +50,11 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     """
     side, large = _side(corpus, rows, side_px, max(GRID_PX, factor))
     rows = rows[large]
-    images, components, names, left_out = [], [], [], []
+    images, components, names, left_out, asked = [], [], [], [], []
     rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
     for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
-        component = COMPONENTS[corpus.codes[row]]
+        component, name = COMPONENTS[corpus.codes[row]], corpus.name_of(row).rpartition("/")[2]
+        asked.append(name)
         cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)
         try:
             pixels = crop(data, cut)
@@ -60,11 +63,15 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
             continue
         images.append(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
         components.append(component)
-        names.append(corpus.name_of(row).rpartition("/")[2])
+        names.append(name)
     if not images:
         raise ValueError(f"of {len(rows)} rows to evaluate none gives a crop of {side} px: name others with --held-out")
     return HeldOut(
-        images=torch.stack(images), components=tuple(components), names=tuple(names), left_out=tuple(left_out)
+        images=torch.stack(images),
+        components=tuple(components),
+        names=tuple(names),
+        left_out=tuple(left_out),
+        asked=tuple(asked),
     )
 
 

@@ -1,5 +1,6 @@
 """Parquet files as data to train on: the shards of a folder, the small columns of one, the images of a row group."""
 
+import errno
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -193,6 +194,10 @@ def _open_images(shard: Shard, group: int) -> pa.Array:
     except (*PARQUET_FAULTS, IndexError, OSError) as error:
         _raise_store_errors(error)
         raise BadGroup(f"row group {group} cannot be read ({error}); {REMEDY}") from error
+    except ValueError:
+        raise
+    except Exception as error:  # a store's own, such as botocore's
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}", shard.path) from error
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     return column.field("bytes") if pa.types.is_struct(column.type) else column
 
