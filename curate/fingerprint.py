@@ -42,7 +42,7 @@ class Fingerprint:
     """What finds duplicates: of the file, and of the picture."""
 
     schema = SCHEMA
-    version = "1"
+    version = "2"
 
     def __call__(self, pictures: Sequence[Picture]) -> pa.RecordBatch:
         return batch([{"sha256": sha256(one.data)} | perceptual_hashes(one.grey) for one in pictures], SCHEMA)
@@ -67,6 +67,9 @@ def _squeezed(grey: Pixels) -> NDArray[np.float32]:
     factor = max(1, min(grey.shape) // (4 * SMALL_PX))
     height, width = (side // factor for side in grey.shape)
     whole = grey[: height * factor, : width * factor]
-    smaller = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    small = cv2.resize(smaller.astype(np.float32), (SMALL_PX, SMALL_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    small: NDArray[Any] = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    if width < SMALL_PX:  # enlarging one axis, OpenCV would take samples along the other instead of means
+        small = cv2.resize(small, (width, SMALL_PX), interpolation=cv2.INTER_AREA)
+    if height < SMALL_PX:
+        small = cv2.resize(small, (SMALL_PX, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (SMALL_PX, SMALL_PX), interpolation=cv2.INTER_AREA), np.float32)

@@ -99,6 +99,20 @@ def test_copies_of_photos_are_found_and_other_photos_are_not(data: Path):
     assert np.mean(found[len(photos) :] == np.repeat(range(4), 5)) >= 0.9
 
 
+@pytest.mark.parametrize("width_px", [40, 64, 100])
+def test_narrow_strips_keep_their_hash_at_another_size(data: Path, width_px: int):
+    away = []
+    for path in sorted(data.glob("natural/**/*.jpg"))[:12]:
+        strip = np.ascontiguousarray(cv2.cvtColor(decode(path.read_bytes()), cv2.COLOR_RGB2GRAY)[:600, :width_px])
+        smaller = cv2.resize(strip, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+        first, second = (perceptual_hashes(grey).get("phash") for grey in (strip, smaller))
+        if first is not None and second is not None:  # neither is plain
+            away.append((first ^ second).bit_count())
+
+    assert len(away) >= 8
+    assert max(away) <= 6
+
+
 def test_a_plain_picture_has_no_perceptual_hash():
     assert perceptual_hashes(np.full((100, 100), 9, np.uint8)) == {}
     assert fingerprints([np.full((20, 20, 3), 9, np.uint8)])["phash"].to_pylist() == [None]
