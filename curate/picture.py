@@ -21,6 +21,7 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # What Pillow's readers raise on files that are not what they say they are.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
+BAND_ROWS = 256
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -198,19 +199,25 @@ def _decode_pillow(data: bytes) -> Pixels:
             image.load()
         except FAULTS as error:
             raise BadImage("truncated" if "truncated" in str(error) else "damaged") from error
-        return np.array(_to_rgb(image))
+        return _to_rgb(image)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Pixels:
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        return np.array(Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB"))
     if image.mode in ("I", "F"):
         raise BadImage(f"32-bit samples (mode {image.mode})", "unsupported")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
+    return _on_white(image) if image.has_transparency_data else np.array(image.convert("RGB"))
+
+
+def _on_white(image: Image.Image) -> Pixels:
+    """A band at a time: whole, it would be held four times over."""
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, BAND_ROWS):
+        layer = image.crop((0, top, image.width, min(image.height, top + BAND_ROWS))).convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        rgb[top : top + BAND_ROWS] = np.asarray(Image.alpha_composite(white, layer).convert("RGB"))
+    return rgb
 
 
 def _shrink(rgb: Pixels, reduce: int) -> Pixels:

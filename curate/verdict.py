@@ -13,6 +13,7 @@ from curate.picture import Limits, Picture, Pixels
 OK, TOO_SMALL, BLURRED, FULL_OF_TEXT, UNREADABLE = "ok", "too small", "blurred", "full of text", "unreadable"
 
 WORKING_SIDE_PX = 768  # sharpness is measured with the short side from this to twice this
+MAX_ASPECT = 4
 FINE_SIGMA, COARSE_SIGMA = 1.0, 2.0
 TILE_PX = 64
 MIN_EDGES, MIN_TILES = 6, 6  # of one direction: in a tile, and tiles in the picture
@@ -100,7 +101,8 @@ def sharpness(grey: Pixels) -> float:
     At each strong edge, the gradient after a blur of sigma 1 px over that after sigma 2 px: 1 for an edge
     blurred far wider, 1.75 for a step, more for a thin line; contrast and content cancel. The median of each
     64 px tile, then the third best tile, so that a sharp subject on a soft ground counts; apart for four
-    directions of the gradient, and the lowest is taken, so that motion blur shows. 0.0 where too few edges
+    directions of the gradient, and the lowest is taken, so that motion blur shows. Of a strip longer than
+    four times its width the middle is looked at. 0.0 where too few edges
     stand out from the noise. grey: (h, w) uint8 luma, here reduced by a whole factor to a short side under
     1,536 px.
     """
@@ -120,6 +122,9 @@ def sharpness(grey: Pixels) -> float:
 
 
 def _working(grey: Pixels) -> Pixels:
+    longest = MAX_ASPECT * min(grey.shape)
+    top, left = (max(0, side - longest) // 2 for side in grey.shape)
+    grey = grey[top : top + longest, left : left + longest]
     factor = max(1, min(grey.shape) // WORKING_SIDE_PX)
     if factor == 1:
         return grey
