@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from tests.bench.ablation_arms import ARMS
 
 CONFIDENCE = 0.95
-CONTRASTS = (("4", "1"), ("4", "3"), ("2", "1"), ("3", "2"), ("4", "5"), ("1", "6"))
+CONTRASTS = (("4", "1"), ("4", "3"), ("4", "2"), ("2", "1"), ("3", "2"), ("4", "5"), ("1", "6"))
 Found = Mapping[tuple[str, int], Mapping[str, float]]  # arm and seed: measures
 
 
