@@ -102,27 +102,18 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def picture_end(data: bytes) -> int:
     """Where the picture ends and what some cameras append begins; the file's length where it has no end marker."""
-    for marker, start, _ in _scans_and_tables(data):
-        if marker == END:
-            return start
-    return len(data)
+    return next((start for marker, start in _from_first_scan(data) if marker == END), len(data))
 
 
 def plain_header(data: bytes) -> bytes:
     """The same picture without what libjpeg may dislike before its first scan: JFIF's header, a colour profile, an
     unknown transform of Adobe's, stray bytes between the segments."""
-    parts, at = [data[:2]], 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-        marker = data[at + 1]
-        if marker in (0x00, 0xFF):  # stray, or a fill byte
-            at += 1
-            continue
+    parts = [data[:2]]
+    for marker, start, end in _walk(data):
         if marker == SCAN:
-            return b"".join([*parts, data[at:]])
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            return b"".join([*parts, data[start - 4 :]])
         if marker not in DISPENSABLE and not (marker == ADOBE and data[end - 1 : end] not in KNOWN_TRANSFORMS):
-            parts.append(data[at:end])
-        at = end
+            parts.append(data[start - 4 : end])
     return data
 
 
@@ -133,23 +124,23 @@ def has_all_scans(data: bytes) -> bool:
         if marker in PROGRESSIVE:
             parts = [data[start + 6 + 3 * i] for i in range(data[start + 5])]
             missing = {(part, k) for part in parts for k in range(64)}
-    for marker, start, _ in _scans_and_tables(data) if missing else ():
+    for marker, start in _from_first_scan(data) if missing else ():
         if marker == SCAN:
             missing -= _whole(data[start : start + 12])
     return not missing
 
 
-def _scans_and_tables(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of body of the first scan's header and of each segment behind it; the end marker is the
-    last, and behind it nothing is looked at."""
+def _from_first_scan(data: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and start of body of the first scan's header and of each segment behind it; the end marker is the last,
+    and behind it nothing is looked at."""
     at = next((start - 4 for marker, start, _ in _walk(data) if marker == SCAN), len(data))
     while (found := MARKER.search(data, at)) is not None:
-        marker, start = found[0][1], found.end() + 2
+        marker, size_at = found[0][1], found.end()
         if marker == END:
-            yield marker, found.end(), found.end()
+            yield marker, size_at
             return
-        at = found.end() + max(2, int.from_bytes(data[found.end() : start], "big"))
-        yield marker, start, at
+        yield marker, size_at + 2
+        at = size_at + max(2, int.from_bytes(data[size_at : size_at + 2], "big"))
 
 
 def _whole(header: bytes) -> set[tuple[int, int]]:
@@ -162,14 +153,15 @@ def _whole(header: bytes) -> set[tuple[int, int]]:
 
 
 def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of body of each segment up to the first scan's header; stray bytes are passed over."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xFF:  # fill byte
+    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in (0x00, 0xFF):  # stray, or a fill byte
             at += 1
             continue
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        yield data[at + 1], at + 4, end
-        if data[at + 1] == SCAN:
+        yield marker, at + 4, end
+        if marker == SCAN:
             return
         at = end
 

@@ -1,15 +1,21 @@
 """JPEG files into pixels by libjpeg-turbo, which is told to stop at damaged data: it would go on with grey."""
 
 import re
+import struct
+import warnings
 from functools import partial
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from PIL import Image
 
 from curate import jpegfile
 
 REDUCTIONS = (1, 2, 4, 8)
+ORIENTATION = 0x0112  # the EXIF tag
+# What Pillow's readers raise on files that are not what they say they are.
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 MAX_PADDING = 16  # bytes
 # libjpeg's words
 ENDS_EARLY = "Premature end of JPEG file"
@@ -26,15 +32,30 @@ class JpegFault(ValueError):  # noqa: N818 - what is wrong with the file
         self.status = status
 
 
-def decode(data: bytes, stored_px: tuple[int, int], reduce: int = 1) -> NDArray[np.uint8] | None:
+def decode(data: bytes, mode: str, stored_px: tuple[int, int], reduce: int = 1) -> NDArray[np.uint8] | None:
     """(h, w, 3) RGB as stored, not turned by EXIF, straight from the DCT at 1/reduce of its size, sides rounded up.
 
-    stored_px: height and width in the header. What follows the picture is left alone. None where libjpeg-turbo's plain
-    interface does not take the header (a sampling of chroma that has no name, such as 4x2): another reader may. Raises
-    JpegFault for data that are not whole.
+    mode: as Pillow names it. stored_px: height and width in the header. What follows the picture is left alone. None
+    for one of four inks, and where libjpeg-turbo's plain interface does not take the header (a sampling of chroma that
+    has no name, such as 4x2): another reader may. Raises JpegFault for data that are not whole.
     """
+    data = data[: jpegfile.picture_end(data)]
+    if mode not in ("L", "RGB"):
+        _whole_pixels(data, "CMYK", 0, 0)
+        return None
     height_px, width_px = (-(-side // reduce) if reduce > 1 else 0 for side in stored_px)
-    return _whole_pixels(data[: jpegfile.picture_end(data)], "RGB", height_px, width_px)
+    return _whole_pixels(data, "RGB", height_px, width_px)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's, 1 to 8."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = image.getexif().get(ORIENTATION, 1)
+    except FAULTS:  # broken EXIF leaves the picture as it is
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def turned(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -46,11 +67,6 @@ def turned(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in (3, 4, 7, 8):
         rgb = rgb[::-1]
     return np.ascontiguousarray(rgb)
-
-
-def check_cmyk(data: bytes) -> None:
-    """Raise JpegFault for a file of four inks whose data are not whole."""
-    _whole_pixels(data[: jpegfile.picture_end(data)], "CMYK", 0, 0)
 
 
 def _whole_pixels(data: bytes, colours: str, height_px: int, width_px: int) -> NDArray[np.uint8] | None:

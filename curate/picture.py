@@ -1,6 +1,5 @@
 """An image file as scorers and the renderer see it: header checked first, pixels decoded once, on demand."""
 
-import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from curate import jpegpixels
-from curate.jpegpixels import REDUCTIONS
+from curate.jpegpixels import FAULTS, REDUCTIONS, orientation_of, turned
 
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-# What Pillow's readers raise on files that are not what they say they are.
-FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 BAND_ROWS = 256
-ORIENTATION = 0x0112  # the EXIF tag
 
 
 class BadImage(ValueError):  # noqa: N818 - it is the image that is bad
@@ -110,7 +106,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
     name, image = _open(data)
     with image:
         limits.check_pixels(*image.size)
-        orientation = 1 if name == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
+        orientation = 1 if name == "TIFF" else orientation_of(image)  # Pillow turns a TIFF itself
         width_px, height_px = image.size if orientation < 5 else image.size[::-1]
         return Header(
             format=name,
@@ -160,34 +156,21 @@ def _num_frames(image: ImageFile.ImageFile) -> int:
         return 1
 
 
-def _orientation(image: ImageFile.ImageFile) -> int:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = image.getexif().get(ORIENTATION, 1)
-    except FAULTS:  # broken EXIF leaves the picture as it is
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def _pixels(data: bytes, header: Header, reduce: int) -> Pixels:
     if reduce not in REDUCTIONS:
         raise ValueError(f"reduce is {reduce}: use one of {', '.join(map(str, REDUCTIONS))}")
     rgb = _decode_jpeg(data, header, reduce) if header.format == "JPEG" else None
     if rgb is None:
         rgb = _shrink(_decode_pillow(data), reduce)
-    return jpegpixels.turned(rgb, header.orientation)
+    return turned(rgb, header.orientation)
 
 
 def _decode_jpeg(data: bytes, header: Header, reduce: int) -> Pixels | None:
     """None where another reader may know more."""
-    turned = header.orientation >= 5
-    stored_px = (header.width_px, header.height_px) if turned else (header.height_px, header.width_px)
+    seen_px = header.height_px, header.width_px
+    stored_px = seen_px[::-1] if header.orientation >= 5 else seen_px
     try:
-        if header.mode in ("L", "RGB"):
-            return jpegpixels.decode(data, stored_px, reduce)
-        jpegpixels.check_cmyk(data)
-        return None
+        return jpegpixels.decode(data, header.mode, stored_px, reduce)
     except jpegpixels.JpegFault as fault:
         raise BadImage(str(fault), fault.status) from fault
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -104,14 +103,13 @@ def write_diffusers(vae: "Vae", folder: Path) -> None:
     that holds one of our own models."""
     from pipelines.shards.folder import Folder
     from train.vae import WEIGHTS_FILE as OURS
+    from train.weights import write_tensors
 
     config, weights = to_diffusers(vae)
     if (folder / OURS).exists():
         raise ValueError(f"{folder} holds a model of ours, which would be lost: name another folder with --to")
-    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    target = Folder(str(folder))
-    target.put(WEIGHTS_FILE, save(plain))
-    target.put("config.json", json.dumps(config, indent=1).encode())
+    write_tensors(folder / WEIGHTS_FILE, weights)
+    Folder(str(folder)).put("config.json", json.dumps(config, indent=1).encode())
 
 
 def main(args: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,6 +19,7 @@ from pipelines.shards.folder import Folder
 from train.layers import Down, Level, ResidualBlock, RmsSilu, Up, folded_mean
 from train.tiling import Halo, halo_of, map_tiles
 from train.vae_config import CONFIG_FILE, DECODER_BLOCKS, ENCODER_BLOCKS, MIDDLE_BLOCKS, VaeConfig, read_config
+from train.weights import write_tensors
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -174,12 +175,8 @@ class Vae(nn.Module):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
         config = {"_class_name": "SmallprintVae"} | asdict(self.config)
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        temporary = Path(folder, f".{WEIGHTS_FILE}.tmp")
-        save_file(weights, temporary)
-        temporary.replace(Path(folder, WEIGHTS_FILE))
+        write_tensors(Path(folder, WEIGHTS_FILE), self.state_dict())
         Folder(str(folder)).put(CONFIG_FILE, json.dumps(config, indent=1).encode())
 
     @classmethod

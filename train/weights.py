@@ -1,4 +1,5 @@
-"""Reads files of tensors that others made, and says what is missing; runs no code that a file may carry."""
+"""Reads files of tensors that others made, and says what is missing; runs no code that a file may carry. Writes them
+whole."""
 
 import hashlib
 import pickle
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 
@@ -32,6 +33,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ValueError(f"{path} holds a {type(tensors).__name__}, not tensors by name: give a plain state dict")
     return dict(tensors)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file, which appears whole, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
+    temporary.replace(path)
 
 
 def check_digest(path: Path, algorithm: str, prefix: str) -> None:

@@ -83,7 +83,7 @@ def test_what_stands_behind_the_picture_changes_nothing(photo_file: bytes):
     progressive = encoded(blocks(3), "JPEG", progressive=True)
     cut = progressive[: progressive.rfind(SCAN)] + END
 
-    assert np.array_equal(decode(photo_file[:end] + bytes(3) + photo_file[end:] + trailer), decode(photo_file))
+    assert np.array_equal(decode(photo_file[:end] + bytes(9) + photo_file[end:] + trailer), decode(photo_file))
     assert fault_of(cut + encoded(blocks(1), "JPEG", progressive=True)) == fault_of(cut)
 
 

@@ -19,13 +19,9 @@ JPEG = b"\xff\xd8"
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
 PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
 REDUCTIONS = (8, 4, 2)
-ORIENTATION = 0x0112  # the EXIF tag
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
-# What Pillow raises on files that are not what they say they are; its warnings are errors under tests.
-FAULTS = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, Warning),
-    struct.error,  # by EXIF blocks
-)
+# Pillow's warnings are errors under tests.
+FAULTS = (*jpegpixels.FAULTS, MemoryError, Warning)
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 Pixels = NDArray[np.uint8]  # (h, w, 3) RGB
 
@@ -148,16 +144,13 @@ def _decode_png(data: bytes) -> Pixels:
 def _decode_jpeg(data: bytes, reduce: int) -> Pixels:
     try:
         with Image.open(BytesIO(data), formats=("JPEG",)) as image:
-            width_px, height_px = image.size
-            turn = image.getexif().get(ORIENTATION, 1)
-            pixels = None
-            if image.mode in ("L", "RGB"):
-                pixels = jpegpixels.decode(data, (height_px, width_px), reduce)
-            else:
-                jpegpixels.check_cmyk(data)
-    except (*FAULTS, *BOMBS) as fault:
-        raise BadImage(str(fault) if isinstance(fault, jpegpixels.JpegFault) else "damaged") from None
-    return _decode_pillow(data) if pixels is None else jpegpixels.turned(pixels, turn if turn in range(1, 9) else 1)
+            mode, stored_px, orientation = image.mode, image.size[::-1], jpegpixels.orientation_of(image)
+        pixels = jpegpixels.decode(data, mode, stored_px, reduce)
+    except jpegpixels.JpegFault as fault:
+        raise BadImage(str(fault)) from None
+    except (*FAULTS, *BOMBS):
+        raise BadImage("damaged") from None
+    return _decode_pillow(data) if pixels is None else jpegpixels.turned(pixels, orientation)
 
 
 def _decode_pillow(data: bytes) -> Pixels:

@@ -50,11 +50,11 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     """
     side, large = _side(corpus, rows, side_px, max(GRID_PX, factor))
     rows = rows[large]
-    images, components, names, left_out, asked = [], [], [], [], []
+    images, components, names, left_out = [], [], [], []
     rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
-    for row, data in zip(rows.tolist(), corpus.read(rows.tolist()), strict=True):
-        component, name = COMPONENTS[corpus.codes[row]], corpus.name_of(row).rpartition("/")[2]
-        asked.append(name)
+    asked = tuple(corpus.name_of(row).rpartition("/")[2] for row in rows.tolist())
+    for row, name, data in zip(rows.tolist(), asked, corpus.read(rows.tolist()), strict=True):
+        component = COMPONENTS[corpus.codes[row]]
         cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)
         try:
             pixels = crop(data, cut)
@@ -71,7 +71,7 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
         components=tuple(components),
         names=tuple(names),
         left_out=tuple(left_out),
-        asked=tuple(asked),
+        asked=asked,
     )
 
 
