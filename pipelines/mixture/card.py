@@ -54,6 +54,7 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
         _totals(parts) if facts["done"] else "Mixing is under way; the shards that are there are whole.",
         _previews(facts["previews"]),
         _splits(facts["plan"], parts),
+        _copies(facts["plan"]),
         _reading(name, places[0][1] if places else "default"),
         _licences(parts),
         table("Where it comes from", ("dataset", "images", "made as told in"), _origins(total, facts["inputs"])),
@@ -138,6 +139,15 @@ def _splits(plan: Plan | None, parts: Sequence[Part]) -> str:
             f"Rows whose photo could not be fingerprinted any more, so that only its own file counts: {which}."
         )
     return "## Splits\n\n" + "\n\n".join(lines)
+
+
+def _copies(plan: Plan | None) -> str:
+    if plan is None or not plan.copies:
+        return ""
+    return (
+        f"## Copies\n\n{plan.copies:,} rows were left out because another row holds the same file: it is taken once, "
+        "as a page of text rather than as a photograph, and from the first input that holds it."
+    )
 
 
 def _licences(parts: Sequence[Part]) -> str:

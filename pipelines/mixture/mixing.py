@@ -193,6 +193,7 @@ def describe(plan: Plan) -> str:
             f"{cell.pixels / 1e6:>12,.1f} {cell.bytes / 1e6:>10,.1f}"
         )
     lines.append(f"left out of both splits, near a held-out source: {plan.near:,} rows")
+    lines.append(f"left out, copies of a file that another row holds: {plan.copies:,} rows")
     for name, count in plan.unprinted.items():
         lines.append(f"{name}: the photos of {count:,} rows cannot be fingerprinted: only the same file is found again")
     return "\n".join(lines)

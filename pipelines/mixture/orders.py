@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.curation.packorder import ORDER_FILE
+from pipelines.mixture.held import read_shard
 from pipelines.mixture.inputs import Input, stretches
-from pipelines.mixture.sides import SIDES, read_shard
+from pipelines.mixture.sides import SIDES
 from pipelines.mixture.smallest import Threshold, smallest
 from pipelines.shards.files import read_manifest
 from pipelines.shards.folder import Folder
@@ -80,8 +81,11 @@ class Taking:
         sides = read_shard(self._sides, shard, ["side"]).column("side").to_numpy().astype(np.int64)
         configs = batch.column("config").dictionary_encode()
         table = np.array(
-            [[self._number.get((side, name), -1) for name in configs.dictionary.to_pylist()] for side in range(3)]
-        ).reshape(3, -1)
+            [
+                [self._number.get((side, name), -1) for name in configs.dictionary.to_pylist()]
+                for side in range(len(SIDES))
+            ]
+        ).reshape(len(SIDES), -1)
         return batch, table[sides, configs.indices.to_numpy()]
 
 

@@ -1,8 +1,8 @@
 """The plan of a mix: facts of all rows -> sides -> how many of each part -> the rows themselves, in their order.
 
 A plan is a folder. facts/ depends on the inputs alone, so that other ratios take seconds. choice/ holds
-held.parquet, sides/ (as facts/ a row for each input row, in its order), orders/SPLIT/CONFIG, and plan.json, written
-last. Nothing is read but a few columns of numbers, a shard at a time.
+held.parquet, copies.parquet, sides/ (as facts/ a row for each input row, in its order), orders/SPLIT/CONFIG, and
+plan.json, written last. Nothing is read but a few columns of numbers, a shard at a time.
 """
 
 import json
@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from pipelines.mixture.copies import COPIES_FILE, write_copies
 from pipelines.mixture.facts import FactsJob
+from pipelines.mixture.held import HELD_FILE, hold_out, read_held
 from pipelines.mixture.inputs import Input, config_order, stretches
 from pipelines.mixture.orders import Cell, Taking
 from pipelines.mixture.prints import ABSENT
 from pipelines.mixture.ratios import check_ratios, members, targets
 from pipelines.mixture.settings import Mixture
-from pipelines.mixture.sides import HELD_FILE, NEAR, TEST, TRAIN, SidesJob, hold_out, read_held
+from pipelines.mixture.sides import COPY, NEAR, TEST, TRAIN, SidesJob
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
@@ -32,13 +34,15 @@ SIDES_A_WORKER = 64  # shards that make up for the start of a process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a mix will hold. `near`: rows left out because they are near a held-out source; `unprinted`: rows of
-    each input whose source could not be fingerprinted, so that only the same file is found again."""
+    """What a mix will hold. `near`: rows left out because they are near a held-out source; `copies`: because another
+    row holds the same file; `unprinted`: rows of each input whose source could not be fingerprinted, so that only the
+    same file is found again."""
 
     cells: tuple[Cell, ...]
     near: int
     num_held: int
     unprinted: dict[str, int]
+    copies: int = 0  # as in plans made before copies were left out
 
 
 def make_plan(
@@ -92,6 +96,8 @@ def plan_from_facts(
     choice, facts = Folder(f"{url}/choice"), Folder(f"{url}/facts")
     if not choice.exists(HELD_FILE):
         hold_out(facts, choice, mixture.test_share)
+    if not mixture.keep_duplicates and not choice.exists(COPIES_FILE):
+        write_copies(facts, choice, read_held(choice))
     num_shards = len(read_manifest(facts))
     run(
         partial(SidesJob, url),
@@ -106,7 +112,8 @@ def plan_from_facts(
     counts = sum_counts(Folder(f"{url}/choice/sides"))
     plan = Plan(
         cells=tuple(taken),
-        near=sum(n for key, n in counts.items() if key.startswith(f"{NEAR}/") and key.endswith("/images")),
+        near=sum(_available(counts, NEAR).values()),
+        copies=sum(_available(counts, COPY).values()),
         num_held=len(read_held(choice).hashes),
         unprinted={key.partition("/")[2]: n for key, n in sum_counts(facts).items() if key.startswith(ABSENT) and n},
     )

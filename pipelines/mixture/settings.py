@@ -42,6 +42,9 @@ class Mixture:
     document: str = r"(.+)#page=\d+"
     """Regular expression for names of images that are pages of one document; its group names the document, which
     is one source. For scans such as book/p_012.png: "(.+)/p_\\d+\\.png"."""
+    keep_duplicates: bool = False
+    """Take a file as often as the inputs hold it. Without this it is taken once, as a page of text rather than as a
+    photograph, and from the first input that holds it. Rendered images are never copies of each other."""
     seed: int = 0
     """Seed of which rows are taken and of their order, a whole number from 0."""
     images_per_shard: int = 250
@@ -66,7 +69,7 @@ class Mixture:
 
     def identity(self) -> dict[str, Any]:
         """What decides the rows besides the inputs."""
-        names = ("num_images", "test_share", "document", "seed", "images_per_shard")
+        names = ("num_images", "test_share", "document", "keep_duplicates", "seed", "images_per_shard")
         return {"ratios": str(self.ratios)} | {name: getattr(self, name) for name in names}
 
 
