@@ -73,7 +73,7 @@ def measured_pages(folder: Folder) -> Iterator[dict[str, Any]]:
 
 
 def choose_samples(measured: Folder, images: Images, reading: Reading, choice: Choice, struck: Sequence[str]) -> Chosen:
-    """Decide about every crop that was measured. Raises ValueError where a dataset to exclude holds no shard."""
+    """Decide about every crop that was measured. Raises ValueError where a dataset to exclude holds nothing."""
     candidates: list[Candidate] = []
     faults: dict[str, str] = {}
     skipped: Counter[str] = Counter()

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from curate.benchchoice import Rejection, Rejections, Sample, TextIndex
 from curate.ngrams import HAN_FIRST, HAN_LAST
 from pipelines.benchmark.pages import document_of
-from pipelines.shards.folder import Folder
-from pipelines.shards.rows import Rows
+from pipelines.benchmark.trained import records
 
 SAME_DOCUMENT, SAME_TEXT = "its document is in a training dataset", "its text is in a training dataset"
-COLUMNS = ("source", "text")
 
 
 def seen_in_training(
@@ -19,29 +17,20 @@ def seen_in_training(
     record. names: the document of each sample by the sample's id, as its corpus names it.
 
     Documents are compared by name, since corpora move: "a/b.jpg" is "b.jpg" and "x/a/b.jpg", not "c/b.jpg"; a PDF is
-    the same wherever it lies. Raises ValueError where a folder holds no whole shard.
+    the same wherever it lies. Raises ValueError as `records` does.
     """
     index = TextIndex()
     for sample in samples:
         index.add(sample.id, sample.text)
     documents, found = Documents(), Rejections()
     for url in datasets:
-        for source, text in _records(url):
+        for source, text in records(url):
             documents.add(document_of(source))
             found |= {name: Rejection(reason=SAME_TEXT, of=source) for name in _inside(index, text, most)}
     for sample in samples:
         if name := documents.like(names[sample.id]):
             found[sample.id] = Rejection(reason=SAME_DOCUMENT, of=name)
     return found
-
-
-def _records(url: str) -> Iterator[tuple[str, str]]:
-    for table in Rows(Folder(url)).tables(COLUMNS):
-        yield from zip(*(map(_known, table.column(name).to_pylist()) for name in COLUMNS), strict=True)
-
-
-def _known(value: str | None) -> str:
-    return value or ""
 
 
 def _inside(index: TextIndex, text: str, most: float) -> Iterator[str]:

@@ -128,7 +128,9 @@ class Choice:
     max_blank: float = 0.2
     """Largest rectangle without text, as a share of the sample, 0 to 1."""
     exclude: tuple[str, ...] = ()
-    """Folders of training datasets (shards of this package): what they hold is left out, by document and by text."""
+    """Training datasets: shards of this package, or any folder of images, PDFs, tars and Parquet files, local paths or
+    fsspec URLs. What they hold is left out, by the names of documents and by text: the text layer of PDFs, all
+    strings in rows of Parquet."""
     exclude_overlap: float = 0.3
     """Samples that share more of their n-grams with one record of a training dataset are left out, 0 to 1."""
     strikes: str = ""

@@ -335,6 +335,16 @@ def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Pa
     assert reasons[news[0]["id"]] == SAME_TEXT
 
 
+def test_a_folder_of_pdfs_is_a_training_dataset_too(copy: Path, built: Path, corpus: Path):
+    name = Path(PAGE).name
+    assert build(corpus, copy, "--exclude", str(corpus / "book")) == 0
+    reasons = {row["reason"] for row in candidates(copy) if row["document"].endswith(name)}
+
+    assert any(document_of(row["source"]).endswith(name) for row in samples(built))
+    assert SAME_DOCUMENT in reasons
+    assert "" not in reasons
+
+
 def test_documents_are_compared_by_the_end_of_their_names():
     documents = Documents()
     for name in ("a/b.jpg", "c.jpg", "set/book.pdf", "alone.jpg/alone.jpg"):

@@ -1,0 +1,54 @@
+"""Names and texts of training data that others made."""
+
+from pathlib import Path
+
+import pytest
+from datasets import Dataset, Features, Image, Value
+
+from pipelines.benchmark.trained import records
+from tests.curate.pictures import blocks, encoded
+from tests.pipelines.test_pdfs import pdf
+
+PHOTO = encoded(blocks(3, 20, 30), "PNG")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A photo, a PDF of two pages, and two Parquet files: one with images, one with text alone."""
+    folder = tmp_path / "corpus"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/photo.png").write_bytes(PHOTO)
+    (folder / "report.pdf").write_bytes(pdf("First page", "Second page"))
+    features = Features({"image": Image(), "caption": Value("string"), "count": Value("int64")})
+    rows = {"image": [{"bytes": PHOTO, "path": "scans/book_7.jpg"}, None], "caption": ["A book", None], "count": [1, 2]}
+    Dataset.from_dict(rows, features).to_parquet(str(folder / "images.parquet"))
+    Dataset.from_dict({"line": ["one", "two"], "source": ["", "b.pdf"]}).to_parquet(str(folder / "deep/text.parquet"))
+    return folder
+
+
+def test_names_and_texts_of_a_mixed_folder(folder: Path):
+    found = list(records(str(folder)))
+    names, texts = {name for name, _ in found}, "\n".join(text for _, text in found)
+
+    assert names == {"deep/photo.png", "report.pdf#page=1", "report.pdf#page=2", "scans/book_7.jpg", "b.pdf", ""}
+    for part in ("First page", "Second page", "A book", "one", "two"):
+        assert part in texts
+
+
+def test_one_parquet_file_is_a_dataset_too(folder: Path):
+    assert ("", "one") in list(records(str(folder / "deep/text.parquet")))
+
+
+def test_what_cannot_be_read_is_not_passed_over(folder: Path):
+    damaged = folder / "images.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+
+    with pytest.raises(ValueError, match=r"images.parquet cannot be read .*: mend it or take it away"):
+        list(records(str(folder)))
+
+
+def test_nothing_to_compare_with_is_an_error(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("x")
+
+    with pytest.raises(ValueError, match="holds no image, tar, PDF or row of Parquet"):
+        list(records(str(tmp_path)))
