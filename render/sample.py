@@ -1,7 +1,7 @@
 """Choosing a scene: the only module of render with chance, and all of it from the generators it is given."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from render.colour import LINEAR
 from render.ground import draw_shape, lay_ground, toned
 from render.labels import geometry
 from render.layouts.kinds import LAYOUTS
+from render.layouts.vertical import faces_for_columns
 from render.page import Draft, Page
 from render.palette import Mood, choose_mood, colour_shapes, contrast_floors, paint_blocks, tone
 from render.raster import Raster
@@ -143,6 +144,9 @@ class Sampler:
 
         view: the photo to crop, needed where cell.ground is "photo". counts: gathers rejects by reason.
         """
+        if cell.layout == "vertical" and not faces_for_columns(self._faces, cell.language):
+            counts["reject/layout/vertical: no face is made for columns"] += 1
+            cell = replace(cell, layout="paragraph")
         draft = self._compose(cell, style, rng, counts)
         bounds = [geometry(block, typeset(block, self._faces), self._faces).bounds for block in draft.blocks]
         mood = choose_mood(self._recipe, rng)

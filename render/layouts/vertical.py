@@ -2,15 +2,20 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
+from fonts.catalog import Catalog, FontFace
 from render.layouts.box import Box
 from render.layouts.paragraph import paragraph
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
 from render.layouts.wording import as_drawn, running
+from render.outlines import outlines_of
 from render.page import Draft, Page
+from render.raster import Raster
+from render.shape import shaper_of
 
 _DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
 _QUOTES = str.maketrans("“”‘’", "「」『』")
@@ -19,13 +24,15 @@ _EMPTY = re.compile(
     "（）|《》|〈〉|【】|「」|『』|(?<=[，。、；：？！])[，、；：]|(?m:^[，。、；：？！—…）》〉】」』]+)"
 )
 _LONGEST_EM = 34
+_BRACKETS, _DASHES = "「（", ("——", "……")  # what turns in a column, in faces that are made for them
+_LEAST_EM = 0.5  # that a character takes of a column
 
 
 def vertical(page: Page, rng: np.random.Generator) -> Draft:
     """One to three tiers of columns. Other languages are not set so: their page is one of running text."""
     if page.language == "en":
         return paragraph(page, rng)
-    sheet = Sheet(page, rng)
+    sheet = Sheet(_in_faces_for_columns(page, rng), rng)
     box = sheet.margins(0.02, 0.08)
     style = replace(sheet.body(1.2, 1.85), vertical=True, align=sheet.draws.pick(("justify", "left")))
     framed = sheet.draws.chance(0.4) and min(box.width, box.height) > 8 * sheet.em
@@ -52,6 +59,7 @@ def _title(sheet: Sheet, box: Box) -> Box:
     column = Box(box.right - head.size_px, box.y + 0.0, head.size_px + 0.01, box.height)
     longest = max(2, int(0.8 * head.num_chars(box.height)))
     text = page.drawable(lambda: full_width(page.writer.title(rng, page.language, longest)), head.face)
+    text = upright(text, head.face, head.language)
     sheet.text(text, [_inner(column, sheet.draws.pick((0.0, 1.5)) * sheet.em)], head)
     box = box.left(box.width - head.size_px - 0.8 * sheet.em)
     if sheet.draws.chance(0.6) and box.width > 6 * sheet.em:
@@ -69,7 +77,51 @@ def _inner(column: Box, drop: float) -> Box:
 def _columns(sheet: Sheet, tiers: list[Box], style: TextStyle) -> None:
     """Running text from column to column, without anything that would lie on its side."""
     text = full_width(running(sheet, style, tiers))
-    sheet.text(as_drawn(sheet, style, [text])[0], tiers, style)
+    sheet.text(upright(as_drawn(sheet, style, [text])[0], style.face, style.language), tiers, style)
+
+
+@lru_cache(maxsize=8)
+def faces_for_columns(faces: Catalog, language: str) -> tuple[FontFace, ...]:
+    """The faces of a language that are made for columns."""
+    return tuple(face for face in faces.for_language(language) if _stands(face, language))
+
+
+def _stands(face: FontFace, language: str) -> bool:
+    """Whether brackets turn in a column, and a character takes room in it: some faces say that it takes none."""
+    shaped = shaper_of(face).shape(f"国{_BRACKETS}", language, vertical=True)
+    return _turns(face, _BRACKETS, language) and bool((shaped.advances >= _least_advance(face)).all())
+
+
+def _turns(face: FontFace, text: str, language: str) -> bool:
+    level, upright = (shaper_of(face).shape(text, language, tall).glyph_ids for tall in (False, True))
+    return bool(upright.all()) and not np.isin(upright, level).any()
+
+
+def _least_advance(face: FontFace) -> float:
+    return _LEAST_EM * outlines_of(face).units_per_em
+
+
+def _in_faces_for_columns(page: Page, rng: np.random.Generator) -> Page:
+    """The page with other faces in place of those that are not made for columns. ValueError where none is."""
+    standing = faces_for_columns(page.faces, page.language)
+    if not standing:
+        raise ValueError(
+            f"no face of {page.language} is made for columns: add --fonts, or leave vertical out of layouts"
+        )
+    body, display = (
+        face if face in standing else standing[int(rng.integers(len(standing)))] for face in (page.body, page.display)
+    )
+    raster = Raster() if page.raster.kind == "strike" and body != page.body else page.raster
+    return replace(page, body=body, display=display, raster=raster)
+
+
+def upright(text: str, face: FontFace, language: str) -> str:
+    """The text without dashes that lie level in a column, as a face draws them, and what it gives no room there."""
+    for dash in _DASHES:
+        text = text if _turns(face, dash, language) else text.replace(dash, "").replace(dash[0], "")
+    shaped = shaper_of(face).shape(text, language, vertical=True)
+    flat = {text[at] for at in shaped.clusters[shaped.advances < _least_advance(face)].tolist()} - {"\n"}
+    return text.translate(dict.fromkeys(map(ord, flat)))
 
 
 def full_width(text: str) -> str:
