@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
 from render.layouts.box import Box
@@ -15,7 +16,7 @@ from render.layouts.wording import as_drawn, running
 from render.outlines import outlines_of
 from render.page import Draft, Page
 from render.raster import Raster
-from render.shape import shaper_of
+from render.shape import Shaped, shaper_of
 
 _DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
 _QUOTES = str.maketrans("“”‘’", "「」『』")
@@ -25,7 +26,7 @@ _EMPTY = re.compile(
 )
 _LONGEST_EM = 34
 _BRACKETS, _DASHES = "「（", ("——", "……")  # what turns in a column, in faces that are made for them
-_LEAST_EM = 0.5  # that a character takes of a column
+_LEAST_EM, _OVER_EM = 0.5, 0.12  # that a character takes of a column, and by which its ink may leave that room
 
 
 def vertical(page: Page, rng: np.random.Generator) -> Draft:
@@ -87,9 +88,9 @@ def faces_for_columns(faces: Catalog, language: str) -> tuple[FontFace, ...]:
 
 
 def _stands(face: FontFace, language: str) -> bool:
-    """Whether brackets turn in a column, and a character takes room in it: some faces say that it takes none."""
-    shaped = shaper_of(face).shape(f"国{_BRACKETS}", language, vertical=True)
-    return _turns(face, _BRACKETS, language) and bool((shaped.advances >= _least_advance(face)).all())
+    """Whether brackets turn in a column, and characters have a room of their own there."""
+    shaped = shaper_of(face).shape(f"国永{_BRACKETS}", language, vertical=True)
+    return _turns(face, _BRACKETS, language) and bool(_in_its_room(face, shaped).all())
 
 
 def _turns(face: FontFace, text: str, language: str) -> bool:
@@ -97,8 +98,13 @@ def _turns(face: FontFace, text: str, language: str) -> bool:
     return bool(upright.all()) and not np.isin(upright, level).any()
 
 
-def _least_advance(face: FontFace) -> float:
-    return _LEAST_EM * outlines_of(face).units_per_em
+def _in_its_room(face: FontFace, shaped: Shaped) -> NDArray[np.bool_]:
+    """Of each glyph (n,), whether its ink lies in the room it takes of a column: some faces tell that wrongly."""
+    outlines = outlines_of(face)
+    slots = outlines.slots(shaped.glyph_ids)  # first: this may make outlines.box anew
+    em, box = outlines.units_per_em, outlines.box[slots]
+    above, below = shaped.y_offsets + box[:, 3], -shaped.y_offsets - box[:, 1] - shaped.advances
+    return np.asarray((shaped.advances >= _LEAST_EM * em) & (np.maximum(above, below) <= _OVER_EM * em))
 
 
 def _in_faces_for_columns(page: Page, rng: np.random.Generator) -> Page:
@@ -116,12 +122,12 @@ def _in_faces_for_columns(page: Page, rng: np.random.Generator) -> Page:
 
 
 def upright(text: str, face: FontFace, language: str) -> str:
-    """The text without dashes that lie level in a column, as a face draws them, and what it gives no room there."""
+    """The text without dashes that the face draws level in a column, and without what has no room of its own there."""
     for dash in _DASHES:
         text = text if _turns(face, dash, language) else text.replace(dash, "").replace(dash[0], "")
     shaped = shaper_of(face).shape(text, language, vertical=True)
-    flat = {text[at] for at in shaped.clusters[shaped.advances < _least_advance(face)].tolist()} - {"\n"}
-    return text.translate(dict.fromkeys(map(ord, flat)))
+    outside = {text[at] for at in shaped.clusters[~_in_its_room(face, shaped)].tolist()} - {"\n"}
+    return text.translate(dict.fromkeys(map(ord, outside)))
 
 
 def full_width(text: str) -> str:

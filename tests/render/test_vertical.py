@@ -38,6 +38,15 @@ def without_room(face: FontFace, chars: str = "") -> bytes:
     return bytes(data)
 
 
+def out_of_its_room(face: FontFace) -> bytes:
+    """The file with all characters nearly an em away from where they belong in a column."""
+    data = bytearray(Path(face.path).read_bytes())
+    with TTFont(face.path, lazy=True) as font:
+        origin = font.reader.tables["VORG"].offset + 4
+    data[origin : origin + 2] = b"\0\0"
+    return bytes(data)
+
+
 def without_forms(face: FontFace) -> bytes:
     """The file without other forms for columns."""
     wanted = hb.SubsetInput()
@@ -54,9 +63,14 @@ def without_forms(face: FontFace) -> bytes:
 
 @pytest.fixture(scope="module")
 def some(faces: Catalog, tmp_path_factory: pytest.TempPathFactory) -> dict[str, FontFace]:
-    """A good face, and three that are at fault."""
+    """A good face, and four that are at fault."""
     folder, good = tmp_path_factory.mktemp("faces"), faces[GOOD]
-    files = {"flat": without_room(good), "odd": without_room(good, "晕"), "unturned": without_forms(good)}
+    files = {
+        "flat": without_room(good),
+        "odd": without_room(good, "晕"),
+        "unturned": without_forms(good),
+        "away": out_of_its_room(good),
+    }
     return {"good": good} | {name: variant(good, folder / f"{name}.otf", data) for name, data in files.items()}
 
 
@@ -80,7 +94,7 @@ def test_faces_made_for_columns_turn_brackets_and_give_room(some: dict[str, Font
     assert {face.id for face in faces_for_columns(Catalog(list(some.values())), "zh")} == {GOOD, "odd"}
 
 
-@pytest.mark.parametrize("name", ["flat", "unturned"])
+@pytest.mark.parametrize("name", ["flat", "unturned", "away"])
 def test_another_face_sets_the_columns(some: dict[str, FontFace], name: str):
     catalog = Catalog([some["good"], some[name]])
     blocks = LAYOUTS["vertical"](page_in(some[name], catalog), np.random.default_rng(0)).blocks
