@@ -12,8 +12,9 @@ from render.colour import LINEAR, least_contrast, luminance, to_rgb, to_rgbs
 from render.effects import apply
 from render.glyphs import Instance, MaskCache
 from render.ground import prepare
-from render.labels import LineGeometry, Lines, geometry, turned, x_height_px
+from render.labels import LineGeometry, Lines, drawn_px, geometry, turned, x_height_px
 from render.linebreak import has_han
+from render.outlines import outlines_of
 from render.raster import Halo
 from render.scene import Block, Paint, Scene
 from render.typeset import Typeset, typeset
@@ -33,9 +34,11 @@ class _Part(NamedTuple):
 
 
 class _Measured(NamedTuple):
-    """By line: ink (m,) in whole pixels, and the ground under it (m, 4) as `ground_under` gives it."""
+    """By line: ink (m,) in whole pixels and its height (m,) px, and the ground under it (m, 4) as `ground_under` gives
+    it, its deviation without outlines and shadows."""
 
     ink: Floats
+    ink_px: Floats
     under: Floats
 
 
@@ -71,8 +74,7 @@ def draw_text(scene: Scene, canvas: Image, faces: Catalog, *, mask: bool = False
             geo = _inside(geometry(block, done, faces), done, scene)
             part = _Part(block, paint, done, geo)
             under = _draw_layers(canvas, part, faces)
-            ink = _draw_ink(canvas, shaded, part, faces)
-            _label(lines, part, _Measured(ink, under), faces)
+            _label(lines, part, _Measured(*_draw_ink(canvas, shaded, part, faces), under), faces)
     return Rendering(apply(canvas, scene.effects), lines, shaded)
 
 
@@ -88,23 +90,31 @@ def _inside(geo: LineGeometry, done: Typeset, scene: Scene) -> LineGeometry:
 def _draw_layers(canvas: Image, part: _Part, faces: Catalog) -> Floats:
     """Draw outlines and shadows; what the ground under each line (m, 4) is then like."""
     x, y = _pens(part)
+    bare = ground_under(canvas, part.geo.bounds, LINEAR)
     for layer in part.paint.layers:
         masks = _masks[_instance(part.block, faces, layer.halo)]
         ink = np.broadcast_to(to_rgb(layer.colour), (len(x), 3))
         placed = masks.at(part.done.glyph_ids, x + layer.dx, y + layer.dy)
         blit(canvas, masks.atlas, placed, ink, _style(layer.opacity, "alpha"))
-    return ground_under(canvas, part.geo.bounds, LINEAR)
+    if not part.paint.layers:
+        return bare
+    under = ground_under(canvas, part.geo.bounds, LINEAR)
+    return np.concatenate([under[:, :3], bare[:, 3:]], axis=1)
 
 
-def _draw_ink(canvas: Image, shaded: Image | None, part: _Part, faces: Catalog) -> Floats:
-    """Draw the text itself, and into the mask where there is one; each line's ink (m,) in whole pixels."""
+def _draw_ink(canvas: Image, shaded: Image | None, part: _Part, faces: Catalog) -> tuple[Floats, Floats]:
+    """Draw the text itself, and into the mask where there is one; each line's ink (m,) in whole pixels and its height
+    (m,) px."""
     paint, done = part.paint, part.done
     masks = _masks[_instance(part.block, faces, Halo())]
     placed = masks.at(done.glyph_ids, *_pens(part))
     blit(canvas, masks.atlas, placed, _inks(paint, done), _style(paint.opacity, paint.blend))
     if shaded is not None:
         shade(shaded, masks.atlas, placed)
-    return np.asarray(np.bincount(done.line_of, masks.total[placed[0]], len(done.lines)), np.float64)
+    ink, ink_px = np.bincount(done.line_of, masks.total[placed[0]], len(done.lines)), part.geo.ink_px
+    if part.block.raster.kind == "strike":
+        ink_px = drawn_px(placed, masks.boxes, done.line_of, len(done.lines), 0 if part.block.vertical else 1)
+    return np.asarray(ink, np.float64), ink_px
 
 
 def _pens(part: _Part) -> tuple[Floats, Floats]:
@@ -148,20 +158,31 @@ def measured_contrast(paint: Paint, under: Floats) -> Floats:
     return np.asarray(np.min(results, axis=0))
 
 
+def _x_height_px(block: Block, faces: Catalog, language: str) -> float:
+    face = faces[block.face]
+    if block.raster.kind != "strike":
+        return x_height_px(block, face, language)
+    masks, glyph = _masks[_instance(block, faces, Halo())], outlines_of(face).ft.get_char_index("x国"[language != "en"])
+    [mask], *_ = masks.at(np.array([glyph], np.int32), np.zeros(1), np.zeros(1))
+    return float(masks.boxes[mask, 2])
+
+
 def _label(lines: Lines, part: _Part, measured: _Measured, faces: Catalog) -> None:
     block, paint, done, geo = part
-    ink, under = measured
+    ink, ink_px, under = measured
+    languages = [block.language if block.language == "en" or has_han(t) else "en" for t in done.texts]
+    x_heights = {language: _x_height_px(block, faces, language) for language in set(languages)}
     m = len(done.lines)
     width, height = (np.hypot(*(geo.quads[:, i] - geo.quads[:, 0]).T) for i in (1, 3))
     lines.text += done.texts
     lines.face += [block.face] * m
-    lines.language += [block.language if block.language == "en" or has_han(t) else "en" for t in done.texts]
+    lines.language += languages
     lines.role += [block.role] * m
     lines.style += [block.raster.kind] * m
     lines.quad_px.append(geo.quads)
     lines.size_px += [block.size_px] * m
-    lines.ink_px.append(geo.ink_px)
-    lines.x_height_px += [x_height_px(block, faces)] * m
+    lines.ink_px.append(ink_px)
+    lines.x_height_px += [x_heights[language] for language in languages]
     lines.contrast.append(measured_contrast(paint, under))
     lines.ink_density.append(ink / np.maximum(width * height, 1.0))
     lines.ground_std.append(under[:, 3])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
-from render.blit import ink_boxes
+from render.blit import Placed, ink_boxes
 from render.linebreak import has_han
 from render.outlines import outlines_of
 from render.scene import Block
@@ -97,10 +97,21 @@ def turned(points: Floats, block: Block) -> Floats:
     return np.asarray((points - centre) @ matrix + centre)
 
 
-def x_height_px(block: Block, faces: Catalog) -> float:
-    """Height of x, or of a Han character's face where the block is Chinese, px."""
-    metrics = metrics_of(faces[block.face])
-    return block.size_px * (metrics.x_height if block.language == "en" else metrics.han_height)
+def x_height_px(block: Block, face: FontFace, language: str) -> float:
+    """Height of x, or of a Han character's face where the language is Chinese, px."""
+    metrics = metrics_of(face)
+    return block.size_px * (metrics.x_height if language == "en" else metrics.han_height)
+
+
+def drawn_px(placed: Placed, boxes: NDArray[np.int32], line_of: NDArray[np.int32], num_lines: int, axis: int) -> Floats:
+    """Extent (m,) px of each line's masks along an axis, 0 for x and 1 for y: of bitmaps that are no outlines."""
+    masks, *origins = placed
+    start = origins[axis] + boxes[masks, 3 + axis]
+    first, last = np.full(num_lines, np.inf), np.full(num_lines, -np.inf)
+    inked = boxes[masks, 1 + axis] > 0
+    np.minimum.at(first, line_of[inked], start[inked])
+    np.maximum.at(last, line_of[inked], (start + boxes[masks, 1 + axis])[inked])
+    return np.asarray(np.maximum(last - first, 0))
 
 
 def character_quads(block: Block, done: Typeset, geo: LineGeometry) -> tuple[list[int], Floats]:

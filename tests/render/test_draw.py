@@ -15,10 +15,10 @@ from render.effects import EFFECTS
 from render.labels import character_quads, geometry
 from render.mix import Mix
 from render.palette import contrast_floors
-from render.raster import Raster
+from render.raster import Halo, Raster
 from render.recipe import BANDS, Recipe
-from render.scene import Block, Effect, Ground, Paint, Scene
-from render.typeset import typeset
+from render.scene import Block, Effect, Ground, Layer, Paint, Scene
+from render.typeset import metrics_of, typeset
 from tests.render.scenes import SMALL, made_photo, scenes
 
 PAPER = Ground(kind="paper", colours=("#ffffff",))
@@ -134,6 +134,29 @@ def test_contrast_is_measured_and_kept(faces: Catalog) -> None:
 
     assert (measured >= floors).mean() > 0.99
     assert floors.min() == recipe.contrast_floor < floors.max()
+
+
+def test_the_height_of_x_is_that_of_the_lines_own_language(faces: Catalog) -> None:
+    face = faces["NotoSansCJKsc-Regular"]
+    text, frame = "国家\nwords", (10, 10, 150, 60)
+    block = Block(text=text, frames=(frame,), face=face.id, size_px=16, language="zh")
+    lines = draw(page_of(block, faces), None, faces).lines
+    metrics = metrics_of(face)
+
+    assert lines.language == ["zh", "en"]
+    assert lines.x_height_px == pytest.approx([16 * metrics.han_height, 16 * metrics.x_height])
+    assert metrics.x_height < 0.7 < metrics.han_height
+
+
+def test_the_deviation_of_the_ground_is_without_outlines(faces: Catalog) -> None:
+    block = Block(text="Word", frames=((10, 10, 90, 20),), face="DejaVuSans", size_px=12, language="en")
+    scene = page_of(block, faces)
+    outline = Layer(colour="#000000", opacity=1.0, halo=Halo(grow_px=1.0))
+    paint = replace(scene.paints[0], inks=("#ffffff",), layers=(outline,))
+    made = draw(replace(scene, paints=(paint,)), None, faces)
+
+    assert made.image.min() < 50  # the outline
+    assert np.concatenate(made.lines.ground_std).tolist() == [0.0]
 
 
 def test_black_on_white_has_the_contrast_that_apca_states(faces: Catalog) -> None:
