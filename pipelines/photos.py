@@ -80,20 +80,21 @@ class PhotoInfo:
 class PhotoIndex:
     """The accepted photos of a finished index, numbered from 0; a million take about 150 MB.
 
-    identity: a sha256 over name, sha256 and verdict of every photo, accepted or not, whatever the split.
+    identity: a sha256 over corpus, name, sha256, licence and verdict of every photo, accepted or not, whatever the
+    split.
     verdicts, licences: counts, of all photos and of the accepted ones. text_engine: what looked for text, or
     "not measured".
     """
 
     def __init__(self, folder: str, split: str = "all") -> None:
         target = Folder(folder)
-        rows = _Rows(split)
+        job = json.loads(target.read(JOB_FILE))["identity"]
+        self.sources: tuple[str, ...] = tuple(job["sources"])
+        rows = _Rows(split, [_corpus(source) for source in self.sources])
         for table in index_tables(target, (*PLACE, *FACTS, "sha256", "verdict", "cause")):
             rows.add(table)
         if not rows.num_kept:
             raise ValueError(_nothing(target, split, rows))
-        job = json.loads(target.read(JOB_FILE))["identity"]
-        self.sources: tuple[str, ...] = tuple(job["sources"])
         self.text_engine: str = job["text"]
         self.identity = rows.identity.hexdigest()
         self.verdicts = rows.verdicts
@@ -119,8 +120,7 @@ class PhotoIndex:
 
     def photo(self, number: int) -> PhotoInfo:
         """What is known of one photo; its name begins with its corpus's, as in rows that were curated."""
-        corpus = self.sources[self.source_of(number)].rstrip("/").rpartition("/")[2]
-        name = f"{corpus}/{self._columns['name'][number]}"
+        name = f"{_corpus(self.sources[self.source_of(number)])}/{self._columns['name'][number]}"
         facts = {field: self._columns[field][number].as_py() for field in FACTS}
         return PhotoInfo(name=name, sha256=self._sha256[number].tobytes().hex(), **facts)
 
@@ -147,11 +147,16 @@ class PhotoIndex:
         return np.unique(key, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
-class _Rows:
-    """Gathers what an index keeps of its tables."""
+def _corpus(source: str) -> str:
+    """What a corpus is called: the last part of where it lies."""
+    return source.rstrip("/").rpartition("/")[2]
 
-    def __init__(self, split: str) -> None:
-        self._split = split
+
+class _Rows:
+    """Gathers what an index keeps of its tables. corpora: what the sources are called."""
+
+    def __init__(self, split: str, corpora: Sequence[str]) -> None:
+        self._split, self._corpora = split, corpora
         self.kept: list[pa.Table] = []
         self.sha256: list[NDArray[np.uint8]] = []
         self.verdicts: Counter[str] = Counter()
@@ -164,7 +169,9 @@ class _Rows:
 
     def add(self, table: pa.Table) -> None:
         names, sums, verdicts = (table.column(name).to_pylist() for name in ("name", "sha256", "verdict"))
-        self.identity.update("".join(map("{}\0{}\0{}\n".format, names, sums, verdicts)).encode())
+        corpora = [self._corpora[number] for number in table.column("source").to_pylist()]
+        rows = zip(corpora, names, sums, table.column("licence").to_pylist(), verdicts, strict=True)
+        self.identity.update("".join("\0".join(map(str, row)) + "\n" for row in rows).encode())
         self.verdicts.update(verdicts)
         self.causes.update(_reason(*row) for row in zip(verdicts, table.column("cause").to_pylist(), strict=True))
         keep = [verdict == OK and in_split(sha, self._split) for sha, verdict in zip(sums, verdicts, strict=True)]

@@ -114,6 +114,19 @@ def test_the_index_holds_the_accepted_photos(mixed: Path):
     assert len(index.identity) == 64
 
 
+def test_what_rows_will_say_of_their_photos_is_part_of_the_identity(mixed: Path, tmp_path: Path):
+    moved, renamed = tmp_path / "corpus", tmp_path / "photos"
+    for folder in (moved, renamed):
+        write(folder, GOOD | BAD)
+    identities = []
+    for folder, licence in ((moved, "CC0-1.0"), (renamed, "CC0-1.0"), (moved, "proprietary")):
+        build_index(str(folder), str(tmp_path / f"index-{len(identities)}"), licence=licence)
+        identities.append(PhotoIndex.load(str(tmp_path / f"index-{len(identities)}")).identity)
+
+    assert identities[0] == PhotoIndex.load(str(mixed / "index")).identity
+    assert len(set(identities)) == 3
+
+
 def test_processes_make_the_same_index_and_a_lost_shard_is_made_again(mixed: Path, tmp_path: Path):
     out = tmp_path / "index"
     build_index(str(mixed / "corpus"), str(out), licence="CC0-1.0", num_workers=2, backend="processes")
