@@ -11,18 +11,14 @@ from freetype.raw import FT_Load_Glyph
 from numba import njit
 from numpy.typing import NDArray
 
-from fonts.catalog import FontFace, open_face
+from fonts.catalog import FontFace
 from render.blit import Atlas, Placed
+from render.hinting import FLAGS, sized_face
 from render.masks import fill, measure, spread, totals
 from render.outlines import outlines_of
 from render.raster import Halo, Raster
 
 Ints = NDArray[np.int32]
-_HINTING = {
-    "light": freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_NO_BITMAP,
-    "full": freetype.FT_LOAD_TARGET_NORMAL | freetype.FT_LOAD_NO_BITMAP,
-    "strike": freetype.FT_LOAD_TARGET_MONO,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +47,8 @@ class Masks:
         self.boxes: Ints = np.zeros((256, 5), np.int32)  # first, width, height, left, top
         self.total: NDArray[np.float32] = np.zeros(256, np.float32)
         self.num_masks = self._used = 0
-        self._ft = _sized_face(instance) if instance.raster.kind in _HINTING else None
+        kind = instance.raster.kind
+        self._ft = sized_face(instance.face, instance.size_px, kind) if kind in FLAGS else None
 
     @property
     def atlas(self) -> Atlas:
@@ -104,7 +101,7 @@ class Masks:
 
     def _fill_from_freetype(self, number: int, glyph_id: int) -> None:
         """One hinted glyph or strike, with room around it for its halo."""
-        pixels, left, top = _freetype_bitmap(self._ft, glyph_id, _HINTING[self.instance.raster.kind])
+        pixels, left, top = _freetype_bitmap(self._ft, glyph_id, FLAGS[self.instance.raster.kind])
         pad = self.instance.halo.pad_px
         (high, wide), height, width = pixels.shape, pixels.shape[0] + 2 * pad, pixels.shape[1] + 2 * pad
         self._reserve_bytes(height * width)
@@ -146,18 +143,6 @@ def _matrix(instance: Instance, units_per_em: int) -> NDArray[np.float64]:
     angle = math.radians(instance.angle_deg)
     cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
     return np.array([cos, sin, sin, -cos])
-
-
-def _sized_face(instance: Instance) -> freetype.Face:
-    ft = open_face(instance.face)
-    if instance.raster.kind == "strike":
-        sizes = [size.y_ppem // 64 for size in ft.available_sizes]
-        if round(instance.size_px) not in sizes:
-            raise ValueError(f"{instance.face.id} has no strike of {instance.size_px} px: it has {sizes}")
-        ft.select_size(sizes.index(round(instance.size_px)))
-    else:
-        ft.set_char_size(round(instance.size_px * 64))
-    return ft
 
 
 def _set_pen(ft: freetype.Face, phase: float) -> None:

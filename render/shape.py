@@ -31,9 +31,9 @@ class _Feature(ctypes.Structure):
     _fields_ = (("tag", ctypes.c_uint32), ("value", ctypes.c_uint32), ("start", ctypes.c_uint), ("end", ctypes.c_uint))
 
 
-# Which Chinese faces draw as wide as an ideograph, unless they are asked for proportional forms.
+# Which Chinese faces draw as wide as an ideograph, unless they are asked for other forms.
 _QUOTES = "‘’“”"
-_PROPORTIONAL = int.from_bytes(b"pwid", "big")
+_PROPORTIONAL, _HALF_WIDTH = (int.from_bytes(tag, "big") for tag in (b"pwid", b"halt"))
 
 
 class _Variation(ctypes.Structure):
@@ -64,7 +64,6 @@ class Shaper:
 
     def __init__(self, face: FontFace) -> None:
         self._hb = _library()
-        self._narrows = face.category != "mono"  # where all characters keep one width
         data = _bytes_of(face)
         blob = self._hb.hb_blob_create(data, len(data), _READONLY, None, None)
         hb_face = self._hb.hb_face_create(blob, face.index)
@@ -73,6 +72,7 @@ class Shaper:
         self._hb.hb_font_set_variations(self._font, (_Variation * len(axes))(*axes), len(axes))
         self._buffer = self._hb.hb_buffer_create()
         self._kept: OrderedDict[tuple[str, str, bool], Shaped] = OrderedDict()
+        self._narrow = self._same_width() if face.category == "mono" else _PROPORTIONAL
         weakref.finalize(self, _destroy, self._hb, blob, hb_face, self._font, self._buffer)
 
     def shape(self, text: str, language: str, vertical: bool = False) -> Shaped:
@@ -93,19 +93,30 @@ class Shaper:
         return self._kept[last].beginning(len(text))
 
     def _shape(self, text: str, language: str, vertical: bool) -> Shaped:
+        narrow = self._narrow if language == "en" and any(quote in text for quote in _QUOTES) else 0
+        places = [at for at, char in enumerate(text) if char in _QUOTES] if narrow else []
+        self._run(text, language, _TTB if vertical else _LTR, [_Feature(narrow, 1, at, at + 1) for at in places])
+        return self._read(vertical)
+
+    def _same_width(self) -> int:
+        """The feature that makes quotes as wide as the letters of a face of one width; 0 where none does."""
+        for tag in (_PROPORTIONAL, _HALF_WIDTH):
+            self._run(f"a{_QUOTES}", "en", _LTR, [_Feature(tag, 1, 1, 1 + len(_QUOTES))])
+            if len(set(self._read(vertical=False).advances.tolist())) == 1:
+                return tag
+        return 0
+
+    def _run(self, text: str, language: str, direction: int, features: list[_Feature]) -> None:
+        """Shape into the buffer."""
         hb, buffer = self._hb, self._buffer
         codes = np.frombuffer(text.replace("\n", " ").encode("utf-32-le"), np.uint32)
         tag, script = _LANGUAGES[language]
         hb.hb_buffer_reset(buffer)
         hb.hb_buffer_add_utf32(buffer, codes.ctypes.data, len(codes), 0, len(codes))
-        hb.hb_buffer_set_direction(buffer, _TTB if vertical else _LTR)
+        hb.hb_buffer_set_direction(buffer, direction)
         hb.hb_buffer_set_script(buffer, int.from_bytes(script, "big"))
         hb.hb_buffer_set_language(buffer, hb.hb_language_from_string(tag, -1))
-        narrow = self._narrows and language == "en" and any(quote in text for quote in _QUOTES)
-        places = [at for at, char in enumerate(text) if char in _QUOTES] if narrow else []
-        features = [_Feature(_PROPORTIONAL, 1, at, at + 1) for at in places]
         hb.hb_shape(self._font, buffer, (_Feature * len(features))(*features), len(features))
-        return self._read(vertical)
 
     def _read(self, vertical: bool) -> Shaped:
         length = ctypes.c_uint()

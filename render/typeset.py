@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
+from render.hinting import character_advances
 from render.linebreak import break_lines, classify
 from render.outlines import outlines_of
 from render.placing import ALIGN_CODE, align, place
@@ -126,8 +127,7 @@ def _break(block: Block, face: FontFace) -> _Broken:
         raise NotDrawnError(f"face {face.id} does not draw {''.join(sorted(missing))!r}: choose another face or text")
     scale = block.size_px / outlines_of(face).units_per_em
     classes = classify(block.text)
-    advances: Floats = np.asarray(np.bincount(shaped.clusters, shaped.advances, len(classes)) * scale, np.float64)
-    advances[advances > 0] += block.tracking * block.size_px
+    advances = character_advances(shaped, len(classes), face, block)
     flags, indent = (block.wrap, block.flow == "each"), block.indent * block.size_px
     lines, whole = break_lines(classes, advances, _room(block), flags, indent)
     return _Broken(shaped, classes, advances, lines, scale, bool(whole))

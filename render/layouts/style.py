@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonts.catalog import FontFace
+from render.hinting import character_advances
 from render.layouts.box import Box
 from render.outlines import outlines_of
 from render.page import MAX_SIZE_PX, Page
@@ -117,10 +118,7 @@ def widths_of(texts: Sequence[str], style: TextStyle) -> NDArray[np.float64]:
         return np.zeros(0)
     shaped = shaper_of(style.face).shape("\n".join(texts), style.language)
     ends = np.cumsum([len(text) + 1 for text in texts])
-    advances = np.bincount(shaped.clusters, shaped.advances, ends[-1]) * (
-        style.size_px / outlines_of(style.face).units_per_em
-    )
-    advances[advances > 0] += style.tracking * style.size_px
+    advances = character_advances(shaped, int(ends[-1]), style.face, style)
     advances[ends - 1] = 0.0  # newlines
     return np.asarray(np.add.reduceat(advances, ends - [len(text) + 1 for text in texts]))
 

@@ -118,7 +118,7 @@ def test_what_rows_will_say_of_their_photos_is_part_of_the_identity(mixed: Path,
     moved, renamed = tmp_path / "corpus", tmp_path / "photos"
     for folder in (moved, renamed):
         write(folder, GOOD | BAD)
-    identities = []
+    identities: list[str] = []
     for folder, licence in ((moved, "CC0-1.0"), (renamed, "CC0-1.0"), (moved, "proprietary")):
         build_index(str(folder), str(tmp_path / f"index-{len(identities)}"), licence=licence)
         identities.append(PhotoIndex.load(str(tmp_path / f"index-{len(identities)}")).identity)

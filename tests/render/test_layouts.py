@@ -259,8 +259,9 @@ def test_vertical_english_falls_back_to_running_text(faces: Catalog, writer: Wri
     assert not any(block.vertical for block in blocks)
 
 
-def test_measured_widths_are_those_of_set_lines(faces: Catalog, writer: Writer):
-    page = make_page(faces, writer, 0)
+@pytest.mark.parametrize("raster", [Raster(), Raster(kind="full", phases=1)])
+def test_measured_widths_are_those_of_set_lines(faces: Catalog, writer: Writer, raster: Raster):
+    page = make_page(faces, writer, 0, raster=raster)
     style = style_of(page, faces["DejaVuSans"], 1.0, "body", 1.2)
     texts = ["AV", "office", "a b  c"]
     done = typeset(style.block("\n".join(texts), [(0.0, 0.0, 500.0, 50.0)] * 3, "each"), faces)

@@ -10,6 +10,7 @@ from fontTools.ttLib import TTFont
 
 from fonts.catalog import Catalog
 from fonts.coverage import Coverage
+from render.raster import Raster
 from render.scene import Block
 from render.typeset import NotDrawnError, _break, _placed, fit, typeset
 
@@ -87,3 +88,15 @@ def test_a_glyph_beyond_those_that_a_font_says_it_has_is_not_drawn(faces: Catalo
 
     with pytest.raises(NotDrawnError, match="does not draw"):
         typeset(replace(block_of("Zebra ~ | office", "en"), face="short"), Catalog(faces=(short,)))
+
+
+@pytest.mark.parametrize("align", ["left", "centre", "right", "justify"])
+def test_hinted_letters_are_whole_pixels_apart(faces: Catalog, align: str) -> None:
+    hinted = Raster(kind="full", phases=1)
+    _, done = fit(block_of(ENGLISH, "en", size_px=9.0, align=align, raster=hinted, tracking=0.1), faces)
+    within = (np.diff(done.clusters) == 1) & (np.diff(done.line_of) == 0)  # spaces have no glyph of their own
+    after_space = np.array([ENGLISH[at] == " " for at in done.clusters])
+    steps = np.diff(done.x)[within & ~after_space[:-1]]
+
+    assert np.allclose(steps, np.round(steps), atol=1e-6)
+    assert set(np.round(steps)) >= {4.0, 6.0, 7.0}
