@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.mixture.held import HeldOut, read_shard
+from pipelines.mixture.ratios import members
 from pipelines.shards.files import read_manifest
 from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
+from render.mix import Mix
 
 COPIES_FILE = "copies.parquet"
 COPIES = pa.schema([("row", pa.int64())])  # its place among all rows of the facts
@@ -23,12 +25,12 @@ NOT_HELD, NOT_TEXT = 1 << 62, 1 << 61  # what stays: a held-out row, then a page
 PLACE = NOT_TEXT - 1
 
 
-def write_copies(facts: Folder, choice: Folder, held: HeldOut, part_rows: int = PART_ROWS) -> None:
-    """Write the places of all rows but one of each file, part by part, each in order."""
+def write_copies(facts: Folder, choice: Folder, held: HeldOut, ratios: Mix, part_rows: int = PART_ROWS) -> None:
+    """Write the places of all rows but one of each file, part by part, each in order; of what the ratios ask for."""
     num_parts = -(-sum(info.num_rows for info in read_manifest(facts).values()) // part_rows)
     with choice.writing(COPIES_FILE) as file, pq.ParquetWriter(file, COPIES, compression="zstd") as writer:
         for part in range(num_parts):
-            files, ranks = _part(facts, held, part, num_parts)
+            files, ranks = _part(facts, held, ratios, (part, num_parts))
             order = np.lexsort((ranks, files))
             again = np.flatnonzero(files[order][1:] == files[order][:-1]) + 1
             places = np.sort(ranks[order[again]] & PLACE)
@@ -36,20 +38,33 @@ def write_copies(facts: Folder, choice: Folder, held: HeldOut, part_rows: int = 
                 writer.write_table(pa.table([places], schema=COPIES), row_group_size=GROUP_ROWS)
 
 
-def _part(facts: Folder, held: HeldOut, part: int, num_parts: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Files of a share of the curated rows, and by rank which row of a file stays: the lowest."""
+def _part(
+    facts: Folder, held: HeldOut, ratios: Mix, part: tuple[int, int]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Files of one part of so many of the curated rows, and by rank which row of a file stays: the lowest."""
     files, ranks, first = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)], 0
     for shard in read_manifest(facts):
         batch = read_shard(facts, shard, ["config", "unit", "file"])
         digits = batch.column("file").fill_null(0).to_numpy()
-        curated = pc.and_(pc.is_valid(batch.column("file")), pc.invert(pc.starts_with(batch.column("config"), "synth")))
-        rows = np.flatnonzero(curated.to_numpy(False) & (digits % np.uint64(num_parts) == part))
+        compared = batch.column("file").is_valid().to_numpy(False) & _asked_for(batch.column("config"), ratios)
+        rows = np.flatnonzero(compared & (digits % np.uint64(part[1]) == part[0]))
         free = ~held.units(batch.column("unit").to_numpy()[rows])
         no_text = pc.not_equal(batch.column("config"), "text").to_numpy(False)[rows]
         files.append(digits[rows])
         ranks.append(free * NOT_HELD + no_text * NOT_TEXT + rows + first)
         first += len(batch)
     return np.concatenate(files), np.concatenate(ranks)
+
+
+def _asked_for(configs: pa.Array, ratios: Mix) -> NDArray[np.bool_]:
+    """Which rows are curated and of a configuration that the mix takes: no other may keep a file from it."""
+    names = [name for name, share in ratios.shares if share > 0]
+    known = configs.dictionary_encode()
+    taken = [
+        not config.startswith("synthetic") and any(members(name, [config]) for name in names)
+        for config in known.dictionary.to_pylist()
+    ]
+    return np.asarray(np.array(taken, bool)[known.indices.to_numpy()])
 
 
 def copies_among(choice: Folder, first: int, num_rows: int) -> NDArray[np.int64]:

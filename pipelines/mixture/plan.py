@@ -97,7 +97,7 @@ def plan_from_facts(
     if not choice.exists(HELD_FILE):
         hold_out(facts, choice, mixture.test_share)
     if not mixture.keep_duplicates and not choice.exists(COPIES_FILE):
-        write_copies(facts, choice, read_held(choice))
+        write_copies(facts, choice, read_held(choice), mixture.ratios)
     num_shards = len(read_manifest(facts))
     run(
         partial(SidesJob, url),

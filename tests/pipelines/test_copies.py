@@ -15,9 +15,11 @@ from pipelines.mixture.facts import FACTS
 from pipelines.mixture.held import HeldOut
 from pipelines.shards.files import ShardInfo, shard_name, sidecar_name
 from pipelines.shards.folder import Folder
+from render.mix import Mix
 
 NUM_ROWS, NUM_FILES, SHARD_ROWS = 1200, 300, 170
 CONFIGS = ("general", "text", "synthetic-5-7")
+EVERYTHING = Mix.parse("all")
 NONE = np.zeros(0, np.uint64)
 HELD = HeldOut(bound=2**61, extra=NONE, files=NONE, hashes=NONE, fine=NONE.reshape(0, 4))
 
@@ -62,7 +64,7 @@ def plainly(rows: list[dict[str, Any]]) -> list[int]:
 def test_all_but_the_best_row_of_a_file_are_copies(facts, tmp_path, part_rows):
     folder, choice = Folder(str(tmp_path / "facts")), Folder(str(tmp_path / "choice"))
     write(facts, folder)
-    write_copies(folder, choice, HELD, part_rows)
+    write_copies(folder, choice, HELD, EVERYTHING, part_rows)
     found = [
         start + place
         for start in range(0, NUM_ROWS, SHARD_ROWS)
@@ -73,11 +75,20 @@ def test_all_but_the_best_row_of_a_file_are_copies(facts, tmp_path, part_rows):
     assert NUM_ROWS / 4 < len(found) < NUM_ROWS / 2
 
 
+def test_what_the_ratios_leave_out_keeps_no_file_from_the_others(facts, tmp_path):
+    folder, choice = Folder(str(tmp_path / "facts")), Folder(str(tmp_path / "choice"))
+    write(facts, folder)
+    write_copies(folder, choice, HELD, Mix.parse("general=1,text=0"))
+    general = [row if row["config"] == "general" else row | {"file": None} for row in facts]
+
+    assert copies_among(choice, 0, NUM_ROWS).tolist() == plainly(general)
+
+
 def test_no_copies_are_none(tmp_path):
     row = {name: 0 for name in FACTS.names if name not in ("phash", "phash_fine")} | {"config": "text"}
     folder, choice = Folder(str(tmp_path / "facts")), Folder(str(tmp_path / "choice"))
     write([row | {"file": number} for number in range(9)], folder)
-    write_copies(folder, choice, HELD)
+    write_copies(folder, choice, HELD, EVERYTHING)
 
     assert not len(copies_among(choice, 0, 9))
     assert not len(copies_among(Folder(str(tmp_path / "none")), 0, 9))
