@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from curate.benchchoice import Rejection, Sample, choose
 from curate.benchreading import shown_char_px
-from pipelines.benchmark.leakage import seen_in_training
+from pipelines.benchmark.leakage import Page, seen_in_training
 from pipelines.benchmark.measuring import CROP_FIELDS, MEASURED_FIELDS
 from pipelines.benchmark.settings import Choice, Reading
 from pipelines.corpora.listing import PLACE_FIELDS
@@ -46,14 +46,16 @@ CANDIDATE_SCHEMA = pa.schema(
 Candidate = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Chosen:
-    """Every crop in the order of pages, and the pages that gave none: name and reason."""
+    """Every crop in the order of pages, and the pages that gave none: name and reason. without_text: how many records
+    of each excluded dataset could not be compared by text."""
 
     candidates: list[Candidate]
     faults: dict[str, str]
     skipped: Counter[str]
     num_pages: int
+    without_text: Counter[str]
 
     @property
     def kept(self) -> list[Candidate]:
@@ -87,18 +89,18 @@ def choose_samples(measured: Folder, images: Images, reading: Reading, choice: C
     # Two blocks may begin at one place; of those the first was read.
     candidates = list({one["id"]: one for one in reversed(candidates)}.values())[::-1]
     samples = [sample_of(one) for one in candidates if not one["reason"]]
-    documents = {one["id"]: one["document"] for one in candidates}
-    barred = seen_in_training(samples, documents, choice.exclude, choice.exclude_overlap) if choice.exclude else {}
-    left_out = choose(samples, choice.rules(reading.bounds), barred, set(struck))
+    pages = {one["id"]: Page(one["document"], one["page_sha256"]) for one in candidates}
+    seen = seen_in_training(samples, pages, choice.exclude, choice.exclude_overlap)
+    left_out = choose(samples, choice.rules(reading.bounds), seen.samples, set(struck))
     for one in candidates:
         rejection = left_out.get(one["id"], Rejection(reason=one["reason"]))
         one |= {"reason": rejection.reason, "of": rejection.of}
-    return Chosen(candidates=candidates, faults=faults, skipped=skipped, num_pages=num_pages)
+    return Chosen(candidates, faults, skipped, num_pages, seen.without_text)
 
 
 def _candidates(page: Mapping[str, Any], images: Images) -> Iterator[Candidate]:
     corpus = images.urls[page["source"]].rstrip("/").rpartition("/")[2]
-    own = {name: page[name] for name in (*PLACE, "category", "document")}
+    own = {name: page[name] for name in (*PLACE, "category", "document")} | {"page_sha256": page["sha256"]}
     for crop in page["crops"]:
         place = f"{page['id']}|{crop['left_px']},{crop['top_px']},{crop['side_px']}"
         digest = hashlib.sha256(place.encode()).hexdigest()[:12]

@@ -1,6 +1,8 @@
 """What training datasets hold already: their documents, and the texts that samples share with them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from curate.benchchoice import Rejection, Rejections, Sample, TextIndex
 from curate.ngrams import HAN_FIRST, HAN_LAST
@@ -8,29 +10,49 @@ from pipelines.benchmark.pages import document_of
 from pipelines.benchmark.trained import records
 
 SAME_DOCUMENT, SAME_TEXT = "its document is in a training dataset", "its text is in a training dataset"
+SAME_FILE = "its page is in a training dataset"
+
+
+class Page(NamedTuple):
+    """What a sample was cut from: its document as its corpus names it, and the SHA-256 of its file."""
+
+    document: str
+    file: str
+
+
+class Seen(NamedTuple):
+    """Samples that training has seen, and how many records of each dataset hold no text to compare."""
+
+    samples: Rejections
+    without_text: Counter[str]
 
 
 def seen_in_training(
-    samples: Sequence[Sample], names: Mapping[str, str], datasets: Sequence[str], most: float
-) -> Rejections:
-    """The samples whose page belongs to a document of a dataset, or of whose n-grams more than `most` are in one
-    record. names: the document of each sample by the sample's id, as its corpus names it.
+    samples: Sequence[Sample], pages: Mapping[str, Page], datasets: Sequence[str], most: float
+) -> Seen:
+    """The samples whose page, or a page of whose document, a dataset holds, or of whose n-grams more than `most` are
+    in one record. pages: of each sample by its id.
 
-    Documents are compared by name, since corpora move: "a/b.jpg" is "b.jpg" and "x/a/b.jpg", not "c/b.jpg"; a PDF is
-    the same wherever it lies. Raises ValueError as `records` does.
+    Files are compared by SHA-256, documents by name, since corpora move: "a/b.jpg" is "b.jpg" and "x/a/b.jpg", not
+    "c/b.jpg"; a PDF is the same wherever it lies. Raises ValueError as `records` does.
     """
     index = TextIndex()
     for sample in samples:
         index.add(sample.id, sample.text)
-    documents, found = Documents(), Rejections()
+    documents, files, found, without_text = Documents(), set[str](), Rejections(), Counter[str]()
     for url in datasets:
-        for source, text in records(url):
-            documents.add(document_of(source))
-            found |= {name: Rejection(reason=SAME_TEXT, of=source) for name in _inside(index, text, most)}
+        for record in records(url):
+            documents.add(document_of(record.name))
+            files.add(record.file)
+            without_text[url] += not record.text
+            found |= {name: Rejection(reason=SAME_TEXT, of=record.name) for name in _inside(index, record.text, most)}
     for sample in samples:
-        if name := documents.like(names[sample.id]):
+        page = pages[sample.id]
+        if page.file and page.file in files:
+            found[sample.id] = Rejection(reason=SAME_FILE)
+        elif name := documents.like(page.document):
             found[sample.id] = Rejection(reason=SAME_DOCUMENT, of=name)
-    return found
+    return Seen(found, +without_text)
 
 
 def _inside(index: TextIndex, text: str, most: float) -> Iterator[str]:

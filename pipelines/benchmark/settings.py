@@ -129,8 +129,8 @@ class Choice:
     """Largest rectangle without text, as a share of the sample, 0 to 1."""
     exclude: tuple[str, ...] = ()
     """Training datasets: shards of this package, or any folder of images, PDFs, tars and Parquet files, local paths or
-    fsspec URLs. What they hold is left out, by the names of documents and by text: the text layer of PDFs, all
-    strings in rows of Parquet."""
+    fsspec URLs. What they hold is left out: by the SHA-256 of images, by the names of documents and by text, which
+    is also the text layer of PDFs and all strings in rows of Parquet."""
     exclude_overlap: float = 0.3
     """Samples that share more of their n-grams with one record of a training dataset are left out, 0 to 1."""
     strikes: str = ""

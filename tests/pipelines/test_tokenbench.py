@@ -19,7 +19,7 @@ from datasets import load_dataset
 from curate.benchchoice import STRUCK
 from curate.ngrams import grams
 from pipelines.benchmark import making
-from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_TEXT, Documents
+from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_FILE, SAME_TEXT, Documents
 from pipelines.benchmark.pages import category_in, document_of
 from pipelines.benchmark.review import read_strikes
 from pipelines.benchmark.settings import parse_build
@@ -27,6 +27,7 @@ from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA, Record
+from tests.pipelines.mixed import pack
 from tests.pipelines.test_pdfs import pdf
 
 pytest.importorskip("rapidocr")
@@ -335,14 +336,28 @@ def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Pa
     assert reasons[news[0]["id"]] == SAME_TEXT
 
 
-def test_a_folder_of_images_is_a_training_dataset_too(copy: Path, built: Path, corpus: Path, tmp_path: Path):
+@pytest.mark.parametrize(("name", "reason"), [(BOOK, SAME_DOCUMENT), ("renamed.jpg", SAME_FILE)])
+def test_a_folder_of_images_is_a_training_dataset_too(
+    copy: Path, built: Path, corpus: Path, tmp_path: Path, capsys, name: str, reason: str
+):
     (tmp_path / "seen").mkdir()
-    shutil.copyfile(corpus / "images" / BOOK, tmp_path / "seen" / BOOK)
+    data = (corpus / "images" / BOOK).read_bytes()
+    (tmp_path / "seen" / name).write_bytes(data if reason == SAME_FILE else data[:-1])
     assert build(corpus, copy, "--exclude", str(tmp_path / "seen")) == 0
     before, left = ({row["category"] for row in samples(out)} for out in (built, copy))
 
     assert before - left == {"book"}
-    assert SAME_DOCUMENT in {row["reason"] for row in candidates(copy) if row["category"] == "book"}
+    assert reason in {row["reason"] for row in candidates(copy) if row["category"] == "book"}
+    assert "1 records hold no text: these are known by file and name alone" in capsys.readouterr().err
+
+
+def test_a_packed_selection_is_known_by_its_files_whatever_their_names(copy: Path, corpus: Path, tmp_path: Path):
+    (tmp_path / "scans").mkdir()
+    shutil.copyfile(corpus / "images" / BOOK, tmp_path / "scans/scan_001.jpg")
+    packed = pack(tmp_path / "scans", "text", tmp_path / "curated")
+
+    assert build(corpus, copy, "--exclude", str(packed)) == 0
+    assert SAME_FILE in {row["reason"] for row in candidates(copy) if row["category"] == "book"}
 
 
 def test_documents_are_compared_by_the_end_of_their_names():

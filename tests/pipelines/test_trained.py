@@ -1,11 +1,12 @@
 """Names and texts of training data that others made."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from datasets import Dataset, Features, Image, Value
 
-from pipelines.benchmark.trained import records
+from pipelines.benchmark.trained import Seen, records
 from tests.curate.pictures import blocks, encoded
 from tests.pipelines.test_pdfs import pdf
 
@@ -28,15 +29,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_names_and_texts_of_a_mixed_folder(folder: Path):
     found = list(records(str(folder)))
-    names, texts = {name for name, _ in found}, "\n".join(text for _, text in found)
+    names, texts = {one.name for one in found}, "\n".join(one.text for one in found)
 
     assert names == {"deep/photo.png", "report.pdf#page=1", "report.pdf#page=2", "scans/book_7.jpg", "b.pdf", ""}
     for part in ("First page", "Second page", "A book", "one", "two"):
         assert part in texts
+    assert [bool(one.text) for one in found if one.file] == [False, True]  # the photo, and the row with its copy
+    assert {one.file for one in found} == {"", sha256(PHOTO).hexdigest()}
 
 
 def test_one_parquet_file_is_a_dataset_too(folder: Path):
-    assert ("", "one") in list(records(str(folder / "deep/text.parquet")))
+    assert Seen(text="one") in list(records(str(folder / "deep/text.parquet")))
 
 
 def test_what_cannot_be_read_is_not_passed_over(folder: Path):
