@@ -23,6 +23,7 @@ from train.acuity_charts.rows import Charts, Kind
 from train.acuity_charts.scores import (
     NEVER,
     Measured,
+    _drawn_shares,
     acuity_of,
     by_size,
     choice_of,
@@ -175,6 +176,18 @@ def test_an_interval_holds_the_acuity_and_follows_the_spread():
     assert second.low <= second.px <= second.high
     assert second == again
     assert acuity_of([chart_of(size, 10) for size in (5, 6)], "en").px == NEVER
+
+
+@pytest.mark.parametrize("num_charts", [2, 3, 7])
+def test_drawn_shares_spread_as_the_standard_error_says(num_charts: int):
+    rng = np.random.default_rng(num_charts)
+    rights = rng.binomial(100, 0.9, (40, num_charts))
+    charts = [[chart_of(5, float(right)) for right in of_size] for of_size in rights]
+    ratios = [
+        _drawn_shares(of_size, rng).std() / choice_of(of_size).stderr for of_size in charts if len({*of_size}) > 1
+    ]
+
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)
 
 
 def test_one_chart_a_size_has_no_interval():

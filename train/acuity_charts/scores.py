@@ -159,13 +159,17 @@ def acuity_of(charts: Sequence[Measured], language: str, ground: str = "all", se
 
 
 def _drawn_shares(charts: Sequence[Measured], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many of each kind drawn with replacement."""
-    right, num = np.zeros(NUM_DRAWS), np.zeros(NUM_DRAWS)
+    """Chance-corrected shares (NUM_DRAWS,) of charts of one size, as many of each kind drawn with replacement.
+
+    Drawn from k charts, a sum varies less than one of k new charts does, by (k - 1) / k: it is stretched by as much.
+    """
+    sums = np.zeros((NUM_DRAWS, 2))
     for of_kind in of_kinds(charts):
-        chosen = rng.integers(len(of_kind), size=(NUM_DRAWS, len(of_kind)))
-        right += np.array([chart.right for chart in of_kind])[chosen].sum(axis=1)
-        num += np.array([chart.num_targets for chart in of_kind])[chosen].sum(axis=1)
-    return np.asarray((right / num - CHANCE) / (1 - CHANCE))
+        k = len(of_kind)
+        values = np.array([(chart.right, chart.num_targets) for chart in of_kind])
+        drawn = values[rng.integers(k, size=(NUM_DRAWS, k))].sum(axis=1)
+        sums += values.sum(axis=0) + (drawn - values.sum(axis=0)) * math.sqrt(k / max(1, k - 1))
+    return np.asarray((sums[:, 0] / sums[:, 1] - CHANCE) / (1 - CHANCE))
 
 
 def ned_size(

@@ -1,5 +1,6 @@
 """OUT/report.html of one evaluation: its figures and how they spread, images beside their reconstructions, faults."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,8 +59,9 @@ def decimals(value: float | None) -> str:
 def _figures(report: Report, evaluation: Evaluation) -> None:
     report.section("Figures")
     names = [name for name in (*MEANS, "NED") if evaluation.values(name)]
-    rows = [[name, *_spread(evaluation.values(name)), MEANING[name]] for name in names]
-    report.table(["figure", "mean", "standard error", "lowest tenth", "median", "images", "meaning"], rows)
+    rows = [[name, *_spread(evaluation.values(name))] for name in names]
+    report.table(["figure", "mean", "standard error", "lowest tenth", "median", "images"], rows)
+    report.text(". ".join(f"{name}: {MEANING[name]}" for name in names) + ".")
     report.charts([_histogram(name, evaluation.values(name)) for name in reversed(names)])
 
 
@@ -85,7 +87,11 @@ def _correlations(report: Report, correlations: dict[str, float]) -> None:
         "Rank correlation (Spearman) with NED over the images: 1 where a metric orders them as NED does, 0 where it "
         "knows nothing of text. LPIPS is lower for better images, so its own ideal is -1."
     )
-    report.table(["metric", "with NED"], [[name, f"{value:.3f}"] for name, value in correlations.items()])
+    report.table(["metric", "with NED"], [[name, _correlation(value)] for name, value in correlations.items()])
+
+
+def _correlation(value: float) -> str:
+    return "none: all images have one figure" if math.isnan(value) else f"{value:.3f}"
 
 
 def show_examples(report: Report, out: Folder, examples: Sequence[Example]) -> None:
