@@ -1,10 +1,11 @@
 """Makes a rendered dataset: photos indexed, folder claimed, card written, shards run, totals told."""
 
+import hashlib
 import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,12 +13,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curate.picture import BadImage, read_header
+from curate.ocr import is_installed
+from curate.picture import BadImage, Picture
+from curate.verdict import OK, Thresholds, judge, text_finder
 from fonts.catalog import load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
-from pipelines.photos import PhotoIndex, build_index
+from pipelines.photos import PhotoIndex, build_index, in_split
 from pipelines.recipe_files import flags_of
 from pipelines.rendered.summary import describe, summarise, texts_of, told_texts
 from pipelines.rendered.verification import SOURCES_FILE
@@ -97,12 +100,16 @@ def photo_index(settings: Settings) -> PhotoIndex | None:
     build_index(
         settings.inputs.photos,
         folder,
-        min_side_px=min(min(size) for size in settings.recipe.sizes()),
+        min_side_px=_least_side_px(settings),
         licence=settings.inputs.photo_licence,
         num_workers=settings.execution.workers,
         backend=settings.execution.backend,
     )
     return PhotoIndex.load(folder, split=settings.inputs.split)
+
+
+def _least_side_px(settings: Settings) -> int:
+    return min(min(size) for size in settings.recipe.sizes())
 
 
 def _index_folder(settings: Settings) -> str:
@@ -146,9 +153,10 @@ def estimate(settings: Settings) -> str:
     """The plan, and its bytes and time from a few records on a few of the photos, rendered in this process."""
     inputs = settings.inputs
     with tempfile.TemporaryDirectory() as folder:
-        photos = _few_photos(inputs.photos, Path(folder, "photos"), settings.recipe.sizes())
+        if "photo" in settings.recipe.grounds.names:
+            inputs = replace(inputs, photos=(_few_photos(settings, Path(folder, "photos")),))
         execution = replace(settings.execution, out=f"{folder}/out", photo_index="", backend="inline", workers=0)
-        job = open_job(replace(settings, inputs=replace(inputs, photos=(photos,)), execution=execution))
+        job = open_job(replace(settings, inputs=inputs, execution=execution))
         job.record(SAMPLE_IMAGES, Counter())  # loads faces and compiled code, once a worker
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
@@ -181,19 +189,36 @@ def describe_texts(settings: Settings) -> str:
     return "".join([told, *(f"\n  not used: {rejected}" for rejected in writer.rejected)])
 
 
-def _few_photos(sources: tuple[str, ...], folder: Path, sizes_px: Iterable[tuple[int, int]]) -> str:
-    """Copy the first few photos that can be read into a folder, and one more for each size that none of them holds."""
+def _few_photos(settings: Settings, folder: Path) -> str:
+    """Copy the first few photos that can be read into a folder, and others until each size has one that serves."""
     folder.mkdir()
-    lacking, found = set(sizes_px), (source for url in sources for source in [open_source(url)])
+    lacking = set(settings.recipe.sizes())
+    serves = _judge(settings)
+    found = (source for url in settings.inputs.photos for source in [open_source(url)])
     entries = ((source, entry) for source in found for entry in source.entries(Counter()))
     for number, (source, entry) in enumerate(islice(entries, MAX_LOOKED_AT)):
         with suppress(BadImage):
-            data = source.read(entry)
-            header = read_header(data)
+            picture = Picture(source.read(entry))
+            header = picture.header
             held = {size for size in lacking if size[0] <= header.width_px and size[1] <= header.height_px}
+            held = held if held and serves(picture) else set()
             if held or number < SAMPLE_PHOTOS:
-                (folder / f"{number}{Path(entry.name).suffix}").write_bytes(data)
+                (folder / f"{number}.{header.format.lower()}").write_bytes(picture.data)
             lacking -= held
         if number + 1 >= SAMPLE_PHOTOS and not lacking:
             break
     return str(folder)
+
+
+def _judge(settings: Settings) -> Callable[[Picture], bool]:
+    """Whether a photo is of the split and would be accepted into the index."""
+    thresholds = Thresholds(min_side_px=_least_side_px(settings))
+    engine = text_finder() if is_installed() else None
+
+    def serves(picture: Picture) -> bool:
+        sha256 = hashlib.sha256(picture.data).hexdigest()
+        with suppress(BadImage):
+            return in_split(sha256, settings.inputs.split) and judge(picture, thresholds, engine).verdict == OK
+        return False
+
+    return serves

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
+import cv2
 import matplotlib
 import numpy as np
 import PIL.Image
@@ -12,8 +14,11 @@ import pytest
 from datasets import Image, List, Value, load_dataset
 from datasets.exceptions import DataFilesNotFoundError
 
+from pipelines.photos import in_split
 from pipelines.shards.record import RECORD_SCHEMA
+from tests.curate.pictures import blocks, encoded
 from tests.pipelines.small_job import NUM_IMAGES, SHARD_ROWS, SmallJob, shards
+from tests.pipelines.test_sources import image_parquet, write
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
 WITHOUT_PHOTOS = ("--grounds", "paper=1", "--num-images", "4", "--languages", "en=1")
@@ -135,6 +140,22 @@ def test_pages_of_several_shapes_take_each_photo_that_is_large_enough(tmp_path, 
     assert large.make(tmp_path / "large", *flags, "160x96", "96") == 0
     assert large.make(tmp_path / "larger", *flags, "300x96") == 1
     assert "is at least 300 x 96 px, as a picture of that size needs" in capfd.readouterr().err
+
+
+def test_a_plan_is_made_of_every_corpus_that_a_run_accepts(tmp_path, capfd):
+    soft = encoded(cv2.GaussianBlur(blocks(1), (0, 0), 6), "PNG")
+    sharp = {f"{i}.png": encoded(blocks(i), "PNG") for i in range(20, 60)}
+    held_out = [data for data in sharp.values() if in_split(sha256(data).hexdigest(), "held-out")]
+    write(tmp_path / "soft first", {f"{i}.png": soft for i in range(10, 22)} | {"99.bmp": encoded(blocks(2), "BMP")})
+    write(tmp_path / "one held out", {**sharp, "99.png": held_out[0]})
+    image_parquet(tmp_path / "rows.parquet", list(sharp.values()))
+    corpora = {"soft first": "all", "one held out": "held-out", "rows.parquet": "all"}
+    for number, (name, split) in enumerate(corpora.items()):
+        job = SmallJob(photos=tmp_path / name, index=tmp_path / f"index{number}")
+
+        assert job.make(tmp_path / "planned", "--dry-run", "--split", split) == 0, capfd.readouterr().err
+
+    assert job.make(tmp_path / "planned", "--dry-run", *WITHOUT_PHOTOS, "--photos", "none") == 0
 
 
 def test_a_font_that_freetype_rejects_is_left_out_and_named(tmp_path, small_job, capfd):
