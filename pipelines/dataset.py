@@ -16,7 +16,7 @@ from typing import Any
 from curate.ocr import is_installed
 from curate.picture import BadImage, Picture
 from curate.verdict import OK, Thresholds, judge, text_finder
-from fonts.catalog import load_catalog
+from fonts.catalog import Catalog, load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
@@ -64,6 +64,7 @@ def _told(text: str) -> int:
 def _make(settings: Settings) -> int:
     execution, began = settings.execution, time.monotonic()
     out = Folder(execution.out)
+    faces_of(settings)  # checked before photos are indexed and the folder is claimed
     index = photo_index(settings)
     identity = identity_of(settings, index)
     flags = flags_of(Recipe, "recipe.") | flags_of(Inputs, "inputs.") | CONTENT_FLAGS
@@ -116,11 +117,21 @@ def _index_folder(settings: Settings) -> str:
     return settings.execution.photo_index or f"{settings.execution.out}/photos"
 
 
+def faces_of(settings: Settings) -> Catalog:
+    """The faces. Raises ValueError where there is none, or none that draws a language of the recipe."""
+    fonts, languages = settings.inputs.fonts, settings.recipe.languages.names
+    catalog = load_catalog(fonts)
+    if lacking := [language for language in languages if not catalog.for_language(language)]:
+        raise ValueError(
+            f"languages asks for {', '.join(lacking)} but no face of fonts {', '.join(fonts)} draws it: add --fonts, "
+            "see `python -m fonts list`"
+        )
+    return catalog
+
+
 def identity_of(settings: Settings, index: PhotoIndex | None) -> dict[str, Any]:
     """What the bytes depend on: the fields of recipe and inputs, and the content of faces, texts and photos."""
-    faces = {face.id: face.sha256 for face in load_catalog(settings.inputs.fonts).faces}
-    if not faces:
-        raise ValueError(f"fonts {settings.inputs.fonts}: no face can be used; run `python -m fonts check`")
+    faces = {face.id: face.sha256 for face in faces_of(settings).faces}
     corpus = open_writer(settings.inputs.corpus).identity
     photos = index.identity if index else ""
     return settings.identity() | {"faces": faces, "corpus": corpus, "photos": photos}

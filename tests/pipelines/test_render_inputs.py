@@ -181,6 +181,15 @@ def test_no_font_left_is_refused(tmp_path, small_job, capfd):
     assert "no usable face (1 rejected: broken.ttf: " in capfd.readouterr().err
 
 
+def test_a_language_that_no_face_draws_is_refused_before_the_folder_is_claimed(tmp_path, small_job, capfd):
+    flags = (*WITHOUT_PHOTOS[:4], "--fonts", str(DEJAVU))
+
+    assert small_job.make(tmp_path / "out", *flags, "--languages", "en=1,zh=1") == 1
+    assert f"languages asks for zh but no face of fonts {DEJAVU} draws it: add --fonts" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert small_job.make(tmp_path / "out", *flags, "default", "--languages", "en=1,zh=1") == 0
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("moment", ["midway", "whole"])
 def test_the_folder_is_a_dataset_while_it_grows(tmp_path, request, moment, streaming):
