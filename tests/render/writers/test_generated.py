@@ -86,8 +86,14 @@ def test_titles_leave_out_the_commonest_words() -> None:
 
 
 def test_names_are_written_large_and_rude_words_not_at_all() -> None:
-    words = frequencies("en")
+    english, chinese = frequencies("en"), frequencies("zh")
+    rude = """fuck ass asshole assholes bastards raping rapists pedophile incest bdsm milf negro anus semen piss
+        pissing goddamn sexual 轮奸 鸡奸 乱伦 强暴 龟头 阴茎 阴道 黑鬼 支那 妓女"""
+    innocent = """class assess passing grape therapist rapid peacock cockpit dickens title basement manuscript
+        embarrass farther heroine essex sussex 阴天 支持 强大 汉奸 妈妈"""
+    known = {word.lower() for word in english} | set(chinese)
 
-    assert {"London", "I", "Monday", "class", "grape"} <= words.keys()
-    assert not {"london", "i", "monday", "fuck", "ass"} & words.keys()
-    assert not [word for word in frequencies("zh") if "妓" in word]
+    assert {"London", "I", "Monday"} <= english.keys()
+    assert not {"london", "i", "monday"} & english.keys()
+    assert not set(rude.split()) & known
+    assert set(innocent.split()) <= known
