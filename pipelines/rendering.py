@@ -60,6 +60,8 @@ class RenderJob:
         """The record of one index; rejects and totals are added to counts."""
         cell = self._plan.cell(index)
         style = self._style(index // self._recipe.style_block, cell.band, cell.language)
+        if style.why_grey:
+            counts[f"reject/raster/{style.why_grey}"] += 1
         photo, view = None, None
         if cell.ground == "photo":
             assert self._views is not None, "a photo is asked for only where photos were indexed"

@@ -38,7 +38,8 @@ class Recipe:
     grounds: Mix = Mix.of({"photo": 0.92, "paper": 0.04, "gradient": 0.04})
     """Shares of what lies under the text: photo, paper, gradient."""
     rasters: Mix = Mix.of({"grey": 0.55, "light": 0.12, "full": 0.1, "strike": 0.03, "lcd": 0.1, "reduced": 0.1})
-    """Shares of rasteriser styles, by chance once a style block."""
+    """Shares of rasteriser styles, by chance once a style block. Strike takes faces with embedded bitmaps of the size
+    (`python -m fonts fetch`, then --fonts default fetched) and full takes a whole size; grey where there is none."""
     inks: Mix = Mix.of({"alpha": 0.82, "multiply": 0.06, "screen": 0.06, "fade": 0.06})
     """Shares of ways to lay ink on the ground, by chance an image: alpha, multiply, screen, fade (gradient)."""
     layers: Mix = Mix.of({"none": 0.8, "shadow": 0.12, "outline": 0.08})

@@ -40,13 +40,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What a block of consecutive indices shares: faces, body size, rasteriser."""
+    """What a block of consecutive indices shares: faces, body size, rasteriser; why that is grey where the recipe asks
+    for another, or ""."""
 
     body: FontFace
     display: FontFace
     mono: FontFace
     size_px: float
     raster: Raster
+    why_grey: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,11 @@ def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: 
     size = float(rng.uniform(low, high))
     kind = recipe.rasters.draw(rng)
     body, size = _body_face(faces, language, kind, (low, high, size), rng)
+    why_grey = ""
     if kind == "strike" and round(size) not in body.strikes:
-        kind = "grey"
+        kind, why_grey = "grey", "no face with bitmaps of this size"
     if kind == "full" and np.ceil(low) > np.floor(high):  # whole sizes alone are hinted as they should be
-        kind = "grey"
+        kind, why_grey = "grey", "no whole size to hint"
     if kind == "full":
         size = float(min(max(round(size), np.ceil(low)), np.floor(high)))
     everyday = faces.for_language(language)
@@ -102,6 +105,7 @@ def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: 
         mono=mono[int(rng.integers(len(mono)))],
         size_px=round(size, 4),
         raster=_raster(kind, language, rng),
+        why_grey=why_grey,
     )
 
 

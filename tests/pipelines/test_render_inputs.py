@@ -190,6 +190,18 @@ def test_a_language_that_no_face_draws_is_refused_before_the_folder_is_claimed(t
     assert small_job.make(tmp_path / "out", *flags, "default", "--languages", "en=1,zh=1") == 0
 
 
+def test_styles_that_no_face_and_no_size_allows_are_counted(tmp_path, small_job, capfd):
+    flags = (*WITHOUT_PHOTOS, "--fonts", str(DEJAVU))
+    for raster, size, why in (
+        ("strike", ("5", "20"), "no face with bitmaps of this size"),
+        ("full", ("5.2", "5.8"), "no whole size to hint"),
+    ):
+        assert small_job.make(tmp_path / raster, *flags, "--rasters", raster, "--size-px", *size) == 0
+        summary = json.loads((tmp_path / raster / "summary.json").read_text())
+        assert summary["reject"] == {f"raster/{why}": 4}
+        assert f"rejects     raster/{why} 4" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("moment", ["midway", "whole"])
 def test_the_folder_is_a_dataset_while_it_grows(tmp_path, request, moment, streaming):
