@@ -42,6 +42,8 @@ class _Look:
         self.title = replace(sheet.heading(draws.pick((1.5, 1.75, 2.0))), align=draws.pick(("left", "left", "centre")))
         self.body = sheet.body(1.15, 1.5)
         self.ruling = draws.pick(("under", "bar", "side", "none"))
+        if self.ruling == "side":  # a bar stands beside what begins there
+            self.title = replace(self.title, align="left")
         self.tone = draws.pick(("accent", "accent", "ink"))
         self.number = draws.between(2, 40)
         if self.band == self.ruling == "none":  # else it looks like a page of a list, even in a frame
@@ -90,12 +92,11 @@ class _Look:
         sheet, style, em = self.sheet, self.title, self.em
         num_lines = 2 if box.height > 14 * style.size_px and sheet.draws.chance(0.3) else 1
         width = box.width
-        if self.ruling == "side":
-            sheet.rule(box.x, box.y, max(2.0, 0.25 * em), style.height(num_lines), self.tone)
-            box = box.beside(0.8 * em)
-        left = put(sheet, title(sheet, style, box.width, num_lines), box, style, num_lines)
-        if self.ruling == "side":
-            left = Box(left.right - width, left.y, width, left.height)
+        room = box.beside(0.8 * em) if self.ruling == "side" else box
+        left = put(sheet, title(sheet, style, room.width, num_lines), room, style, num_lines)
+        left = box.below(left.y - box.y)
+        if self.ruling == "side" and left.y > box.y:  # as high as the lines that were set
+            sheet.rule(box.x, box.y, max(2.0, 0.25 * em), left.y - box.y, self.tone)
         if self.ruling in ("under", "bar") and left.height > 4 * em:
             thick = sheet.draws.pick((1.0, 2.0, 3.0))
             length = width if self.ruling == "under" else min(width, 6 * em)

@@ -227,6 +227,24 @@ def test_numbers_of_code_lines_rise_in_every_mono_face(faces: Catalog, writer: W
                     assert list(map(int, texts)) == list(range(first, first + len(texts))), mono.id
 
 
+def test_a_bar_beside_a_slide_s_title_is_as_high_as_its_lines(faces: Catalog, writer: Writer):
+    heights = []
+    for seed in range(60):
+        page = make_page(faces, writer, 0, width_px=400, height_px=400, size_px=9.0)
+        draft = LAYOUTS["slide"](page, np.random.default_rng(seed))
+        for block in draft.blocks:
+            x, y, _, _ = block.frames[0]
+            rules = [rule for rule in draft.shapes if rule.kind == "rule" and rule.height < 100]
+            bars = [rule for rule in rules if rule.y == y and 0 < x - rule.x < 12]
+            for bar in bars if block.role == "heading" else ():
+                num_lines = len(typeset(block, faces).lines)
+                heights.append(bar.height / (block.size_px * (1 + (num_lines - 1) * block.leading)))
+                assert block.align == "left"
+
+    assert len(heights) > 5
+    assert heights == pytest.approx([1.0] * len(heights), abs=0.01)
+
+
 def test_labels_turn_and_lines_stay_few(faces: Catalog, writer: Writer):
     angles, num_lines = set(), set()
     for seed in range(30):
