@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from render.writers.code import Listing
 from render.writers.corpus import CorpusWriter
 from render.writers.generated import GeneratedWriter
 from render.writers.grid import Table
@@ -92,7 +93,7 @@ class Writer(Protocol):
         """An equation of one line; beyond ASCII only what ordinary text faces draw: × ≤ ² √ π."""
         ...
 
-    def code(self, rng: np.random.Generator, num_lines: int) -> list[str]:
+    def code(self, rng: np.random.Generator, num_lines: int) -> Listing:
         """`num_lines` lines of a program, indented with spaces, some of them empty."""
         ...
 

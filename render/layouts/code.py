@@ -21,14 +21,18 @@ def code(page: Page, rng: np.random.Generator) -> Draft:
     panes = max(1, min(4, round(box.width / (_PANE_EM * sheet.uniform(0.8, 1.2) * sheet.em))))
     window = sheet.draws.pick(("none", "frame", "window"))
     for pane in box.columns(panes, gap=1.2 * sheet.em):
-        if window != "none" and min(pane.width, pane.height) > 12 * sheet.em:
-            pane = _framed(sheet, pane, mono, window == "window")
-        _listing(sheet, pane, mono)
+        framed = window != "none" and min(pane.width, pane.height) > 12 * sheet.em
+        titled = framed and window == "window"
+        room = _framed(sheet, pane, titled) if framed else pane
+        lines, ending = _lines(sheet, mono, mono.num_lines(room.height))
+        if titled:
+            _file_name(sheet, pane, mono, ending)
+        _listing(sheet, room, mono, lines)
     return sheet.draft()
 
 
-def _framed(sheet: Sheet, pane: Box, mono: TextStyle, titled: bool) -> Box:
-    """A frame, perhaps with a title bar of three dots and a file name; returns the room in it."""
+def _framed(sheet: Sheet, pane: Box, titled: bool) -> Box:
+    """A frame, perhaps with a bar of three dots; returns the room in it."""
     em = sheet.em
     radius = sheet.draws.pick((0.0, 0.5)) * em
     sheet.plate(pane, radius)
@@ -39,17 +43,18 @@ def _framed(sheet: Sheet, pane: Box, mono: TextStyle, titled: bool) -> Box:
     for k in range(3):
         side = 0.6 * em
         sheet.frame(Box(inner.x + k * em, inner.y + 0.2 * em, side, side), radius_px=side / 2)
-    words = sheet.page.writer.words(sheet.rng, "en", 2)
-    name = sheet.page.drawable(
-        lambda: f"{'_'.join(words)}.{sheet.draws.pick(('py', 'c', 'js', 'sh', 'txt'))}".lower(), mono.face
-    )
-    put(sheet, name, inner.beside(3.5 * em), mono)
     sheet.rule(pane.x, inner.y + 1.4 * em, pane.width, 1.0, "faint")
     return inner.below(2.0 * em)
 
 
-def _listing(sheet: Sheet, pane: Box, mono: TextStyle) -> None:
-    lines = _lines(sheet, mono, mono.num_lines(pane.height))
+def _file_name(sheet: Sheet, pane: Box, mono: TextStyle, ending: str) -> None:
+    """The name of a program's file, behind the dots of the bar."""
+    words = sheet.page.writer.words(sheet.rng, "en", 2)
+    name = sheet.page.drawable(lambda: f"{'_'.join(words)}.{ending}".lower(), mono.face)
+    put(sheet, name, pane.inset(0.6 * sheet.em).beside(3.5 * sheet.em), mono)
+
+
+def _listing(sheet: Sheet, pane: Box, mono: TextStyle, lines: list[str]) -> None:
     tops = [pane.y + k * mono.pitch_px for k in range(len(lines))]
     if sheet.draws.chance(0.75) and pane.width > 12 * sheet.em:
         pane = _numbers(sheet, pane, mono, tops)
@@ -62,17 +67,21 @@ def _listing(sheet: Sheet, pane: Box, mono: TextStyle) -> None:
     sheet.cells(texts, frames, mono)
 
 
-def _lines(sheet: Sheet, mono: TextStyle, num: int) -> list[str]:
-    """Lines of a program; on Chinese pages its remarks are Chinese, where the face writes it."""
+def _lines(sheet: Sheet, mono: TextStyle, num: int) -> tuple[list[str], str]:
+    """Lines of a program, and the ending of its file; on Chinese pages its remarks are Chinese, where the face
+    writes it."""
     page = sheet.page
+    endings = []
 
     def make() -> str:
-        lines = page.writer.code(sheet.rng, max(num, 1))
+        listing = page.writer.code(sheet.rng, max(num, 1))
+        endings.append(listing.ending)
+        lines = list(listing.lines)
         if page.language in mono.face.languages and page.language != "en":
             lines = [_in_chinese(sheet, line) for line in lines]
         return "\n".join(lines)
 
-    return page.drawable(make, mono.face).split("\n")[:num]
+    return page.drawable(make, mono.face).split("\n")[:num], endings[-1]
 
 
 def _in_chinese(sheet: Sheet, line: str) -> str:

@@ -18,6 +18,7 @@ _BLOCK_SHARE = 0.35
 class Dialect:
     """Templates of one programming language; a block is (opening line, closing line or "")."""
 
+    ending: str  # of its files
     heads: tuple[str, ...]  # lines at the top
     functions: tuple[tuple[str, str], ...]
     blocks: tuple[tuple[str, str], ...]
@@ -27,7 +28,16 @@ class Dialect:
     camel: bool = False  # names as in rowCount, else as in row_count
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Lines of a program, indented with spaces, ASCII; and what the name of its file ends in, as "py"."""
+
+    lines: tuple[str, ...]
+    ending: str
+
+
 PYTHON = Dialect(
+    ending="py",
     heads=(
         "import os",
         "import sys",
@@ -72,6 +82,7 @@ PYTHON = Dialect(
     indents=("    ", "  "),
 )
 C = Dialect(
+    ending="c",
     heads=(
         "#include <stdio.h>",
         "#include <stdlib.h>",
@@ -111,6 +122,7 @@ C = Dialect(
     indents=("    ", "  ", "\t".expandtabs(8)),
 )
 JAVASCRIPT = Dialect(
+    ending="js",
     heads=("'use strict';", "import { §a, §b } from './§c';", "const §a = require('§b');", "// §s", ""),
     functions=(
         ("function §a(§b, §c) {", "}"),
@@ -140,6 +152,7 @@ JAVASCRIPT = Dialect(
     camel=True,
 )
 SHELL = Dialect(
+    ending="sh",
     heads=("#!/bin/bash", "set -euo pipefail", "# §s", "export §U=/usr/local/§a", ""),
     functions=(("§a() {", "}"), ("for §a in *.§b; do", "done"), ("while read -r §a; do", "done")),
     blocks=(
@@ -164,8 +177,8 @@ SHELL = Dialect(
 _DIALECTS = (PYTHON, PYTHON, C, JAVASCRIPT, SHELL)
 
 
-def listing(draws: Draws, num_lines: int) -> list[str]:
-    """`num_lines` (at least 1) lines of one language, indented with spaces; ASCII."""
+def listing(draws: Draws, num_lines: int) -> Listing:
+    """`num_lines` (at least 1) lines of one language."""
     dialect = draws.pick(_DIALECTS)
     indent = draws.pick(dialect.indents)
     names = [_name(draws, dialect.camel) for _ in range(10)]
@@ -174,7 +187,8 @@ def listing(draws: Draws, num_lines: int) -> list[str]:
         opening, closing = draws.pick(dialect.functions)
         templates += [opening, *_body(draws, dialect, indent, 1), indent + draws.pick(dialect.last)]
         templates += [closing, ""] if closing else [""]
-    return [_fill(template, draws, names) for template in templates[:num_lines]]
+    lines = tuple(_fill(template, draws, names) for template in templates[:num_lines])
+    return Listing(lines=lines, ending=dialect.ending)
 
 
 def _body(draws: Draws, dialect: Dialect, indent: str, depth: int) -> list[str]:

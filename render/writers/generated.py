@@ -105,7 +105,7 @@ class GeneratedWriter:
         """An equation of one line; beyond ASCII it uses only what ordinary text faces draw."""
         return snippets.formula(Draws(rng), ascii_only)
 
-    def code(self, rng: np.random.Generator, num_lines: int) -> list[str]:
+    def code(self, rng: np.random.Generator, num_lines: int) -> code.Listing:
         """`num_lines` lines of a program, indented with spaces, some of them empty; ASCII."""
         return code.listing(Draws(rng), num_lines)
 

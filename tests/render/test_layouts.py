@@ -216,6 +216,25 @@ def test_code_is_set_in_the_mono_face(faces: Catalog, writer: Writer):
         assert {block.face for block in blocks} == {page.mono.id}
 
 
+def test_the_file_of_a_program_ends_as_its_language_does(faces: Catalog, writer: Writer):
+    signs = {
+        "py": r"^(def|async def|class \w+\(|@property)",
+        "c": r"^(int|static|struct|double|#include)",
+        "js": r"^(function|export|class \w+ extends|app\.get|const)",
+        "sh": r"^(done|fi|while read|\w+\(\) \{|#!/bin/bash)",
+    }
+    endings = set()
+    for number in range(40):
+        page = make_page(faces, writer, 0, width_px=512, height_px=512, size_px=9.0)
+        blocks = LAYOUTS["code"](page, np.random.default_rng(number)).blocks
+        if name := re.fullmatch(r"[\w']+\.(\w+)", blocks[0].text):
+            listing = next(block.text for block in blocks[1:] if block.role == "code")
+            endings.add(name[1])
+            assert re.search(signs[name[1]], listing, re.MULTILINE), f"{name[0]}: {listing}"
+
+    assert endings == set(signs)
+
+
 def test_numbers_of_code_lines_rise_in_every_mono_face(faces: Catalog, writer: Writer):
     for mono in faces.for_language("en", "mono"):
         for number in range(12):

@@ -100,7 +100,7 @@ def test_formulas_keep_to_the_signs_of_ordinary_faces(writer: Writer) -> None:
 @pytest.mark.parametrize("num_lines", [1, 7, 60])
 def test_code_has_as_many_lines_as_asked_and_is_indented(writer: Writer, num_lines: int) -> None:
     rng = np.random.default_rng(6)
-    listings = [writer.code(rng, num_lines) for _ in range(20)]
+    listings = [writer.code(rng, num_lines).lines for _ in range(20)]
 
     assert all(len(lines) == num_lines for lines in listings)
     assert all(line.isascii() and line.isprintable() for lines in listings for line in lines)
