@@ -30,7 +30,10 @@ def underline_words(sheet: Sheet, done: Typeset, share: float) -> None:
     for i, text in enumerate(done.texts):
         if len(text) < 12 or not sheet.draws.chance(share):
             continue
-        first = text.find(" ", sheet.draws.below(len(text) // 2)) + 1
+        start = sheet.draws.below(len(text) // 2)
+        first = text.find(" ", start) + 1
+        if not first and sheet.page.language != "en":  # without spaces a link begins at any character
+            first = start
         last = text.find(" ", first + 6)
         last = min(first + 6, len(text) - 1) if last < 0 else last
         x0, x1 = (float(done.char_at[int(done.lines[i, 0]) + k]) for k in (first, last))

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from fonts.catalog import Catalog, FontFace
 from render.labels import geometry
 from render.layouts.kinds import LAYOUTS
+from render.layouts.sheet import Sheet
 from render.layouts.style import ems_per_char, style_of, widths_of
 from render.layouts.vertical import full_width
+from render.layouts.widgets import underline_words
 from render.page import Draft, Page, coverage_of
 from render.raster import Raster
 from render.recipe import BANDS
@@ -262,6 +264,20 @@ def test_a_bar_beside_a_slide_s_title_is_as_high_as_its_lines(faces: Catalog, wr
 
     assert len(heights) > 5
     assert heights == pytest.approx([1.0] * len(heights), abs=0.01)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_links_begin_anywhere_in_a_line(faces: Catalog, writer: Writer, language: str):
+    page = make_page(faces, writer, LANGUAGES.index(language), width_px=512, height_px=512, size_px=10.0)
+    sheet = Sheet(page, np.random.default_rng(0))
+    text = writer.paragraph(sheet.rng, language, 1200)
+    done = sheet.text(text, [sheet.margins()], sheet.body())
+    assert done is not None
+    underline_words(sheet, done, 1.0)
+    at_start = [rule.x - done.starts.min() < 1 for rule in sheet.shapes]
+
+    assert len(at_start) > 10
+    assert np.mean(at_start) < 0.3
 
 
 def test_labels_turn_and_lines_stay_few(faces: Catalog, writer: Writer):
