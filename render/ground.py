@@ -76,9 +76,9 @@ def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
 def draw_shape(canvas: Image, shape: Shape) -> None:
     """Draw one shape in place; its edges lie on whole pixels, and what is outside is cut off."""
     height, width = canvas.shape[:2]
-    left, top = round(shape.x), round(shape.y)
-    x0, x1 = max(0, left), min(width, max(round(shape.x + shape.width), left + 1))
-    y0, y1 = max(0, top), min(height, max(round(shape.y + shape.height), top + 1))
+    left, top = _whole(shape.x), _whole(shape.y)
+    x0, x1 = max(0, left), min(width, max(_whole(shape.x + shape.width), left + 1))
+    y0, y1 = max(0, top), min(height, max(_whole(shape.y + shape.height), top + 1))
     if x1 <= x0 or y1 <= y0:
         return
     part = canvas[y0:y1, x0:x1]
@@ -93,6 +93,11 @@ def draw_shape(canvas: Image, shape: Shape) -> None:
             _fill(side, colour, shape.opacity)
     else:
         _fill(part, colour, shape.opacity)
+
+
+def _whole(px: float) -> int:
+    """The nearest whole px, halves upwards, so that a line of 1 px is as thick wherever it lies."""
+    return math.floor(px + 0.5)
 
 
 def _fill(part: Image, colour: NDArray[np.uint8], opacity: float) -> None:

@@ -12,12 +12,13 @@ import pytest
 from fonts.catalog import Catalog
 from render.draw import ClippedError, draw, draw_text
 from render.effects import EFFECTS
+from render.ground import draw_shape
 from render.labels import character_quads, geometry
 from render.mix import Mix
 from render.palette import contrast_floors
 from render.raster import Halo, Raster
 from render.recipe import BANDS, Recipe
-from render.scene import Block, Effect, Ground, Layer, Paint, Scene
+from render.scene import Block, Effect, Ground, Layer, Paint, Scene, Shape
 from render.typeset import metrics_of, typeset
 from tests.render.scenes import SMALL, made_photo, scenes
 
@@ -179,6 +180,16 @@ def test_golden_pixels(faces: Catalog, update_golden: bool) -> None:
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
 
     assert found == json.loads(GOLDEN.read_text())
+
+
+@pytest.mark.parametrize("at_px", [9.5, 10.0, 10.3, 10.5, 11.5, 12.51])
+def test_a_rule_is_as_thick_wherever_it_lies(at_px: float) -> None:
+    for num_px in (1, 2, 3):
+        canvas = np.zeros((30, 30, 3), np.uint8)
+        draw_shape(canvas, Shape(kind="rule", x=at_px, y=0, width=num_px, height=30, colour="#ffffff"))
+        draw_shape(canvas, Shape(kind="rule", x=0, y=at_px, width=30, height=num_px, colour="#ffffff"))
+
+        assert np.count_nonzero(canvas[0, :, 0]) == np.count_nonzero(canvas[:, 0, 0]) == num_px
 
 
 def test_resampling_leaves_opencv_as_it_was():
