@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from render.layouts.box import Box
-from render.layouts.parts import foot, heading, stack
+from render.layouts.parts import foot, heading, page_numbers, stack
 from render.layouts.sheet import Sheet
 from render.layouts.style import TextStyle
 from render.layouts.wording import running
@@ -25,8 +25,9 @@ def paragraph(page: Page, rng: np.random.Generator) -> Draft:
     if box.height > 10 * sheet.em and sheet.draws.chance(0.4):
         boxes[0] = heading(sheet, boxes[0], sheet.draws.pick(("left", "centre")))
     _fill(sheet, boxes, style)
-    for leaf in leaves if numbered else ():
-        foot(sheet, leaf)
+    if numbered:
+        for leaf, number in zip(leaves, page_numbers(sheet, len(leaves)), strict=True):
+            foot(sheet, leaf, number=number)
     return sheet.draft()
 
 

@@ -92,12 +92,19 @@ def captioned(sheet: Sheet, box: Box, style: TextStyle) -> float:
     return box.height - room
 
 
-def foot(sheet: Sheet, box: Box, text: str = "") -> None:
-    """A page number on the last line of a box, and a short text where there is room for both."""
+def page_numbers(sheet: Sheet, num: int) -> list[str]:
+    """The numbers of as many pages side by side, written alike."""
+    first = sheet.draws.between(1, 480)
+    form = sheet.draws.pick(("{0}", "{0}", "- {0} -", "{0} / {1}", "p. {0}"))
+    return [form.format(first + k, first + 12) for k in range(num)]
+
+
+def foot(sheet: Sheet, box: Box, text: str = "", number: str = "") -> None:
+    """A page number, by chance unless given, on the last line of a box, and a short text where there is room for
+    both."""
     style = sheet.small()
     line = box.below(box.height - style.size_px - 0.01)
-    page = sheet.draws.between(1, 480)
-    number = sheet.draws.pick((f"{page}", f"{page}", f"- {page} -", f"{page} / {page + 12}", f"p. {page}"))
+    number = number or page_numbers(sheet, 1)[0]
     if not text and line.width > 20 * style.size_px and sheet.draws.chance(0.6):
         text = next(iter(phrases(sheet, style, 1, style.num_chars(line.width / 2))), "")
     align = "justify" if text else sheet.draws.pick(("centre", "right", "left"))

@@ -266,6 +266,19 @@ def test_a_bar_beside_a_slide_s_title_is_as_high_as_its_lines(faces: Catalog, wr
     assert heights == pytest.approx([1.0] * len(heights), abs=0.01)
 
 
+def test_facing_pages_have_numbers_that_follow(faces: Catalog, writer: Writer):
+    steps = []
+    for seed in range(40):
+        page = make_page(faces, writer, 0, width_px=1024, height_px=256, size_px=8.0, min_size_px=7.0)
+        blocks = LAYOUTS["paragraph"](page, np.random.default_rng(seed)).blocks
+        feet = [line for block in blocks if block.frames[0][1] > 230 for line in block.text.split("\n")]
+        numbers = [int(found[2]) for foot in feet if (found := re.fullmatch(r"(p\. |- )?(\d+)( -| / \d+)?", foot))]
+        steps += np.diff(numbers).tolist()
+
+    assert len(steps) > 5
+    assert set(steps) == {1}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_links_begin_anywhere_in_a_line(faces: Catalog, writer: Writer, language: str):
     page = make_page(faces, writer, LANGUAGES.index(language), width_px=512, height_px=512, size_px=10.0)
