@@ -16,14 +16,14 @@ _ENGLISH: tuple[Callable[[int], str], ...] = (
     lambda n: f"{n}. ",
     lambda n: f"{n}) ",
     lambda n: f"({n}) ",
-    lambda n: f"{chr(97 + (n - 1) % 26)}) ",
+    lambda n: f"{_letters(n)}) ",
 )
 _CHINESE: tuple[Callable[[int], str], ...] = (
     lambda n: f"{n}. ",
     lambda n: f"{n}、",
     lambda n: f"（{_han(n)}）",
     lambda n: f"{_han(n)}、",
-    lambda n: f"{chr(0x2460 + (n - 1) % 20)} ",
+    lambda n: f"{chr(0x2460 + n - 1) if n <= 20 else n} ",  # circled, as far as ordinary faces go
 )
 
 
@@ -34,6 +34,12 @@ def _han(n: int) -> str:
     tens, ones = divmod(n, 10)
     head = f"{_DIGITS[tens] if tens > 1 else ''}十" if tens else ""
     return head + _DIGITS[ones]
+
+
+def _letters(n: int) -> str:
+    """a to z, then aa, ab and so on."""
+    before, last = divmod(n - 1, 26)
+    return (_letters(before) if before else "") + chr(97 + last)
 
 
 def set_items(sheet: Sheet, texts: Sequence[str], columns: Sequence[Box], style: TextStyle, gap_px: float) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from fonts.catalog import Catalog, FontFace
 from render.labels import geometry
+from render.layouts.box import Box
+from render.layouts.items import set_items
 from render.layouts.kinds import LAYOUTS
 from render.layouts.sheet import Sheet
 from render.layouts.style import ems_per_char, style_of, widths_of
@@ -277,6 +279,20 @@ def test_facing_pages_have_numbers_that_follow(faces: Catalog, writer: Writer):
 
     assert len(steps) > 5
     assert set(steps) == {1}
+
+
+@pytest.mark.parametrize("language", LANGUAGES[:2])
+def test_numbers_of_a_long_list_are_all_different(faces: Catalog, writer: Writer, language: str):
+    page = make_page(faces, writer, LANGUAGES.index(language), width_px=128, height_px=640, size_px=9.0)
+    found = set()
+    for seed in range(40):
+        sheet = Sheet(page, np.random.default_rng(seed))
+        set_items(sheet, ["x"] * 40, [Box(4.0, 4.0, 100.0, 630.0)], sheet.style(page.body, 1.0, "body", 1.2), 0.0)
+        markers = [line.split("x")[0].strip() for line in sheet.blocks[0].text.split("\n")]
+        found.add(markers[1])
+        assert len(set(markers)) in (1, 40), markers
+
+    assert found >= ({"2.", "b)"} if language == "en" else {"二、", "②"})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
