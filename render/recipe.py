@@ -50,8 +50,9 @@ class Recipe:
     plates: float = 0.06
     """Share of images, 0 to 1, whose layout may put text on filled plates, as user interfaces do."""
     toned: float = 0.2
-    """Share of photos, 0 to 1, dimmed or lightened a little under the text; others only where the range of the
-    photo leaves no ink that keeps the contrast floor, and by no more than that takes (at most half)."""
+    """Share of photos, 0 to 1, dimmed or lightened a little under the text. At every share, 0 included, others are too
+    where they leave some line no ink that keeps the contrast floor or, on the four pages in five that keep to dark or
+    to light ink, no such ink for all lines; by no more than that takes (at most half)."""
     contrast_floor: float = 30.0
     """Least APCA contrast Lc (15 to 60) of ink to the nearest tenth of the 4 px tiles under a line of 12 px and more;
     rising to 1.4 times that at 5 px."""
