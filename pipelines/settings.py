@@ -72,7 +72,8 @@ class Execution:
     out: str = "out"
     """Folder of the dataset, a local path or an fsspec URL such as s3://bucket/name."""
     photo_index: str = ""
-    """Folder of the photo index, to share it between datasets; by default OUT/photos."""
+    """Folder of the photo index, to share it between datasets whose images have the same least side; by default
+    OUT/photos."""
     backend: str = "ray"
     """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
     workers: int = -1
