@@ -88,10 +88,11 @@ class PhotoIndex:
 
     def __init__(self, folder: str, split: str = "all") -> None:
         target = Folder(folder)
+        tables = index_tables(target, (*PLACE, *FACTS, "sha256", "verdict", "cause"))
         job = json.loads(target.read(JOB_FILE))["identity"]
         self.sources: tuple[str, ...] = tuple(job["sources"])
         rows = _Rows(split, [_corpus(source) for source in self.sources])
-        for table in index_tables(target, (*PLACE, *FACTS, "sha256", "verdict", "cause")):
+        for table in tables:
             rows.add(table)
         if not rows.num_kept:
             raise ValueError(_nothing(target, split, rows))

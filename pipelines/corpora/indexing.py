@@ -95,11 +95,14 @@ class IndexJob:
 
 
 def index_tables(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """The shards of an index in order. Raises ValueError where some are missing."""
+    """The shards of an index in order. Raises ValueError where there is none, and at the end where some are missing."""
     if not folder.exists(ENTRIES):
         raise ValueError(f"{folder.url} holds no photo index: make it with build_index")
     with folder.open(ENTRIES) as file:
-        num_listed = pq.read_metadata(file).num_rows
+        return _tables(folder, columns, pq.read_metadata(file).num_rows)
+
+
+def _tables(folder: Folder, columns: Sequence[str], num_listed: int) -> Iterator[pa.Table]:
     num_rows = 0
     for index in sorted(read_manifest(folder)):
         with folder.open(shard_name(index)) as file:
