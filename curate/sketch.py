@@ -54,6 +54,7 @@ class Quantile:
 
     The stream passes `NUM_PASSES` times, `add` for each part of it and `advance` between passes. Two
     sketches in the same pass can be merged. `value` is nan where the stream was empty; nan is not counted.
+    `num_equal`: how many of the values equal to it make up the share, with all that lie below.
     """
 
     NUM_PASSES = 2
@@ -65,7 +66,7 @@ class Quantile:
         self._upper = -1  # the upper half, once it is known
         self._left = 0  # values up to and with the wanted one, among those with its upper half
         self._counts = np.zeros(NUM_DIGITS, np.int64)
-        self.num_values = 0
+        self.num_values = self.num_equal = 0
         self.value = math.nan
 
     def add(self, values: NDArray[np.float32]) -> None:
@@ -89,6 +90,7 @@ class Quantile:
             self._upper = self._find()
         elif self.num_values:
             self.value = from_ordered((self._upper << DIGIT_BITS) | self._find())
+            self.num_equal = self._left
         self._counts[:] = 0
 
     def _find(self) -> int:

@@ -1,6 +1,6 @@
 """Priorities within a selection: categories of images, their quotas, and a sampling weight for each image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -19,14 +19,26 @@ TIE_SHARE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What max_images leaves out: rows of a lower priority than `value`, and the first `num_equal` of an equal one."""
+
+    value: float = -np.inf
+    num_equal: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
     """What the quotas of a selection come to, by category in order and last for rows of none.
 
-    `floors`: priority that a row must exceed (-inf: none); `factors`: what weights are multiplied by.
+    `floors`: what max_images leaves out; `factors`: what weights are multiplied by.
     """
 
-    floors: tuple[float, ...]
+    floors: tuple[Floor, ...]
     factors: tuple[float, ...]
+
+
+Decision = tuple[pa.RecordBatch, Reasons, NDArray[np.float32], NDArray[np.int32]]
+"""A batch, and of its rows the reasons, weights (n,; 0 for dropped rows) and category numbers (n,)."""
 
 
 def category_names(selection: Selection) -> list[str]:
@@ -66,7 +78,7 @@ def density_weights(batch: pa.RecordBatch, weight: Weight | None) -> NDArray[np.
 
 def priorities(batch: pa.RecordBatch, weight: Weight) -> NDArray[np.float32]:
     """What goes first under max_images (n,): the weight's column; values within 0.1% of each other are told
-    apart by a hash of the id, so that as many are kept as there is room for."""
+    apart by a hash of the id, so that those kept are from everywhere."""
     values = np.nan_to_num(expression(weight.column).numbers(batch), nan=0.0).clip(0)
     hashes = np.array([crc32(str(name).encode()) for name in batch.column(ID).to_pylist()], np.float64)
     return ((values + 1) * (1 + TIE_SHARE * hashes / 2**32)).astype(np.float32)
@@ -85,18 +97,17 @@ def resolve_quotas(cuts: Cuts, stream: Stream) -> Quotas:
     if any(category.share for category in selection.categories):
         masses = np.zeros(len(floors))
         draft = Quotas(floors=floors, factors=tuple(factors.tolist()))
-        for batch in stream():
-            reasons, weights, numbers = decide(batch, cuts, draft)
+        for _, reasons, weights, numbers in decisions(stream, cuts, draft):
             masses += np.bincount(numbers, np.where(reasons.keep, weights, 0), len(floors))
         factors = share_factors(masses, [*(category.share for category in selection.categories), None])
     return Quotas(floors=floors, factors=tuple(factors.tolist()))
 
 
-def _floors(cuts: Cuts, stream: Stream) -> tuple[float, ...]:
-    """For each category the priority that the first row too many has, by two passes."""
+def _floors(cuts: Cuts, stream: Stream) -> tuple[Floor, ...]:
+    """For each category what its max_images leaves out, by three passes."""
     selection = cuts.selection
     limits = {i: c.max_images for i, c in enumerate(selection.categories) if c.max_images}
-    floors = [-np.inf] * (len(selection.categories) + 1)
+    floors = [Floor()] * (len(selection.categories) + 1)
     if not limits or selection.weight is None:
         return tuple(floors)
     totals = np.zeros(len(floors), np.int64)
@@ -114,7 +125,7 @@ def _floors(cuts: Cuts, stream: Stream) -> tuple[float, ...]:
         for sketch in sketches.values():
             sketch.advance()
     for i, sketch in sketches.items():
-        floors[i] = sketch.value
+        floors[i] = Floor(value=sketch.value, num_equal=sketch.num_equal)
     return tuple(floors)
 
 
@@ -139,17 +150,33 @@ def share_factors(masses: NDArray[np.float64], shares: Sequence[float | None]) -
     return factors
 
 
-def decide(batch: pa.RecordBatch, cuts: Cuts, quotas: Quotas) -> tuple[Reasons, NDArray[np.float32], NDArray[np.int32]]:
-    """All of a selection for a batch: reasons, weights (n,; 0 for dropped rows) and category numbers (n,)."""
-    selection = cuts.selection
-    reasons, numbers = apply_rules(batch, cuts)
-    if selection.weight is not None:
-        for number, floor in enumerate(quotas.floors):
-            rows = np.flatnonzero(reasons.keep & (numbers == number))
-            if np.isfinite(floor) and len(rows):
-                over = np.zeros(len(batch), bool)
-                over[rows] = priorities(batch.take(pa.array(rows)), selection.weight) <= floor
-                category = selection.categories[number]
-                reasons.mark(over, f"{category.name}: over {category.max_images} images")
-    weights = density_weights(batch, selection.weight) * np.array(quotas.factors, np.float32)[numbers]
-    return reasons, np.where(reasons.keep, weights, 0).astype(np.float32), numbers
+def decisions(stream: Stream, cuts: Cuts, quotas: Quotas) -> Iterator[Decision]:
+    """All of a selection, batch by batch."""
+    left = np.array([floor.num_equal for floor in quotas.floors])
+    factors = np.array(quotas.factors, np.float32)
+    for batch in stream():
+        reasons, numbers = apply_rules(batch, cuts)
+        _mark_over(batch, cuts.selection, (reasons, numbers), quotas.floors, left)
+        weights = density_weights(batch, cuts.selection.weight) * factors[numbers]
+        yield batch, reasons, np.where(reasons.keep, weights, 0).astype(np.float32), numbers
+
+
+def _mark_over(
+    batch: pa.RecordBatch,
+    selection: Selection,
+    decided: tuple[Reasons, NDArray[np.int32]],
+    floors: Sequence[Floor],
+    left: NDArray[np.int64],
+) -> None:
+    """Mark what max_images leaves out; `left` counts down the equal ones by category."""
+    reasons, numbers = decided
+    for number, floor in enumerate(floors):
+        rows = np.flatnonzero(reasons.keep & (numbers == number))
+        if selection.weight is not None and floor.num_equal and len(rows):
+            values = priorities(batch.take(pa.array(rows)), selection.weight)
+            equal = rows[values == floor.value][: left[number]]
+            left[number] -= len(equal)
+            over = np.zeros(len(batch), bool)
+            over[rows[values < floor.value]] = over[equal] = True
+            category = selection.categories[number]
+            reasons.mark(over, f"{category.name}: over {category.max_images} images")

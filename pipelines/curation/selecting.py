@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from curate.rules import Selection
 from curate.rulesfile import parse_rules
 from curate.select import Reasons, Stream, columns_of, resolve
-from curate.weigh import ID, category_names, decide, resolve_quotas
+from curate.weigh import ID, category_names, decisions, resolve_quotas
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selection_counts import Tally
 from pipelines.shards.folder import Folder
@@ -137,8 +137,7 @@ def _write_selection(selection: Selection, names: Sequence[str], stream: Stream,
     place = f"{SELECTIONS}/{selection.name}"
     folder.delete(f"{place}/{CUTS_FILE}")
     with folder.writing(f"{place}/{ROWS_FILE}") as file, pq.ParquetWriter(file, SELECTED, compression="zstd") as writer:
-        for batch in stream():
-            reasons, weights, numbers = decide(batch, cuts, quotas)
+        for batch, reasons, weights, numbers in decisions(stream, cuts, quotas):
             tally.add(reasons, weights, numbers)
             writer.write_batch(_rows(batch, reasons, weights, numbers, category_names(selection)))
     about = tally.summary(quotas)

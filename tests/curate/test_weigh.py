@@ -6,7 +6,7 @@ import pytest
 
 from curate.rules import MAX_BOOST, Category, Rule, Selection, Weight
 from curate.select import Reasons, resolve
-from curate.weigh import categorise, decide, density_weights, resolve_quotas, share_factors
+from curate.weigh import categorise, decisions, density_weights, resolve_quotas, share_factors
 
 WEIGHT = Weight(column="density", at=1000)
 
@@ -18,7 +18,8 @@ def scores(names: list[str], density: Any) -> pa.RecordBatch:
 def run(selection: Selection, batch: pa.RecordBatch) -> tuple[Reasons, Any, Any]:
     cuts = resolve(selection, batch.schema.names, lambda: [batch])
     quotas = resolve_quotas(cuts, lambda: [batch])
-    return decide(batch, cuts, quotas)
+    [(_, reasons, weights, numbers)] = decisions(lambda: [batch], cuts, quotas)
+    return reasons, weights, numbers
 
 
 def test_weighs_by_density_within_bounds():
@@ -77,12 +78,17 @@ def test_keeps_the_densest_of_a_limited_category():
     assert (weights[~reasons.keep] == 0).all()
 
 
-def test_a_limit_holds_among_equals():
-    batch = scores([f"x/{i}" for i in range(1000)], [5.0] * 1000)
-    selection = Selection(name="s", weight=WEIGHT, categories=(Category(name="x", max_images=100),))
-    reasons, _, _ = run(selection, batch)
+@pytest.mark.parametrize("limit", [1, 20, 5000])
+def test_a_limit_is_met_exactly_among_equals(limit):
+    batch = scores([f"x/{i}" for i in range(40_000)], [5.0] * 40_000)
+    parts = [batch.slice(first, 1000) for first in range(0, 40_000, 1000)]
+    selection = Selection(name="s", weight=WEIGHT, categories=(Category(name="x", max_images=limit),))
+    cuts = resolve(selection, batch.schema.names, lambda: parts)
+    decided = decisions(lambda: parts, cuts, resolve_quotas(cuts, lambda: parts))
+    keep = np.concatenate([reasons.keep for _, reasons, _, _ in decided])
 
-    assert 95 <= reasons.keep.sum() <= 100
+    assert keep.sum() == limit
+    assert (keep == run(selection, batch)[0].keep).all()  # whatever the batches
 
 
 def test_a_limit_counts_only_what_rules_keep():
