@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.categories import CATEGORY, with_category
 from curate.expressions import expression
 from curate.rules import Percentile, Rule, Selection
 from curate.sketch import Quantile
@@ -17,7 +18,6 @@ Stream = Callable[[], Iterable[pa.RecordBatch]]  # the same batches at each call
 STATUS, DUPLICATE_OF, DUPLICATE_KIND = "status", "duplicate_of", "duplicate_kind"
 OK, DUPLICATE = "ok", "duplicate"
 ALWAYS = (STATUS, DUPLICATE_OF, DUPLICATE_KIND)  # read wherever the scores have them
-CATEGORY = "category"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ def resolve(selection: Selection, names: Sequence[str], stream: Stream) -> Cuts:
     sketches = {rule: Quantile(rule.bound.percent / 100) for rule in used if isinstance(rule.bound, Percentile)}
     for _ in range(Quantile.NUM_PASSES if sketches else 0):
         for batch in stream():
-            _count(batch, sketches)
+            _count(with_category(batch, selection), sketches)
         for sketch in sketches.values():
             sketch.advance()
     cuts = []
@@ -163,7 +163,7 @@ def _count(batch: pa.RecordBatch, sketches: dict[Rule, Quantile]) -> None:
 def select(batch: pa.RecordBatch, cuts: Cuts) -> Reasons:
     """What becomes of each row: its fault, its being a duplicate, the first rule it fails, or nothing (kept)."""
     reasons = sound(batch, keep_duplicates=cuts.selection.keep_duplicates)
-    candidates, values = reasons.keep, Values(batch)
+    candidates, values = reasons.keep, Values(with_category(batch, cuts.selection))
     for cut in cuts.cuts:
         rule, bound = cut.rule, np.float32(cut.value)
         inside = candidates & values.holds(rule.where)

@@ -1,4 +1,4 @@
-"""Priorities within a selection: categories of images, their quotas, and a sampling weight for each image."""
+"""Priorities within a selection: the quotas of its categories, and a sampling weight for each image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.categories import categorise
 from curate.expressions import expression
-from curate.rules import MAX_BOOST, Category, Selection, Weight
-from curate.select import CATEGORY, Cuts, Reasons, Stream, select
+from curate.rules import MAX_BOOST, Selection, Weight
+from curate.select import Cuts, Reasons, Stream, select
 from curate.sketch import Quantile
 
-OTHER = ""  # rows of no category
 ID = "id"
 TIE_SHARE = 1e-3
 
@@ -41,32 +41,6 @@ Decision = tuple[pa.RecordBatch, Reasons, NDArray[np.float32], NDArray[np.int32]
 """A batch, and of its rows the reasons, weights (n,; 0 for dropped rows) and category numbers (n,)."""
 
 
-def category_names(selection: Selection) -> list[str]:
-    """The names of the categories, and last that of the rows in none."""
-    return [*(category.name for category in selection.categories), OTHER]
-
-
-def categorise(batch: pa.RecordBatch, categories: Sequence[Category]) -> NDArray[np.int32]:
-    """The number of each row's category (n,), that of the first that takes it; len(categories) for none."""
-    numbers = np.full(len(batch), len(categories), np.int32)
-    ordered = sorted(enumerate(categories), key=lambda item: item[1].where == "")  # "" takes what is left
-    for number, category in ordered:
-        free = numbers == len(categories)
-        numbers[free & expression(category.where).holds(batch) if category.where else free] = number
-    return numbers
-
-
-def with_category(batch: pa.RecordBatch, selection: Selection) -> pa.RecordBatch:
-    """The batch with the category's name as a column, which rules may use."""
-    if not selection.categories:
-        return batch
-    names = pa.array(category_names(selection), pa.string())
-    column = pa.DictionaryArray.from_arrays(pa.array(categorise(batch, selection.categories)), names)
-    others = [name for name in batch.schema.names if name != CATEGORY]
-    arrays = [batch.column(name) for name in others]
-    return pa.RecordBatch.from_arrays([*arrays, column], [*others, CATEGORY])
-
-
 def density_weights(batch: pa.RecordBatch, weight: Weight | None) -> NDArray[np.float32]:
     """Weights (n,) by the formula of `Weight`; 1 where there is none."""
     if weight is None:
@@ -86,7 +60,7 @@ def priorities(batch: pa.RecordBatch, weight: Weight) -> NDArray[np.float32]:
 
 def apply_rules(batch: pa.RecordBatch, cuts: Cuts) -> tuple[Reasons, NDArray[np.int32]]:
     """Reasons by the rules, and category numbers (n,)."""
-    return select(with_category(batch, cuts.selection), cuts), categorise(batch, cuts.selection.categories)
+    return select(batch, cuts), categorise(batch, cuts.selection.categories)
 
 
 def resolve_quotas(cuts: Cuts, stream: Stream) -> Quotas:

@@ -85,6 +85,14 @@ def test_percentiles_by_bucket():
     assert [cut.value for cut in cuts.cuts] == [2, 20]
 
 
+def test_percentiles_by_category():
+    batch = scores(a=[1.0, 2, 10, 20], path=["x/1", "x/2", "y/1", "y/2"])
+    rule = Rule(column="a", at_least=Percentile(percent=100), where='category == "x"')
+    categories = (Category(name="x", where='matches(path, "x/*")'), Category(name="rest"))
+
+    assert decide(batch, rule, categories=categories)[0] == ['a under 100% where category == "x"', None, None, None]
+
+
 def test_decides_the_same_batch_by_batch():
     rng = np.random.default_rng(2)
     batch = scores(a=rng.normal(size=500), b=rng.normal(size=500))

@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from curate.categories import categorise
 from curate.rules import MAX_BOOST, Category, Rule, Selection, Weight
 from curate.select import Reasons, resolve
-from curate.weigh import categorise, decisions, density_weights, resolve_quotas, share_factors
+from curate.weigh import decisions, density_weights, resolve_quotas, share_factors
 
 WEIGHT = Weight(column="density", at=1000)
 
