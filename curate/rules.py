@@ -129,6 +129,8 @@ class Selection:
     categories: tuple[Category, ...] = ()
     inherited: tuple[str, ...] = ()
     """Names of the selections it is a part of, the widest first."""
+    widest_rules: tuple[Rule, ...] = ()
+    """The rules of the widest of those."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):

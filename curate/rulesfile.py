@@ -12,6 +12,7 @@ import yaml
 
 from curate.rules import Bound, Category, Percentile, Rule, Selection, Weight
 
+DERIVED = ("inherited", "widest_rules")  # not written in a file
 Part = TypeVar("Part", Rule, Weight, Category, Selection)
 
 
@@ -54,7 +55,8 @@ def _extended(name: str, own: Mapping[str, Selection], above: tuple[str, ...]) -
         raise ValueError(f"selection {name!r} extends {base.name!r}, whose max_images would not hold for it")
     rules = tuple(dict.fromkeys((*base.rules, *selection.rules)))
     inherited = (*base.inherited, base.name)
-    return replace(selection, rules=rules, inherited=inherited)
+    widest = base.widest_rules if base.inherited else base.rules
+    return replace(selection, rules=rules, inherited=inherited, widest_rules=widest)
 
 
 def _selection(name: str, values: Any) -> Selection:
@@ -87,7 +89,7 @@ def _part(kind: type[Part], values: Any, where: str) -> Part:
     """One dataclass from the values of a mapping; unknown fields and wrong types are refused."""
     if not isinstance(values, dict):
         raise ValueError(f"{where}: {_shown(values)} is no mapping: write `field: value`")
-    known = {f.name: f.type for f in fields(kind) if f.name != "inherited"}
+    known = {f.name: f.type for f in fields(kind) if f.name not in DERIVED}
     for key in values:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
@@ -121,7 +123,7 @@ def _plain(part: Any) -> dict[str, Any]:
     values = {}
     for spec in fields(part):
         value = getattr(part, spec.name)
-        if value == spec.default or (spec.name in ("name", "inherited") and isinstance(part, Selection)):
+        if value == spec.default or (spec.name in ("name", *DERIVED) and isinstance(part, Selection)):
             continue
         if isinstance(value, tuple):
             value = [_plain(item) for item in value]

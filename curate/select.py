@@ -1,11 +1,12 @@
 """Decides from score columns alone: rules with their bounds resolved -> kept, or the first failing rule."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.categories import CATEGORY, with_category
@@ -15,7 +16,7 @@ from curate.sketch import Quantile
 
 Mask = NDArray[np.bool_]
 Stream = Callable[[], Iterable[pa.RecordBatch]]  # the same batches at each call
-STATUS, DUPLICATE_OF, DUPLICATE_KIND = "status", "duplicate_of", "duplicate_kind"
+ID, STATUS, DUPLICATE_OF, DUPLICATE_KIND = "id", "status", "duplicate_of", "duplicate_kind"
 OK, DUPLICATE = "ok", "duplicate"
 ALWAYS = (STATUS, DUPLICATE_OF, DUPLICATE_KIND)  # read wherever the scores have them
 
@@ -30,11 +31,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuts:
-    """A selection with resolved bounds. `skipped`: optional rules whose column the scores do not have."""
+    """A selection with resolved bounds. `skipped`: optional rules whose column the scores do not have; `stand_ins`:
+    by the id of an image that is not kept, which of its duplicates is."""
 
     selection: Selection
     cuts: tuple[Cut, ...]
     skipped: tuple[Rule, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reasons:
@@ -113,20 +116,23 @@ def _priority_texts(selection: Selection) -> list[str]:
     return texts + ([selection.weight.column] if selection.weight else [])
 
 
-def sound(batch: pa.RecordBatch, *, keep_duplicates: bool) -> Reasons:
-    """The reasons that no rule gives: the row's fault by its status, or that it is a duplicate."""
+def sound(batch: pa.RecordBatch, *, keep_duplicates: bool, stand_ins: Mapping[str, str] | None = None) -> Reasons:
+    """The reasons that no rule gives: the row's fault by its status, or that it is a duplicate and no stand-in."""
     reasons = Reasons(len(batch))
-    statuses = batch.column(STATUS).to_numpy(zero_copy_only=False)
-    if not (statuses == OK).all():
+    if not pc.all(pc.equal(batch.column(STATUS), OK)).as_py():
+        statuses = batch.column(STATUS).to_numpy(zero_copy_only=False)
         for status in sorted({str(status) for status in statuses} - {OK}):
             reasons.mark(statuses == status, status)
     if not keep_duplicates and DUPLICATE_OF in batch.schema.names:
-        _mark_duplicates(batch, reasons)
+        _mark_duplicates(batch, reasons, stand_ins or {})
     return reasons
 
 
-def _mark_duplicates(batch: pa.RecordBatch, reasons: Reasons) -> None:
+def _mark_duplicates(batch: pa.RecordBatch, reasons: Reasons, stand_ins: Mapping[str, str]) -> None:
     twice = batch.column(DUPLICATE_OF).is_valid().to_numpy(zero_copy_only=False)
+    if stand_ins:
+        pairs = _pairs(batch.filter(pa.array(twice)))
+        twice[twice] = [stand_ins.get(original) != name for name, original in pairs]
     if DUPLICATE_KIND not in batch.schema.names:
         reasons.mark(twice, DUPLICATE)
         return
@@ -151,7 +157,42 @@ def resolve(selection: Selection, names: Sequence[str], stream: Stream) -> Cuts:
     for rule in used:
         value = sketches[rule].value if isinstance(rule.bound, Percentile) else rule.bound
         cuts.append(Cut(rule=rule, value=value))
-    return Cuts(selection=selection, cuts=tuple(cuts), skipped=skipped)
+    found = Cuts(selection=selection, cuts=tuple(cuts), skipped=skipped)
+    if selection.keep_duplicates or DUPLICATE_OF not in names:
+        return found
+    return replace(found, stand_ins=_stand_ins(found, stream))
+
+
+def _stand_ins(cuts: Cuts, stream: Stream) -> dict[str, str]:
+    """For images that the rules drop, the first of their duplicates that they keep, by id; two readings.
+
+    A part of another selection is left with what that one keeps. An id for each group of duplicates is held.
+    """
+    selection = cuts.selection
+    rules = selection.widest_rules if selection.inherited else selection.rules
+    cuts = replace(
+        cuts,
+        selection=replace(selection, keep_duplicates=True),
+        cuts=tuple(cut for cut in cuts.cuts if cut.rule in rules),
+    )
+    found: dict[str, str] = {}
+    for batch in stream():
+        for name, original in _kept_pairs(batch.filter(batch.column(DUPLICATE_OF).is_valid()), cuts):
+            found.setdefault(original, name)
+    for batch in stream() if found else ():
+        originals = [name in found for name in batch.column(ID).to_pylist()]
+        for name, _ in _kept_pairs(batch.filter(pa.array(originals, pa.bool_())), cuts):
+            found.pop(name, None)
+    return found
+
+
+def _pairs(batch: pa.RecordBatch) -> Iterable[tuple[str, str]]:
+    """The id of each row and of the image it repeats."""
+    return zip(batch.column(ID).to_pylist(), batch.column(DUPLICATE_OF).to_pylist(), strict=True)
+
+
+def _kept_pairs(batch: pa.RecordBatch, cuts: Cuts) -> Iterable[tuple[str, str]]:
+    return _pairs(batch.filter(pa.array(select(batch, cuts).keep)))
 
 
 def _count(batch: pa.RecordBatch, sketches: dict[Rule, Quantile]) -> None:
@@ -162,7 +203,7 @@ def _count(batch: pa.RecordBatch, sketches: dict[Rule, Quantile]) -> None:
 
 def select(batch: pa.RecordBatch, cuts: Cuts) -> Reasons:
     """What becomes of each row: its fault, its being a duplicate, the first rule it fails, or nothing (kept)."""
-    reasons = sound(batch, keep_duplicates=cuts.selection.keep_duplicates)
+    reasons = sound(batch, keep_duplicates=cuts.selection.keep_duplicates, stand_ins=cuts.stand_ins)
     candidates, values = reasons.keep, Values(with_category(batch, cuts.selection))
     for cut in cuts.cuts:
         rule, bound = cut.rule, np.float32(cut.value)

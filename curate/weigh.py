@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from curate.categories import categorise
 from curate.expressions import expression
 from curate.rules import MAX_BOOST, Selection, Weight
-from curate.select import Cuts, Reasons, Stream, select
+from curate.select import ID, Cuts, Reasons, Stream, select
 from curate.sketch import Quantile
 
-ID = "id"
 TIE_SHARE = 1e-3
 
 

@@ -15,8 +15,7 @@ from curate.categories import CATEGORY, with_category
 from curate.expressions import expression
 from curate.rules import Weight
 from curate.rulesfile import parse_rules
-from curate.select import ALWAYS, DUPLICATE_KIND, DUPLICATE_OF, OK, STATUS, Stream, Values
-from curate.weigh import ID
+from curate.select import ALWAYS, DUPLICATE_KIND, DUPLICATE_OF, ID, OK, STATUS, Stream, Values
 from pipelines.curation.score_bins import Bins, Key, empty_bins, shown_expressions
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import selected_batches, spooled

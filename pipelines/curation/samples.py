@@ -65,7 +65,7 @@ class Samples:
             parts = [whole(self._table.image(row), PAIR_PX, self._table.limits) for row in (original, duplicate)]
         except BadImage:
             return []
-        caption = f"{kind}: {self.name(original)} stays, {self.name(duplicate)} goes"
+        caption = f"{kind}: {self.name(duplicate)} repeats {self.name(original)}"
         return [picture(side_by_side(parts), caption)]
 
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from curate.categories import category_names
 from curate.rules import Selection
 from curate.rulesfile import parse_rules
-from curate.select import Reasons, Stream, columns_of, resolve
-from curate.weigh import ID, decisions, resolve_quotas
+from curate.select import ID, Reasons, Stream, columns_of, resolve
+from curate.weigh import decisions, resolve_quotas
 from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selection_counts import Tally
 from pipelines.shards.folder import Folder

@@ -36,6 +36,7 @@ from pipelines.shards.seeds import rng_for
 from render.mix import Mix
 
 BATCH_ROWS, SHARD_ROWS = 65536, 4096
+REPEAT_EVERY = 8  # one row of so many repeats the one before it
 NUMBERS = {
     "width_px": 2000,
     "height_px": 2000,
@@ -70,16 +71,20 @@ class MadeUpScores:
     def __init__(self, num_rows: int) -> None:
         self.num_rows = num_rows
         numbers = [(name, pa.float32()) for name in NUMBERS]
-        self.schema = pa.schema([("id", pa.string()), ("status", pa.string()), *numbers])
+        texts = [(name, pa.string()) for name in ("id", "status", "duplicate_of", "duplicate_kind")]
+        self.schema = pa.schema([*texts, *numbers])
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for number, start in enumerate(range(0, self.num_rows, BATCH_ROWS)):
             count = min(BATCH_ROWS, self.num_rows - start)
             rng = rng_for(0, "bench/scores", number)
             found = {name: pa.array((rng.random(count) * high).astype(np.float32)) for name, high in NUMBERS.items()}
+            ids = np.arange(start, start + count)
             found |= {
-                "id": pa.array(np.arange(start, start + count)).cast(pa.string()),
+                "id": pa.array(ids).cast(pa.string()),
                 "status": pa.array(["ok"] * count),
+                "duplicate_of": pa.array(ids - ids % REPEAT_EVERY, mask=ids % REPEAT_EVERY != 1).cast(pa.string()),
+                "duplicate_kind": pa.array(["near"] * count, mask=ids % REPEAT_EVERY != 1),
             }
             yield pa.RecordBatch.from_arrays([found[name] for name in columns], names=list(columns))
 

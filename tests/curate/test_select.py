@@ -44,6 +44,32 @@ def test_a_fault_comes_first_and_then_a_duplicate():
     assert decide(batch, rule, keep_duplicates=True)[0] == [None, "truncated", None, "a under 0.5"]
 
 
+def test_the_first_duplicate_that_passes_stands_in_for_an_original_that_does_not():
+    originals = [None, "0/0", "0/0", "0/0", None, "0/4", None, "0/6"]
+    batch = scores(a=[0.1, 0.2, 0.9, 0.8, 0.7, 0.9, 0.3, 0.4], duplicate_of=originals)
+    rule = Rule(column="a", at_least=0.5)
+    low, twice = "a under 0.5", "duplicate"
+
+    assert decide(batch, rule)[0] == [low, twice, None, twice, None, twice, low, twice]
+    reasons = decide(batch.take(pa.array([7, 6, 5, 4, 3, 2, 1, 0])), rule)[0]
+    assert reasons == [twice, low, twice, None, None, twice, twice, low]
+
+
+def test_a_part_of_a_selection_takes_no_stand_ins_of_its_own():
+    text = """
+    wide: {rules: [{column: a, at_least: 0.5}]}
+    narrow: {extends: wide, rules: [{column: b, at_least: 0.5}]}
+    """
+    batch = scores(a=[0.9, 0.9, 0.1, 0.9], b=[0.1, 0.9, 0.9, 0.9], duplicate_of=[None, "0/0", None, "0/2"])
+    wide, narrow = (
+        decide(batch, *one.rules, inherited=one.inherited, widest_rules=one.widest_rules)[0]
+        for one in parse_rules(text, "here").values()
+    )
+
+    assert [wide[row] is None for row in range(4)] == [True, False, False, True]
+    assert [narrow[row] is None for row in range(4)] == [False, False, False, True]
+
+
 def test_tells_kinds_of_duplicates_apart():
     batch = scores(duplicate_of=["0/1", None, "0/1"], duplicate_kind=["near", None, "exact"])
 
