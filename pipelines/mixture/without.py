@@ -76,7 +76,7 @@ def take_out(url: str, asked: Sequence[str], *, dry_run: bool = False) -> list[d
 def read_removed(root: Folder) -> list[dict[str, Any]]:
     """The rows that were taken out of a dataset so far."""
     text = root.read(REMOVED_FILE).decode() if root.exists(REMOVED_FILE) else ""
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.split("\n") if line]  # names may hold other ends of lines
 
 
 def find_rows(root: Folder, asked: Sequence[str]) -> list[Found]:

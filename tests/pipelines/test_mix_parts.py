@@ -1,5 +1,6 @@
 """Parts of a mix by themselves: the smallest of many, shares, near matches, documents."""
 
+import json
 import re
 
 import numpy as np
@@ -9,6 +10,8 @@ from curate.matches import MAX_DISTANCE, MAX_FINE, KnownHashes
 from pipelines.mixture.ratios import targets
 from pipelines.mixture.settings import Mixture
 from pipelines.mixture.smallest import smallest
+from pipelines.mixture.without import REMOVED_FILE, read_removed
+from pipelines.shards.folder import Folder
 from render.mix import Mix
 
 
@@ -53,6 +56,14 @@ def test_matches_miss_nothing():
     assert (found == ((away <= MAX_DISTANCE) & (finely <= MAX_FINE)).any(1)).all()
     assert 0 < found.sum() < 2000
     assert not KnownHashes(known[:0], fine[:0]).near(asked, words).any()
+
+
+def test_names_with_ends_of_lines_are_read_back(tmp_path):
+    removed = [{"source": f"a{char}b.png"} for char in "\u2028\u2029\u0085\n\r\x0b\x1c"]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in removed)
+    Folder(str(tmp_path)).put(REMOVED_FILE, lines.encode())
+
+    assert read_removed(Folder(str(tmp_path))) == removed
 
 
 def test_pages_of_a_pdf_are_one_document_by_default():
