@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.shards.parquet import ParquetFile
 
 REMOVED_FILE = "removed.jsonl"
 Row = tuple[str, str]  # origin and id
+Place = tuple[str, str, int]  # split, configuration and shard
 READ = ("id", "source", "source_sha256", "origin")
 
 
@@ -37,7 +38,7 @@ class Found:
     asked: str  # what was asked for that it belongs to
 
     @property
-    def place(self) -> tuple[str, str, int]:
+    def place(self) -> Place:
         return self.split, self.config, self.shard
 
 
@@ -68,8 +69,7 @@ def take_out(url: str, asked: Sequence[str], *, dry_run: bool = False) -> list[d
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
         root.put(REMOVED_FILE, lines.encode())
         _mark(root, asked)
-    unfinished = _without_sidecar(root)
-    _rewrite(url, {**dict.fromkeys(unfinished, ()), **_by_shard(found)}, set(rows))
+    _rewrite(url, dict.fromkeys([*_without_sidecar(root), *(one.place for one in found)]), set(rows))
     return [row for row in rows.values() if row["asked"] in asked]
 
 
@@ -108,7 +108,7 @@ def _fits(source: str, pattern: str) -> bool:
     return "*" in pattern and re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), source, re.DOTALL) is not None
 
 
-def _data_files(root: Folder) -> Iterator[tuple[str, str, int]]:
+def _data_files(root: Folder) -> Iterator[Place]:
     """Every shard file there is, with a sidecar or without."""
     for split in SPLITS:
         for name in root.list(split):
@@ -125,7 +125,7 @@ def _all_rows(root: Folder) -> Iterator[dict[str, Any]]:
                     yield row | {"split": split, "config": config, "shard": shard}
 
 
-def _without_sidecar(root: Folder) -> list[tuple[str, str, int]]:
+def _without_sidecar(root: Folder) -> list[Place]:
     """Shards whose rewriting was stopped."""
     return [
         (split, config, shard)
@@ -142,12 +142,7 @@ def _mark(root: Folder, asked: Sequence[str]) -> None:
     root.put(JOB_FILE, json.dumps(job, indent=1, sort_keys=True, ensure_ascii=False).encode())
 
 
-def _by_shard(found: Sequence[Found]) -> dict[tuple[str, str, int], tuple[Found, ...]]:
-    places = dict.fromkeys(one.place for one in found)
-    return {place: tuple(one for one in found if one.place == place) for place in places}
-
-
-def _rewrite(url: str, shards: Mapping[tuple[str, str, int], Sequence[Found]], gone: set[Row]) -> None:
+def _rewrite(url: str, shards: Collection[Place], gone: set[Row]) -> None:
     with Progress(len(shards), 0, "shards rewritten") as progress:
         for split, config, shard in shards:
             folder = Folder(f"{url}/{split}/{config}")
