@@ -42,6 +42,27 @@ class Found:
         return self.split, self.config, self.shard
 
 
+class Asked:
+    """What is to be taken out: names as they are, and patterns with *, in which brackets and question marks stand for
+    themselves. `document`: the expression by which the mix knew the pages of a document."""
+
+    def __init__(self, asked: Sequence[str], document: str) -> None:
+        self._names, self._document = set(asked), re.compile(document)
+        self._patterns = [
+            (one, re.compile(".*".join(map(re.escape, one.split("*"))), re.DOTALL)) for one in asked if "*" in one
+        ]
+
+    def match(self, row: Mapping[str, Any]) -> str:
+        """What of it the row belongs to, or ""."""
+        source, origin = row["source"], row["origin"]
+        documents = [source[: mark.start()] for mark in re.finditer("#", source)]
+        if page := self._document.fullmatch(source):
+            documents.append(page[1])
+        names = (source, row["source_sha256"], *documents, f"{origin}/{row['id']}")
+        patterns = (one for one, pattern in self._patterns if pattern.fullmatch(source))
+        return next((name for name in (*names, *patterns, origin) if name in self._names), "")
+
+
 def take_out(url: str, asked: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Take sources out of the dataset at `url`; the rows that went, or with `dry_run` those that would, and nothing
     is changed. The same call goes on after a stop.
@@ -54,7 +75,7 @@ def take_out(url: str, asked: Sequence[str], *, dry_run: bool = False) -> list[d
     if not root.exists(STATISTICS_FILE):
         raise ValueError(f"{url} is not finished: give the command that mixes it again, then take sources out")
     before = read_removed(root)
-    found = find_rows(root, asked)
+    found = find_rows(root, Asked(asked, json.loads(root.read(JOB_FILE))["identity"]["document"]))
     known = {one.asked for one in found} | {row["asked"] for row in before}
     if absent := [one for one in asked if one not in known]:
         raise ValueError(
@@ -79,33 +100,20 @@ def read_removed(root: Folder) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]  # names may hold other ends of lines
 
 
-def find_rows(root: Folder, asked: Sequence[str]) -> list[Found]:
+def find_rows(root: Folder, asked: Asked) -> list[Found]:
     """The rows of what is asked for, and those of the same files under other names; columns are read, no image."""
     files: dict[str, str] = {}
     for row in _all_rows(root):
-        match = _first_match(row, asked)
+        match = asked.match(row)
         if match and row["source_sha256"] and match != row["origin"]:  # an input may share files with another
             files.setdefault(row["source_sha256"], match)
     found = []
     for row in _all_rows(root):
-        if match := _first_match(row, asked) or files.get(row["source_sha256"], ""):
+        if match := asked.match(row) or files.get(row["source_sha256"], ""):
             found.append(
                 Found(**{name: row[name] for name in Found.__dataclass_fields__ if name != "asked"}, asked=match)
             )
     return found
-
-
-def _first_match(row: Mapping[str, Any], asked: Sequence[str]) -> str:
-    names = (row["source"], row["origin"], row["source_sha256"], f"{row['origin']}/{row['id']}")
-    for one in asked:
-        if one in names or row["source"].startswith(f"{one}#") or _fits(row["source"], one):
-            return one
-    return ""
-
-
-def _fits(source: str, pattern: str) -> bool:
-    """Whether a pattern with * means this source; brackets and question marks stand for themselves."""
-    return "*" in pattern and re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), source, re.DOTALL) is not None
 
 
 def _data_files(root: Folder) -> Iterator[Place]:

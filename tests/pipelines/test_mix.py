@@ -18,7 +18,8 @@ from curate.fingerprint import perceptual_hashes
 from curate.matches import MAX_DISTANCE, MAX_FINE
 from curate.picture import Picture
 from pipelines.mixture import mixing
-from pipelines.mixture.without import _first_match
+from pipelines.mixture.settings import Mixture
+from pipelines.mixture.without import Asked
 from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
@@ -362,8 +363,19 @@ def test_without_takes_a_photo_out_wherever_it_is(inputs, mixed, train, tmp_path
 def test_a_source_means_itself_and_a_star_anything(source, pattern, fits):
     row = {"source": source, "origin": "set", "source_sha256": "0", "id": "7"}
 
-    assert bool(_first_match(row, [pattern])) == fits
-    assert _first_match(row, ["set/7"]) == "set/7"
+    assert Asked([pattern], Mixture().document).match(row) == pattern * fits
+    assert Asked(["set/7"], Mixture().document).match(row) == "set/7"
+
+
+def test_without_knows_the_documents_of_the_mix(mixed, train, capfd):
+    book = document_of(next(row["source"] for row in train if row["kind"] == "text"))
+    pages = [row["id"] for row in train if row["source"].startswith(f"{book}/")]
+    code = mix("--out", str(mixed), "--without", book, "--dry-run")
+    said = capfd.readouterr().out
+
+    assert code == 0
+    assert len(pages) > 1
+    assert all(page in said for page in pages)
 
 
 def test_without_goes_on_where_it_was_stopped_and_is_not_undone(inputs, mixed, train, tmp_path, capfd):
