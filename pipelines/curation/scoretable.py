@@ -17,7 +17,7 @@ from pipelines.corpora.pdfs import PageOptions
 from pipelines.corpora.sources import open_source
 from pipelines.curation.scoring import OK, OUTCOME_FIELDS, Images
 from pipelines.shards.files import read_manifest, shard_name
-from pipelines.shards.folder import Folder
+from pipelines.shards.folder import Folder, distinct_names
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.parquet import ParquetFile
 
@@ -127,7 +127,7 @@ class ScoreTable:
 
     def _paths(self, shard: int) -> pa.Array:
         place = self._read(SCORES, shard, ("source", "name"))
-        ends = pa.array([_last_part(url) for url in self._images.urls])
+        ends = pa.array(self._source_names)
         return pc.binary_join_element_wise(ends.take(place.column("source")), place.column("name"), "/")
 
     def _read(self, part: str, shard: int, columns: Sequence[str]) -> pa.RecordBatch:
@@ -160,9 +160,16 @@ class ScoreTable:
         folders = {name: self._folders[name] for name in dict.fromkeys(self._owner.values())}
         return {name: json.loads(folder.read(JOB_FILE))["identity"] for name, folder in folders.items()}
 
+    @cached_property
+    def _source_names(self) -> list[str]:
+        """The last part of each source's name; of other sources that end alike one with a number."""
+        urls = list(dict.fromkeys(url.rstrip("/") for url in self._images.urls))
+        names = dict(zip(urls, distinct_names(urls), strict=True))
+        return [names[url.rstrip("/")] for url in self._images.urls]
+
     def source_name(self, place: Mapping[str, Any]) -> str:
-        """Where an image is from, for people: the last part of its source's name, and its own in there."""
-        return f"{_last_part(self._images.urls[place['source']])}/{place['name']}"
+        """Where an image is from, for people: its source's name, and its own in there."""
+        return f"{self._source_names[place['source']]}/{place['name']}"
 
     @cached_property
     def sources(self) -> list[Any]:
@@ -174,7 +181,3 @@ class ScoreTable:
         place = self.row(number, PLACE)
         data: bytes = self.sources[place["source"]].read(entry_of(place))
         return data
-
-
-def _last_part(url: str) -> str:
-    return url.rstrip("/").rpartition("/")[2]

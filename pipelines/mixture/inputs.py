@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.shards.files import read_manifest, shard_name
-from pipelines.shards.folder import Folder
+from pipelines.shards.folder import Folder, distinct_names
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import RECORD_SCHEMA, with_features
@@ -49,13 +49,7 @@ def open_inputs(urls: Sequence[str]) -> tuple[Input, ...]:
     """The inputs, each under a name of its own. Raises ValueError where one is no dataset of ours."""
     if not urls:
         raise ValueError("inputs is empty: name rendered datasets and packed selections (CURATED/packed/NAME)")
-    found: list[Input] = []
-    for url in urls:
-        taken = {one.name for one in found}
-        base = url.rstrip("/").rpartition("/")[2]
-        names = [base, *(f"{base}-{number}" for number in range(2, len(urls) + 1))]
-        found.append(_open(url, next(name for name in names if name not in taken)))
-    return tuple(found)
+    return tuple(_open(url, name) for url, name in zip(urls, distinct_names(urls), strict=True))
 
 
 def _open(url: str, name: str) -> Input:

@@ -110,6 +110,16 @@ class Folder:
         return len(dead)
 
 
+def distinct_names(urls: Sequence[str]) -> list[str]:
+    """The last part of each URL; a later one that is taken gets a number: photos, photos-2."""
+    found: list[str] = []
+    for url in urls:
+        base = url.rstrip("/").rpartition("/")[2]
+        names = [base, *(f"{base}-{number}" for number in range(2, len(urls) + 1))]
+        found.append(next(name for name in names if name not in found))
+    return found
+
+
 def _temporary_name(name: str) -> str:
     return f".{name}~{socket.gethostname()}~{secrets.token_hex(4)}.tmp"
 

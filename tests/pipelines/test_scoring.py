@@ -283,6 +283,17 @@ def test_columns_are_joined_and_described(read):
         list(table.batches(("nothing",)))
 
 
+def test_sources_that_end_alike_are_told_apart(tmp_path):
+    sources = [write_good(tmp_path / name / "photos", 1) for name in ("a", "b")]
+    curate("score", tmp_path / "out", sources[0], "--source", *map(str, [*sources, sources[0]]))
+    table = ScoreTable(str(tmp_path / "out"))
+    [batch] = table.batches(["path"])
+    paths = batch.column("path").to_pylist()
+
+    assert paths == ["photos/00.png", "photos-2/00.png", "photos/00.png"]
+    assert [table.source_name(row) for _, row in table.take([0, 1, 2], ["source", "name"])] == paths
+
+
 def test_unfinished_scores_are_refused(tmp_path, read):
     images = images_of(str(read))
     copy = tmp_path / "copy"
