@@ -3,6 +3,7 @@ in a stable order without reading a pixel, and read one image at a time."""
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states
     "rocket.jpg": "public domain (SpaceX)",
 }
 MANIFEST = "manifest.jsonl"
+SNAPSHOT = re.compile(r"(.*/(?:datasets|models|spaces)--[^/]+)/snapshots(?:/.*)?")  # of the Hugging Face cache
 ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries, ".pdf": pdf_entries}
 
 
@@ -56,7 +58,8 @@ class Source:
 
     def entries(self, counts: Counter[str]) -> Iterator[Entry]:
         """Every image, sorted by path, tars and Parquet files in their own order. What is not an image is
-        counted under "skipped/...": hidden names, other endings, symlinks that lead outside the corpus."""
+        counted under "skipped/...": hidden names, other endings, symlinks that lead outside the corpus. Those of a
+        snapshot in the Hugging Face cache may lead to the blobs of its repository."""
         licences = self._known or self._manifest()
         for entry in self._list(counts):
             known = entry.licence or licences.get(entry.name) or licences.get(entry.container)
@@ -149,7 +152,9 @@ class Source:
         if not info.get("islink"):
             return "" if info["type"] in ("file", "directory") else "skipped/not a file"
         target = os.path.realpath(self._path(name))
-        if not target.startswith(f"{self._root}/"):
+        snapshot = SNAPSHOT.fullmatch(self._root)
+        allowed = (f"{self._root}/", f"{snapshot[1]}/blobs/") if snapshot else (f"{self._root}/",)
+        if not target.startswith(allowed):
             return "skipped/symlink leading outside the corpus"
         return "" if os.path.isfile(target) else "skipped/symlink to a folder or to nothing"
 
@@ -172,7 +177,7 @@ def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT
     if url == BUILTIN:
         return _builtin()
     fs, root = url_to_fs(url)
-    root = os.path.realpath(root) if isinstance(fs, LocalFileSystem) else root.rstrip("/")
+    root = resolved(root) if isinstance(fs, LocalFileSystem) else root.rstrip("/")
     if fs.isdir(root):
         return Source(fs, root, (), licence, pages)
     if fs.isfile(root):
@@ -183,7 +188,14 @@ def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT
 
 def absolute(url: str) -> str:
     """A source's URL as any process on this machine, or any node, understands it."""
-    return url if url == BUILTIN or "://" in url else os.path.realpath(url)
+    return url if url == BUILTIN or "://" in url else resolved(url)
+
+
+def resolved(path: str) -> str:
+    """A local path without symlinks, but for a file's own name, whose ending says what it is."""
+    if os.path.isfile(path):
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return os.path.realpath(path)
 
 
 def _builtin() -> Source:

@@ -89,6 +89,26 @@ def test_symlinks_may_not_leave_the_corpus(tmp_path: Path):
     assert counts["skipped/symlink to a folder or to nothing"] == 1
 
 
+def test_a_snapshot_of_the_hugging_face_cache_leads_to_its_own_blobs_alone(tmp_path: Path):
+    repository, other = tmp_path / "datasets--a--b", tmp_path / "datasets--a--c"
+    write(repository, {"blobs/0": PNG[0], "blobs/1": image_parquet(tmp_path / "x.parquet", PNG[1:3]).read_bytes()})
+    write(other, {"blobs/2": PNG[3]})
+    snapshot = write(repository, {"snapshots/r1/data/own.png": PNG[4]}) / "snapshots/r1"
+    targets = {"a.png": "../../blobs/0", "x.parquet": "../../blobs/1", "data/b.png": "../../../blobs/0"}
+    outside = {"c.png": "../../../datasets--a--c/blobs/2", "d.png": "../../refs/main"}
+    write(repository, {"refs/main": PNG[5]})
+    for name, target in (targets | outside).items():
+        (snapshot / name).symlink_to(target)
+
+    entries, counts = listed(open_source(str(snapshot)))
+    alone = [open_source(absolute(str(snapshot / name))) for name in ("a.png", "x.parquet")]
+
+    assert [entry.name for entry in entries] == ["a.png", "data/b.png", "data/own.png", "x.parquet#0", "x.parquet#1"]
+    assert entries[0].length == len(PNG[0])
+    assert counts == {"skipped/symlink leading outside the corpus": 2}
+    assert [[source.read(entry) for entry in listed(source)[0]] for source in alone] == [[PNG[0]], PNG[1:3]]
+
+
 def test_a_name_that_is_not_utf8_is_counted(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(PNG[0])
     Path(str(tmp_path) + "/b\udcff.png").write_bytes(PNG[1])
