@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from curate.picture import BadImage
-from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_column
+from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, find_image_column, image_columns, image_lists
 from pipelines.shards.parquet import ParquetFile
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -103,9 +103,9 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
     """The rows of a Parquet file's image column, in order; a damaged file is one entry that says so."""
     try:
         parquet = ParquetFile(file)
-        column = image_column(parquet.schema_arrow)
+        column = find_image_column(file)
+        _count_others(parquet, column, counts)
         if column is None:
-            counts["skipped/Parquet file without an image column"] += 1
             return
         first = 0
         for group in range(parquet.num_row_groups):
@@ -122,6 +122,18 @@ def parquet_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Ite
         if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
             raise
         yield Entry(name=container, container=container, fault="Parquet file damaged or cut short")
+
+
+def _count_others(parquet: ParquetFile, column: str | None, counts: Counter[str]) -> None:
+    """Count the images of a Parquet file that are in another column than the one that is read."""
+    schema, num_rows = parquet.schema_arrow, parquet.metadata.num_rows
+    for name in image_lists(schema):
+        counts[f"skipped/rows with a list of images, in column {name}"] += num_rows
+    if column is None and not image_lists(schema):
+        counts["skipped/Parquet file without an image column"] += 1
+    for name in image_columns(schema):
+        if name != column and pa.types.is_struct(schema.field(name).type):
+            counts[f"skipped/images of column {name}: {column} is read"] += num_rows
 
 
 def _licences(parquet: ParquetFile, group: int) -> list[str]:
@@ -165,7 +177,7 @@ class RowReader:
         try:
             with self._open_file(container) as file:
                 parquet = ParquetFile(file)
-                name = image_column(parquet.schema_arrow)
+                name = find_image_column(file)
                 if name is None:
                     raise BadImage("no image column any more")
                 is_struct = pa.types.is_struct(parquet.schema_arrow.field(name).type)

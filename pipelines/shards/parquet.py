@@ -15,11 +15,11 @@ class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # noqa: TID251
     """pyarrow's ParquetFile, whose reads start no thread. file: a path, or open for reading in bytes.
 
     `columns`: names, dotted for a part of one; None: all. ValueError for one that is not there. Nothing is fetched
-    ahead, so that each column of a row group is a read of its own.
+    ahead, so that each column of a row group is a read of its own; with `buffer_bytes` it is read as it is needed.
     """
 
-    def __init__(self, file: Any) -> None:
-        super().__init__(file, pre_buffer=False)
+    def __init__(self, file: Any, buffer_bytes: int = 0) -> None:
+        super().__init__(file, pre_buffer=False, buffer_size=buffer_bytes)
 
     def read(self, columns: Iterable[str] | None = None) -> pa.Table:
         """The whole file."""

@@ -282,6 +282,37 @@ def test_the_image_column_is_found_by_feature_then_by_type():
     assert image_column(pa.schema([("jpg", pa.string())], metadata={"huggingface": "[]"})) is None
 
 
+def test_of_binary_columns_the_one_with_images_is_read(tmp_path: Path):
+    vectors = pa.array([None, b"\0" * 100], pa.binary())
+    named = pa.table({"embedding": vectors, "jpg": pa.array(PNG[:2], pa.large_binary())})
+    unnamed = pa.table({"embedding": vectors, "payload": pa.array(PNG[2:4], pa.binary())})
+    pq.write_table(named, tmp_path / "named.parquet")
+    pq.write_table(unnamed, tmp_path / "unnamed.parquet")
+    source = open_source(str(tmp_path))
+    entries, counts = listed(source)
+
+    assert [source.read(entry) for entry in entries] == PNG[:4]
+    assert not counts
+
+
+def test_images_of_other_columns_are_counted(tmp_path: Path):
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    cells = [{"bytes": data, "path": None} for data in PNG]
+    pq.write_table(
+        pa.table({"before": pa.array(cells[:2], struct), "after": pa.array(cells[2:4], struct)}),
+        tmp_path / "pairs.parquet",
+    )
+    pq.write_table(pa.table({"images": pa.array([cells[:2], cells[2:]], pa.list_(struct))}), tmp_path / "lists.parquet")
+    source = open_source(str(tmp_path))
+    entries, counts = listed(source)
+
+    assert [source.read(entry) for entry in entries] == PNG[:2]
+    assert counts == {
+        "skipped/rows with a list of images, in column images": 2,
+        "skipped/images of column after: before is read": 2,
+    }
+
+
 def test_licences_come_from_the_manifest(tmp_path: Path):
     lines = [{"file": "a.png", "licence": "CC0-1.0"}, {"file": "t.tar", "licence": "MIT"}, {"other": 1}]
     manifest = "\n".join(map(json.dumps, lines)).encode() + b"\n\n"
