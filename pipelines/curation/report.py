@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.corpora.listing import describe_skipped
 from pipelines.curation.facts import Facts, gather
 from pipelines.curation.fitting import FIT_FILE
 from pipelines.curation.samples import Samples, amount
 from pipelines.curation.score_bins import score_columns
-from pipelines.curation.scoretable import ScoreTable
+from pipelines.curation.scoretable import LIST, ScoreTable, part_of
 from pipelines.curation.selecting import read_cuts, selection_names
 from pipelines.curation.selection_pages import SelectionPages, share_text
 from pipelines.curation.timings import read_timings
@@ -39,7 +40,7 @@ def write_report(out: str) -> str:
     pages.scores()
     _calibration(report, folder)
     _duplicates(report, facts, samples)
-    _faults(report, facts)
+    _faults(report, facts, describe_skipped(part_of(out, LIST)))
     folder.put(REPORT_FILE, report.html().encode())
     return f"{folder.url}/{REPORT_FILE}"
 
@@ -120,8 +121,10 @@ def _duplicates(report: Report, facts: Facts, samples: Samples) -> None:
     report.pictures([pair] for found in facts.pairs for pair in samples.pair(*found))
 
 
-def _faults(report: Report, facts: Facts) -> None:
+def _faults(report: Report, facts: Facts, skipped: str) -> None:
     report.section("Faults")
+    if skipped:
+        report.text(f"Left out of the list: {skipped}.")
     statuses = [[name, count] for name, count in facts.statuses.most_common() if name != "ok"]
     if not statuses:
         report.text("None: every image could be read and scored.")

@@ -100,7 +100,7 @@ def write_corpus(folder: Path) -> Path:
     """A copy of a photograph, and a page of the web under an image's name."""
     import skimage
 
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "page.jpg").write_text("<html>no image</html>")
     (folder / "twin.png").write_bytes((Path(skimage.__file__).parent / "data/chelsea.png").read_bytes())
     return folder

@@ -142,6 +142,15 @@ def test_a_page_without_selections(tmp_path):
     assert "8 images, 0 selections" in text
 
 
+def test_the_page_says_what_was_not_listed(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/notes.txt").write_text("no image")
+    out = make_scored(tmp_path)
+    write_report(str(out))
+
+    assert "Left out of the list: 1 .txt." in (out / "report.html").read_text()
+
+
 def test_an_image_that_is_gone_is_left_out_of_the_page(tmp_path):
     out = make_selected(make_scored(tmp_path))
     (tmp_path / "corpus/twin.png").unlink()
