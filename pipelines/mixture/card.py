@@ -9,12 +9,14 @@ import yaml
 
 from pipelines.card import size_category
 from pipelines.curation.packed_card import table
+from pipelines.mixture.inputs import SHARDS_TOGETHER
 from pipelines.mixture.plan import SPLITS, Plan
 from pipelines.mixture.sides import TEST
 from pipelines.mixture.statistics import Part
 from pipelines.shards.files import fingerprint, sidecars
 from pipelines.shards.folder import Folder
 
+FILES_MIXED = 10
 NO_SOURCE = "none: a drawn ground, no photo"
 Place = tuple[str, str]  # split, configuration
 COLUMNS = {
@@ -55,7 +57,7 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
         _previews(facts["previews"]),
         _splits(facts["plan"], parts),
         _copies(facts["plan"]),
-        _reading(name, places[0][1] if places else "default"),
+        _reading(name, places[0][1] if places else "default", facts["recipe"]["images_per_shard"]),
         _licences(parts),
         table("Where it comes from", ("dataset", "images", "made as told in"), _origins(total, facts["inputs"])),
         _removed(facts["removed"]),
@@ -101,16 +103,23 @@ def _totals(parts: Sequence[Part]) -> str:
     return table("What is in it", head, rows)
 
 
-def _reading(name: str, config: str) -> str:
+def _reading(name: str, config: str, images_per_shard: int) -> str:
+    num_mixed = FILES_MIXED * images_per_shard
     code = f"""from datasets import load_dataset
 
-for row in load_dataset("{name}", "{config}", split="train", streaming=True):
+rows = load_dataset("{name}", "{config}", split="train", streaming=True)
+for row in rows.shuffle(seed=0, buffer_size={num_mixed}):
     row["image"], row["text"], row["weight"]"""
+    order = (
+        f"Rows of one dataset follow each other for up to {SHARDS_TOGETHER} of its shards. `shuffle` draws the files "
+        f"in another order and holds {num_mixed:,} images, those of {FILES_MIXED} files; a reader that keeps the order "
+        "of the files needs to hold as many as several such runs have."
+    )
     about = (
         "Drawing rows by `weight` keeps the shares of the configurations: its mean is 1 in each of them. Readers of "
         "Parquet folders find `train` and `test`, and in them each configuration, as a folder of its own."
     )
-    return f"## How to read it\n\n```python\n{code}\n```\n\n{about}"
+    return f"## How to read it\n\n```python\n{code}\n```\n\n{order}\n\n{about}"
 
 
 def _previews(names: Sequence[str]) -> str:

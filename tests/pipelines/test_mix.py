@@ -255,6 +255,7 @@ def test_the_card_tells_shares_licences_and_shows_previews(mixed, train):
 
     assert f"| train | general | {kinds(train)['general']} | 50.0% |" in card
     assert f"{near(mixed)} rows were left out of both" in card
+    assert "rows.shuffle(seed=0, buffer_size=40)" in card
     assert "| unknown | " in card
     assert all(f"(previews/{name})" in card for name in pictures)
     assert {"general.png", "text.png", "synthetic-7-10.png"} <= set(pictures)
