@@ -49,7 +49,8 @@ class Export:
     """Write a dataset as WebDataset tars: of each row KEY.png (or .jpg, .webp) with its own bytes, and KEY.json.
 
     The same dataset gives the same bytes; each tar appears whole; manifest.json, written last, has their sha256.
-    The same command goes on after a stop.
+    The same command goes on after a stop. `datasets` reads tars of several configurations by streaming, or with
+    features given: it takes those of the first rows to be those of all.
     """
 
     dir: Dir

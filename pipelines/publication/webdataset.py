@@ -23,6 +23,7 @@ from pipelines.shards.parquet import ParquetFile
 
 MANIFEST_FILE = "manifest.json"
 PICTURES = ("image", "mask")
+ALL = "*/*"  # splits and configurations
 Infos = Mapping[int, ShardInfo]
 
 
@@ -48,7 +49,10 @@ def export_tars(url: str, to: str, wanted: str, images_per_tar: int, ending: str
     Raises ValueError where there is nothing to export, and where the folder holds another export.
     """
     dataset, out = Folder(url), Folder(to)
-    roots = [root for root in shard_roots(dataset.list()) if not root or _wanted(root, wanted)]
+    found = shard_roots(dataset.list())
+    if wanted != ALL and "" in found:
+        raise ValueError(f"{url} is no mix and has no splits and configurations: leave out split and config")
+    roots = [root for root in found if not root or _wanted(root, wanted)]
     infos = {root: read_manifest(Folder(f"{dataset.url}/{root}")) for root in roots}
     rows = {root: sum(info.num_rows for info in known.values()) for root, known in infos.items()}
     if not sum(rows.values()):
@@ -116,35 +120,40 @@ def _rows(folder: Folder, infos: Infos, tar: Tar) -> Iterator[dict[str, Any]]:
                     count = parquet.metadata.row_group(group).num_rows
                     low, high = max(tar.start - at, 0), min(tar.stop - at, count)
                     if low < high:
-                        yield from plain_hashes(parquet.read_row_group(group).slice(low, high - low))
+                        yield from plain_rows(parquet.read_row_group(group).slice(low, high - low))
                     at += count
         first += info.num_rows
 
 
-def plain_hashes(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Rows with 64-bit hashes as hex digits: as numbers they are too large for many readers of JSON."""
-    names = [field.name for field in table.schema if pa.types.is_uint64(field.type)]
+def plain_rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Rows as JSON has them, but for the pictures."""
+    kinds = {field.name: field.type for field in table.schema}
     for row in table.to_pylist():
-        yield row | {name: f"{row[name]:016x}" for name in names if row[name] is not None}
+        yield {name: value if name in PICTURES else plain(value, kinds[name]) for name, value in row.items()}
 
 
 def files_of_row(row: dict[str, Any], key: str, ending: str) -> Iterator[tuple[str, bytes]]:
-    """The members of a row: the image, the mask where there is one, and all else as JSON, nan as null."""
+    """The members of a row: the image, the mask where there is one, and all else as JSON."""
     for name in PICTURES:
         if row.get(name):
             data = row[name]["bytes"]
             kind = suffix(data)
             yield f"{key}.{ending or kind}" if name == "image" else f"{key}.{name}.{kind}", data
-    labels = {name: plain(value) for name, value in row.items() if name not in PICTURES}
-    yield f"{key}.json", json.dumps(labels, ensure_ascii=False).encode()
+    labels = {name: value for name, value in row.items() if name not in PICTURES}
+    yield f"{key}.json", json.dumps(labels, ensure_ascii=False, allow_nan=False).encode()
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if isinstance(value, float):
-        return float(np.format_float_positional(np.float32(value))) if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
+def plain(value: Any, kind: pa.DataType) -> Any:
+    """A value of an Arrow type as JSON has it: nan and infinities null; hashes, of 64 bits or bytes, as hex digits: as
+    numbers they are too large for many readers."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if pa.types.is_float32(kind):
+        return float(np.format_float_positional(np.float32(value)))
+    if pa.types.is_uint64(kind):
+        return f"{value:016x}"
+    if pa.types.is_struct(kind):
+        return {field.name: plain(value[field.name], field.type) for field in kind}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(one, kind.value_type) for one in value]
     return value.hex() if isinstance(value, bytes) else value

@@ -16,6 +16,7 @@ SUFFIXES = {
     b"GIF8": "gif",
     b"II*\0": "tif",
     b"MM\0*": "tif",
+    b"BM": "bmp",
 }
 NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp")  # of columns, the surest first
 FIRST_ROWS, BUFFER_BYTES = 16, 2**16

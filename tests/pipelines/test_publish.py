@@ -1,6 +1,7 @@
 """Published datasets: uploaded to a Hub that answers, resumed, never showing the token; exported as the same tars."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
 from pipelines.publication import publishing
 from pipelines.publication.uploading import HIDDEN, Scrubbed, without_secret
+from pipelines.publication.webdataset import plain_rows
 from pipelines.shards.folder import Folder
+from pipelines.shards.images import suffix
+from tests.curate.pictures import blocks, encoded
 from tests.pipelines.hub import Hub, running_hub
 from tests.pipelines.mixed import Inputs, digests, make_inputs, mix, rows, sha256
 from tests.pipelines.small_job import ROOT, SmallJob
@@ -214,6 +219,24 @@ def test_tars_are_the_same_each_time_and_resume(mixed, tmp_path, s3):
     assert not list(out.glob("test-*"))
 
 
+def test_values_are_written_as_json_has_them():
+    nested = pa.struct([("at", pa.list_(pa.float64())), ("size", pa.float32())])
+    schema = pa.schema({"a": pa.float32(), "b": pa.float64(), "c": pa.uint64(), "d": nested, "e": pa.binary()})
+    exact = 1732599000.123
+    row = {"a": 0.1, "b": exact, "c": 255, "d": {"at": [exact, math.inf], "size": math.nan}, "e": b"\x01"}
+
+    assert list(plain_rows(pa.Table.from_pylist([row, {"b": -math.inf}], schema))) == [
+        {"a": 0.1, "b": exact, "c": "00000000000000ff", "d": {"at": [exact, None], "size": None}, "e": "01"},
+        dict.fromkeys("abcde"),
+    ]
+
+
+def test_an_image_is_named_by_its_format():
+    kinds = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "TIFF": "tif", "BMP": "bmp"}
+
+    assert {kind: suffix(encoded(blocks(1, 20, 10), kind)) for kind in kinds} == kinds
+
+
 def test_datasets_reads_the_tars(mixed, tmp_path):
     flags = ["--split", "train", "--config", "general", "--ending", "png", "--to", str(tmp_path / "tars")]
     assert publishing.main(["export", str(mixed), *flags]) == 0
@@ -235,11 +258,13 @@ def test_a_rendered_dataset_is_exported_too_and_another_export_refused(whole, mi
         publishing.main(["export", str(mixed), "--to", to]),
         publishing.main(["export", str(mixed), "--to", to + "2", "--config", "none"]),
         publishing.main(["export", str(mixed), "--to", to + "2", "--images-per-tar", "0"]),
+        publishing.main(["export", str(whole), "--to", to + "2", "--split", "train"]),
     ]
     said = capfd.readouterr().err
     total = sum(len(pq.read_table(path)) for path in (whole / "data").iterdir())
 
-    assert codes == [0, 1, 1, 1]
+    assert codes == [0, 1, 1, 1, 1]
+    assert "is no mix and has no splits and configurations: leave out split and config" in said
     assert json.loads((tmp_path / "tars/manifest.json").read_text())["images"] == total
     assert "was begun by another job" in said
     assert "has no image to export (*/none of splits and configurations)" in said
