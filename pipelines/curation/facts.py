@@ -90,8 +90,8 @@ class SelectionFacts:
             numbers, bound = values.numbers(rule["column"]), np.float32(rule["value"])
             distances = np.abs(numbers - bound)
             beyond = numbers > bound if rule["side"] == "at_most" else numbers < bound
-            for closest, there in ((around.dropped, beyond & sound & values.holds(rule["where"])), (around.kept, keep)):
-                there = there & ~np.isnan(distances)
+            holds = values.holds(rule["where"]) & ~np.isnan(distances)
+            for closest, there in ((around.dropped, beyond & sound & holds), (around.kept, keep & holds)):
                 closest.add(distances[there], rows[there])
         if self.weight:
             self.densest.add(-np.nan_to_num(values.numbers(self.weight.column))[keep], rows[keep])

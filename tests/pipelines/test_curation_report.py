@@ -165,7 +165,11 @@ def test_rules_on_categories_are_shown(tmp_path):
     select(str(out), str(rules))
     write_report(str(out))
     text = unescape((out / "report.html").read_text())
+    folder, table = Folder(str(out)), ScoreTable(str(out))
+    [around] = gather(table, folder, {"parts": read_cuts(folder, "parts")}).selections["parts"].around
 
+    assert [table.row(row, ["id"])["id"] for row in around.dropped.rows] == ["0/rocket.jpg"]
+    assert around.kept.rows == []  # every rocket is dropped
     assert 'width_px at most 500 where category == "rockets": nearest to it' in text
 
 
