@@ -128,6 +128,19 @@ def test_a_hugging_face_folder_needs_only_images_and_a_kind(tmp_path):
         Corpus.of([str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    "names", [("train/a.parquet", "test/a.parquet"), ("data/train-0.parquet", "data/test-0.parquet")]
+)
+def test_splits_are_not_trained_on_together(synthetic, tmp_path, names):
+    source = next(Path(synthetic).glob("data/*.parquet"))
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, tmp_path / name)
+
+    with pytest.raises(ValueError, match=r"holds the splits train and test: name one, such as .*/train"):
+        Corpus.of([str(tmp_path)])
+
+
 def test_a_kind_given_overrides_the_column(synthetic):
     assert Corpus.of([f"{synthetic}=text"]).counts() == {"text": NUM_PAGES}
     assert split_kind("s3://bucket/a=b/c=text") == ("s3://bucket/a=b/c", "text")

@@ -17,6 +17,7 @@ from pipelines.shards.images import MAX_GROUP_BYTES, PARQUET_FAULTS, image_colum
 from pipelines.shards.parquet import ParquetFile
 from train.curriculum import BANDS
 
+SPLITS = ("train", "validation", "test")
 KINDS = ("general", "text", "synthetic")
 MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as well
 SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
@@ -63,7 +64,7 @@ class Part:
 def shards_of(folder: Folder) -> list[Shard]:
     """The Parquet files of a folder, by name. Where it holds sidecars, each shard must be as its own says.
 
-    Raises ValueError naming a shard that is not, or a folder without shards.
+    Raises ValueError naming a shard that is not, a folder without shards, or one that holds several splits.
     """
     promised = {f"data/{name[9:-5]}.parquet" for name in folder.list("manifest") if name.endswith(".json")}
     sizes = folder.list("data" if promised else "")
@@ -73,6 +74,7 @@ def shards_of(folder: Folder) -> list[Shard]:
             f"{folder.url} is no folder, or holds no Parquet file: name the folder of a rendered, packed or mixed set; "
             "photos as files become one by pipelines/curate.py"
         )
+    _check_one_split(folder, names)
     infos = {shard_name(info.index): info for info in sidecars(folder)} if promised else {}
     if broken := sorted((promised | set(names)) - set(infos)) if promised else []:
         size = f"{sizes[broken[0]]} bytes" if broken[0] in sizes else "gone"
@@ -89,6 +91,16 @@ def shards_of(folder: Folder) -> list[Shard]:
         )
         for name in names
     ]
+
+
+def _check_one_split(folder: Folder, names: Sequence[str]) -> None:
+    """Raise ValueError where the names are of several splits, as folders (test/) or as files (data/test-00000)."""
+    words = {word for name in names for word in (name.partition("/")[0], name.rpartition("/")[2].partition("-")[0])}
+    if len(found := [split for split in SPLITS if split in words]) > 1:
+        raise ValueError(
+            f"{folder.url} holds the splits {' and '.join(found)}: name one, such as {folder.url}/{found[0]}, and give "
+            f"another by --held-out; files of several splits go into folders of their own"
+        )
 
 
 def read_part(shard: Shard, kind: str = "") -> Part:
