@@ -32,7 +32,7 @@ def write_report(out: Path, run: Run) -> None:
 def read_log(path: Path) -> list[Line]:
     """The lines of a log; one that a kill cut short is left out."""
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8").split("\n") if path.exists() else []:
         try:
             lines.append(json.loads(line))
         except ValueError:
