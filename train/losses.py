@@ -6,6 +6,7 @@ All are means, so that neither batch, resolution nor width changes a weight's me
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +61,7 @@ def cosine_loss(projected: Tensor, features: Tensor, margin: float = 0.0) -> Ten
     """
     _check_alike("projected", projected, "features", features)
     _check_margin("cosine margin", margin)
-    with torch.autocast(projected.device.type, enabled=False):
+    with without_autocast(projected.device):
         cosine = (_unit(projected) * _unit(features)).sum(-1)
         return functional.relu(1 - cosine - margin).mean()
 
@@ -75,10 +76,16 @@ def distance_loss(projected: Tensor, features: Tensor, margin: float = 0.0, posi
     _check_margin("distance margin", margin)
     if positions is not None:
         projected, features = projected[:, positions], features[:, positions]
-    with torch.autocast(projected.device.type, enabled=False):
+    with without_autocast(projected.device):
         mine, other = _unit(projected), _unit(features)
         gaps = mine @ mine.transpose(1, 2) - other @ other.transpose(1, 2)
         return functional.relu(gaps.abs() - margin).mean()
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """float32 stays float32 within, whatever the caller's autocast; also on a device that knows none, such as meta."""
+    known = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def sample_positions(num_positions: int, seed: int, most: int = MAX_POSITIONS) -> Tensor | None:

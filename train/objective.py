@@ -1,5 +1,8 @@
 """What is minimised: L1 + LPIPS + semantic alignment of an autoencoder's output (the report, equation 1)."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +18,8 @@ Terms = dict[str, Tensor]  # scalars by name; "total" carries gradients
 class Objective(nn.Module):
     """The autoencoder with the projection W of its latents: what is optimised, checkpointed and split over ranks.
 
-    Teacher and LPIPS are constants beside it and stand in no checkpoint. A term without its network is left out.
+    Teacher and LPIPS are constants beside it: they go to its device with it, and stand in no checkpoint. A term without
+    its network is left out.
     """
 
     def __init__(self, vae: Vae, lpips: Lpips | None = None, teacher: Teacher | None = None) -> None:
@@ -25,6 +29,13 @@ class Objective(nn.Module):
         self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
         self.balance: Balance | None = None
         """Where the alignment's weight is adaptive; whoever makes the steps closes it after each."""
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for constant in (self._lpips, self._teacher):
+            if constant is not None:
+                constant.to(self.vae.encoder.head.weight.device)
+        return self
 
     def terms(self) -> dict[str, str]:
         """The terms by name, with what measures them."""

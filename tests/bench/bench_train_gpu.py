@@ -126,7 +126,7 @@ def prepare(config: VaeConfig, kind: Kind, batch: int) -> Callable[[], None]:
         return plain(Vae(config).cuda(), x, kind, lambda model, x: model(x))
     execution = Execution(precision="bf16", channels_last=kind.channels_last, compile=kind.compiled)
     world = World(rank=0, size=1, device=torch.device("cuda"))
-    objective = Objective(Vae(config), random_lpips().to("cuda"), random_teacher().to("cuda"))
+    objective = Objective(Vae(config), random_lpips(), random_teacher())
     fitting = Fitting(objective, Optimiser(), execution, world)
     if kind.step:
         return lambda: fitted(fitting, images, batch)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from train.curriculum import Stage
+from train.curriculum import Now, Stage
 from train.monitor import read_log
 from train.settings import Execution, Model, Optimiser, Run, Terms
 
@@ -14,6 +14,7 @@ STAGES = (
     Stage(name="aspects", num_images=16, batch_size=4, resolution_px=64, aspects=("1:1", "2:1", "1:2"),
           mix={"synthetic": 1.0}, lr=5e-4, lpips_weight=0.0, blend_images=8),
 )  # fmt: skip
+NOW = Now(stage_index=0, stage_images=0, lr=1e-3, lpips_weight=1.0, align_weight=0.5, cos_margin=0.0, dist_margin=0.0)
 
 
 def small_run(data: list[str], out: Path, *, stages: tuple[Stage, ...] = STAGES, **changes: Any) -> Run:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from train.losses import without_autocast
 from train.weights import MissingWeights, check_digest, check_shapes, read_tensors
 
 # Convolutions 3x3 of VGG16 by stage, as torchvision numbers them: (name, channels in, channels out). What is compared
@@ -85,7 +86,7 @@ class Lpips:
         if min(images.shape[2:]) < MIN_SIDE_PX:
             raise ValueError(f"images are {tuple(images.shape[2:])} px: LPIPS needs sides of at least {MIN_SIDE_PX} px")
         pairs = zip(self._stages(images), self._stages(targets), self._linear.values(), strict=True)
-        with torch.autocast(images.device.type, enabled=False):
+        with without_autocast(images.device):
             return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
 
     def _stages(self, images: Tensor) -> list[Tensor]:
