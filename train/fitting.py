@@ -160,11 +160,20 @@ class Fitting:
             set_optimizer_state_dict(
                 self.module, self.optimiser, {"state": state, "param_groups": groups}, options=WHOLE
             )
+            lay_out(self.optimiser)
         self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
         self.bad_in_row = numbers["bad_in_row"]
         if self.objective.balance is not None:
             self.objective.balance.ratio = numbers.get("align_ratio")
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()
+
+
+def lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Give moments the strides of their parameters, as fused kernels want; those of a checkpoint are contiguous."""
+    for parameter, moments in optimiser.state.items():
+        for name, value in moments.items():
+            if value.shape == parameter.shape and not isinstance(value, DTensor):
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def decayed(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

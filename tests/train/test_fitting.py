@@ -1,0 +1,43 @@
+"""What is carried from step to step, by itself: layouts on the way to a checkpoint and back."""
+
+from pathlib import Path
+
+import torch
+
+from tests.train.runs import NOW
+from train.checkpoint import Checkpoints, read_checkpoint
+from train.fitting import Fitting
+from train.objective import Objective
+from train.settings import Execution, Optimiser
+from train.vae import Vae
+from train.vae_config import make_config
+from train.world import World
+
+CPU = World(rank=0, size=1, device=torch.device("cpu"))
+
+
+def fused(execution: Execution) -> Fitting:
+    """A small model with AdamW's fused kernel, which is of CUDA by default."""
+    torch.manual_seed(0)
+    vae = Vae(make_config("f8c12", encoder_width=4, decoder_width=4))
+    fitting = Fitting(Objective(vae), Optimiser(ema_halflife_images=4), execution, CPU)
+    for group in fitting.optimiser.param_groups:
+        group["fused"] = True
+    return fitting
+
+
+def test_a_run_stored_by_pixel_goes_on_bit_by_bit_with_a_fused_optimiser(tmp_path: Path) -> None:
+    """Its kernel takes moments for laid out as their parameters, on a GPU it refuses others."""
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    whole, resumed = (fused(Execution(channels_last=True)) for _ in range(2))
+    whole.step(images, NOW, 0)
+    whole.average(2)
+
+    resumed.restore(read_checkpoint(Checkpoints(tmp_path, 1).save(2, whole.capture({}))))
+    for fitting in (whole, resumed):
+        fitting.step(images, NOW, 0)
+        fitting.average(2)
+
+    for of in (lambda one: one.objective.parameters(), lambda one: one.ema.parameters()):
+        pairs = list(zip(of(whole), of(resumed), strict=True))
+        assert all(torch.equal(one, other) and one.stride() == other.stride() for one, other in pairs)
