@@ -21,7 +21,7 @@ from torch.distributed.tensor import DTensor
 from train.checkpoint import Checkpoint
 from train.curriculum import Now
 from train.objective import Objective, to_unit
-from train.ranks import gathering, over_ranks
+from train.ranks import gathering, over_ranks, splits
 from train.settings import Execution, Optimiser
 from train.vae import Vae
 from train.world import World
@@ -36,7 +36,7 @@ class Fitting:
     def __init__(self, objective: Objective, optimiser: Optimiser, execution: Execution, world: World) -> None:
         self.settings, self.execution, self.world = optimiser, execution, world
         self.objective = objective.to(world.device)
-        if execution.channels_last:
+        if execution.channels_last and not splits(execution.strategy, world):
             self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = deepcopy(objective.vae).requires_grad_(False).eval()
         self.module = over_ranks(objective, self.ema, execution.strategy, world)

@@ -13,11 +13,16 @@ from train.vae import Vae
 from train.world import World
 
 
+def splits(strategy: str, world: World) -> bool:
+    """Whether weights are split over ranks: those must then be contiguous."""
+    return strategy == "fsdp" and world.size > 1
+
+
 def over_ranks(objective: Objective, ema: Vae, strategy: str, world: World) -> nn.Module:
     """What is called in place of the objective, so that gradients are means over ranks. FSDP splits both in place."""
     if world.size == 1:
         return objective
-    if strategy == "ddp":
+    if not splits(strategy, world):
         ids = [world.device] if world.device.type == "cuda" else None
         return DistributedDataParallel(objective, device_ids=ids)
     for vae in (objective.vae, ema):

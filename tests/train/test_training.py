@@ -170,9 +170,10 @@ def test_a_run_that_is_killed_or_asked_to_stop_resumes_exactly(
     assert same_files(tmp_path / "run", undisturbed, "model/model.safetensors")
 
 
-def test_two_ranks_train_as_one_process_does(whole: Path, data: list[str], tmp_path: Path) -> None:
-    """The same images, and gradients that are means over ranks; stopped and resumed in between."""
-    run = small_run(data, tmp_path / "run")
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_ranks_train_as_one_process_does(whole: Path, data: list[str], tmp_path: Path, strategy: str) -> None:
+    """The same images, and gradients that are means over ranks; stopped and resumed in between; stored by pixel."""
+    run = small_run(data, tmp_path / "run", strategy=strategy, channels_last=True)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     first = start(run, tmp_path, *torchrun)
     wait_for(tmp_path / "run/checkpoints/000000000012", first)
