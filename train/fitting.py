@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._functorch import config as functorch_config
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -41,6 +42,8 @@ class Fitting:
         self.ema = deepcopy(objective.vae).requires_grad_(False).eval()
         self.module = over_ranks(objective, self.ema, execution.strategy, world)
         if execution.compile:
+            if objective.balance is not None:  # whose gradient is taken from a graph that stays
+                functorch_config.donated_buffer = False
             objective.vae.encoder.compile()
             objective.vae.decoder.compile()
         self.parameters = [p for p in self.module.parameters() if p.requires_grad]

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.train.runs import NOW
 from train.checkpoint import Checkpoints, read_checkpoint
 from train.fitting import Fitting
+from train.losses import Balance
 from train.objective import Objective
 from train.settings import Execution, Optimiser
 from train.vae import Vae
@@ -41,3 +43,21 @@ def test_a_run_stored_by_pixel_goes_on_bit_by_bit_with_a_fused_optimiser(tmp_pat
     for of in (lambda one: one.objective.parameters(), lambda one: one.ema.parameters()):
         pairs = list(zip(of(whole), of(resumed), strict=True))
         assert all(torch.equal(one, other) and one.stride() == other.stride() for one, other in pairs)
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch itself warns of as dynamo is loaded
+def test_the_adaptive_weight_takes_its_gradient_of_a_compiled_encoder_at_any_aspect() -> None:
+    """From the second shape on, a graph that is compiled for all of them gives its buffers away unless told not to."""
+    objective = Objective(Vae(make_config("f2c12", encoder_width=4, decoder_width=4)))
+    objective.balance = Balance()
+    Fitting(objective, Optimiser(), Execution(compile=True), CPU)
+    head = objective.vae.encoder.head.weight
+    objective.vae.encoder.compile(backend="aot_eager")  # the same graphs, without minutes of C++
+
+    for size in ((32, 32), (32, 64)):
+        z = objective.vae.latents(torch.zeros(1, 3, *size))
+        objective.balance.add(z.square().mean(), head)
+        z.abs().mean().backward()
+    objective.balance.close(head.grad, 0.0)
+
+    assert objective.balance.ratio is not None
