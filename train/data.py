@@ -46,8 +46,8 @@ class Loader:
     what resumes behind it: with any number of ranks and workers.
 
     pin_memory: batches lie where a GPU can copy them from by itself.
-    Raises ValueError for a component without images that fit, now or in a later stage, and for the state of another
-    corpus, stage or seed.
+    Raises ValueError for a component without images that fit and for a batch that the ranks cannot share, now or in a
+    later stage, and for the state of another corpus, stage or seed.
     """
 
     def __init__(
@@ -64,11 +64,12 @@ class Loader:
         pin_memory: bool = False,
     ) -> None:
         self.stage = curriculum.stages[stage_index]
-        if self.stage.batch_size % num_ranks or not 0 <= rank < num_ranks:
-            raise ValueError(
-                f"stage {self.stage.name!r}: batch_size is {self.stage.batch_size} on {num_ranks} ranks (this one is "
-                f"{rank}): make it a multiple of the number of ranks"
-            )
+        for stage in curriculum.stages[stage_index:]:
+            if stage.batch_size % num_ranks or not 0 <= rank < num_ranks:
+                raise ValueError(
+                    f"stage {stage.name!r}: batch_size is {stage.batch_size} on {num_ranks} ranks (this one is "
+                    f"{rank}): make it a multiple of the number of ranks"
+                )
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}: give at least 0")
         check_fits(corpus, curriculum.stages[stage_index:])

@@ -281,6 +281,15 @@ def test_a_later_stage_that_lacks_images_is_refused_at_the_start(only_pages):
         Loader(only_pages, stages, 0, seed=3)
 
 
+def test_a_later_stage_whose_batch_does_not_part_evenly_is_refused_at_the_start(only_pages):
+    stage = {"num_images": 24, "mix": "synthetic", "resolution_px": 32}
+    sizes = {"even": 6, "odd": 8}
+    stages = Curriculum(stages=read_stages([stage | {"name": name, "batch_size": n} for name, n in sizes.items()]))
+
+    with pytest.raises(ValueError, match="stage 'odd': batch_size is 8 on 3 ranks"):
+        Loader(only_pages, stages, 0, seed=3, num_ranks=3)
+
+
 def test_optional_components_may_be_lacking(only_pages):
     stages = curriculum(mix="general=0.75,synthetic=0.25", optional=["general"], **MIXED)
     with Loader(only_pages, stages, 0, seed=3, num_workers=0) as loader:
