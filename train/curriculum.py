@@ -31,7 +31,7 @@ class Stage:
     batch_size: int
     """Images a step, over all ranks and accumulated micro-batches."""
     micro_batch: int = 0
-    """Images that a rank takes through the model at a time; 0: the run's micro_batch."""
+    """Images that a rank takes through the model at a time, at most the run's micro_batch; 0: so many."""
     resolution_px: int = 256
     """Side of the square crop; crops of other aspects have about its area. A multiple of 32."""
     aspects: tuple[str, ...] = ("1:1",)
@@ -89,6 +89,10 @@ class Stage:
             raise ValueError(f"{self._at('optional')}: {', '.join(sorted(stray))} has no share in mix; add one")
         if not set(self.components) - set(self.optional):
             raise ValueError(f"{self._at('optional')}: leave at least one component of mix out of it")
+
+    def at_once(self, most: int) -> int:
+        """Images that a rank takes through the model at a time, by its own number and a run's; 0: its whole share."""
+        return min(filter(None, (self.micro_batch, most)), default=0)
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class Training:
         try:
             theirs = json.loads(path.read_text(encoding="utf-8"))
             theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
+            for stage in theirs["stages"]:
+                stage.pop("micro_batch", None)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
         if lines := difference(theirs, mine):
@@ -150,10 +152,10 @@ class Training:
             pin_memory=self.world.device.type == "cuda",
         ) as loader:
             stage, known = loader.stage, self.fitting.faults.copy()
+            micro_batch = stage.at_once(execution.micro_batch)
             self.monitor.begin_stage(stage, loader.left_out)
             for batch in loader:
                 now = self.curriculum.at(self.fitting.num_images)
-                micro_batch = stage.micro_batch or execution.micro_batch
                 figures = self.fitting.step(batch.images, now, micro_batch, is_asked=stop.asked)
                 told = figures.pop("is_asked") > 0  # of any rank, before this step
                 if not figures["is_bad"]:

@@ -121,7 +121,8 @@ class Execution:
     precision: str = "fp32"
     """fp32, or bf16: autocast (weights and sums stay fp32)."""
     micro_batch: int = 0
-    """Images that a rank takes through the model at a time; 0: its whole share of a step."""
+    """Images that a rank takes through the model at a time, also where a stage states more; 0: as many as the stage
+    states, else its whole share of a step. A run may go on with another number."""
     num_workers: int = 2
     """Threads of each rank that read and decode."""
     threads: int = 0
@@ -197,6 +198,8 @@ class Run:
         optimiser = asdict(self.optimiser)
         del optimiser["max_bad_steps"]  # when to give up
         stages = [asdict(stage) for stage in self.stages]
+        for stage in stages:
+            del stage["micro_batch"]  # how much memory
         return {"model": model, "terms": terms, "optimiser": optimiser, "stages": stages}
 
     def absolute(self) -> "Run":

@@ -84,6 +84,21 @@ def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_nam
         train(other)
 
 
+def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    stage = replace(STAGE, micro_batch=4)
+    assert train(small_run(data, tmp_path / "run", stages=(stage,)))
+    begun = json.loads((tmp_path / "run/run.json").read_text())
+    begun["stages"][0]["micro_batch"] = 2  # of earlier versions
+    (tmp_path / "run/run.json").write_text(json.dumps(begun))
+    shutil.rmtree(max((tmp_path / "run/checkpoints").iterdir()))
+
+    assert train(small_run(data, tmp_path / "run", stages=(stage,), micro_batch=1))
+
+    assert [stage.at_once(most) for most in (0, 1, 8)] == [4, 1, 4]
+    assert [STAGE.at_once(most) for most in (0, 1)] == [0, 1]
+
+
 def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
     """Gradients of each term by itself down to the encoder would be two passes more through the decoder."""
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
