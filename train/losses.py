@@ -17,6 +17,7 @@ from pipelines.shards.seeds import rng_for
 
 MAX_POSITIONS = 1024  # a distance matrix of so many takes 4 MiB an image, of 16,384 (2K at f16) 1 GiB
 MAX_RATIO = 1e4
+MAX_GROWTH = 10.0  # of the ratio, from one step to the next
 EPS = 1e-8  # the least length that a feature is divided by
 
 
@@ -120,8 +121,8 @@ class Balance:
     published under it hold for means and sums alike, since both scale. The factor is of a whole step, all of its
     micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. Only the
     alignment's gradient is taken by itself, a short way that leads through no decoder; the reconstruction's is what
-    the step's whole gradient holds besides. The factor lies in 0 to `limit`: an alignment that is within its margins
-    has next to no gradient.
+    the step's whole gradient holds besides. The factor lies in 0 to `limit` and grows at most tenfold a step: an
+    alignment that is within its margins has next to no gradient. Where it has none the factor stays as it was.
     """
 
     def __init__(self, limit: float = MAX_RATIO) -> None:
@@ -144,16 +145,17 @@ class Balance:
         """Make the factor of what was counted in.
 
         whole: the step's gradient at the same weight, of all ranks, in which the alignment has `weight`.
-        average: takes the mean over ranks. A factor that is not finite changes nothing.
+        average: takes the mean over ranks. A step without a gradient of the alignment, or with one that is not finite,
+        changes nothing.
         """
         if self._pull is None or whole is None:
             return
         pull, self._pull = self._pull if average is None else average(self._pull), None
         rest = whole.float() - weight * pull
         reconstruction, alignment = torch.stack([rest.norm(), pull.norm()]).tolist()
-        ratio = reconstruction / max(alignment, torch.finfo(torch.float32).tiny)
+        ratio = reconstruction / alignment if alignment else math.nan
         if math.isfinite(ratio):
-            self.ratio = min(ratio, self.limit)
+            self.ratio = min(ratio, self.limit, MAX_GROWTH * self.ratio if self.ratio else math.inf)
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -264,12 +264,25 @@ def test_the_adaptive_weight_follows_the_scale_of_the_reconstruction() -> None:
     assert ratios[1] == pytest.approx(1e-4 * ratios[0], rel=1e-4)
 
 
-def test_the_adaptive_weight_is_clamped_where_the_alignment_is_met() -> None:
-    reconstruction, _, encoder = encoder_losses()
-    met = 0.0 * encoder.weight.sum()
+def test_the_adaptive_weight_is_clamped_where_the_alignment_is_nearly_met() -> None:
+    reconstruction, alignment, encoder = encoder_losses()
 
-    assert ratio_of((reconstruction, met), at=encoder.weight, limit=100.0) == 100.0
-    assert ratio_of((0.0 * encoder.weight.sum(), 0.0 * encoder.weight.sum()), at=encoder.weight) == 0.0
+    assert ratio_of((reconstruction, 1e-6 * alignment), at=encoder.weight, limit=100.0) == 100.0
+
+
+def test_one_step_whose_alignment_is_met_raises_the_adaptive_weight_little() -> None:
+    """The next step may have an alignment again: at the limit it would outweigh all else."""
+    balance = Balance()
+
+    def ratio(share: float) -> float | None:
+        reconstruction, alignment, encoder = encoder_losses()
+        return ratio_of((reconstruction, share * alignment), at=encoder.weight, balance=balance)
+
+    assert ratio(0.0) is None
+    first = ratio(1.0)
+    assert first is not None
+    assert [ratio(share) for share in (0.0, 1e-9, 1e-9)] == pytest.approx([first, 10 * first, 100 * first])
+    assert ratio(1.0) == pytest.approx(first)
 
 
 def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was() -> None:
