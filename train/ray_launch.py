@@ -10,10 +10,11 @@ def launch(run: Run) -> int:
     """Train with `ray_workers` ranks on the cluster at hand, a GPU each unless the device is cpu or there is none;
     the exit code.
 
-    All ranks must see the data and the run's folder under the same names. Raises ValueError for more ranks than GPUs.
+    All ranks must see the data and the run's folder under the same names. Raises ValueError for more ranks than GPUs,
+    and with what the first rank that failed said.
     """
     import ray
-    from ray.train import ScalingConfig
+    from ray.train import ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     if not ray.is_initialized():
@@ -28,8 +29,18 @@ def launch(run: Run) -> int:
     print(f"ranks       {num_ranks}, on {'a GPU each' if use_gpu else 'CPUs'}", flush=True)
     scaling = ScalingConfig(num_workers=num_ranks, use_gpu=use_gpu)
     settings = {"run": run, "checkout": str(Path(__file__).resolve().parents[1])}
-    TorchTrainer(_rank_loop(), train_loop_config=settings, scaling_config=scaling).fit()
+    try:
+        TorchTrainer(_rank_loop(), train_loop_config=settings, scaling_config=scaling).fit()
+    except TrainingFailedError as error:
+        raise ValueError(_cause(error)) from error
     return 0
+
+
+def _cause(error: Exception) -> str:
+    """What the first rank said that failed by itself, rather than for want of another."""
+    failures = getattr(error, "worker_failures", None) or {0: error.__cause__ or error}
+    own = [rank for rank, failure in failures.items() if isinstance(failure, ValueError)]
+    return str(failures[min(own or failures)])
 
 
 def _rank_loop() -> Any:
@@ -39,8 +50,13 @@ def _rank_loop() -> Any:
         import sys
 
         sys.path.insert(0, settings["checkout"])
-        from train.training import train
+        from safetensors import SafetensorError
 
-        train(settings["run"])
+        from train.training import Diverged, train
+
+        try:
+            train(settings["run"])
+        except (ValueError, OSError, SafetensorError, Diverged) as error:
+            raise ValueError(str(error)) from None  # of a kind that Ray's processes know
 
     return train_rank
