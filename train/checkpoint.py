@@ -56,25 +56,33 @@ class Checkpoints:
         """The checkpoints there are, oldest first."""
         return sorted(path.name for path in self._folder.glob("[0-9]*") if path.is_dir())
 
-    def newest(self) -> tuple[Path | None, list[str]]:
-        """The newest checkpoint that is whole, None where there is none at all; and what is wrong with newer ones.
+    def set_aside(self, name: str) -> Path:
+        """Rename one that is damaged, so that it counts among the newest no more."""
+        aside = self._folder / f"damaged-{name}"
+        shutil.rmtree(aside, ignore_errors=True)
+        return (self._folder / name).rename(aside)
+
+    def newest(self) -> tuple[Path | None, dict[str, str]]:
+        """The newest checkpoint that is whole, None where there is none at all; and by name what is wrong with newer
+        ones.
 
         Raises ValueError where there are some and none is whole: a run never begins anew over them. OSError where the
         disk cannot be read: that says nothing of a checkpoint.
         """
         names = self.names()
-        faults: list[str] = []
+        faults: dict[str, str] = {}
         for name in reversed(names):
             try:
                 _check(self._folder / name)
                 return self._folder / name, faults
             except ValueError as error:
-                faults.append(str(error))
+                faults[name] = str(error)
         if names:
             raise ValueError(
-                f"no checkpoint in {self._folder} is whole: {'; '.join(faults)}. Restore one, or name another --out"
+                f"no checkpoint in {self._folder} is whole: {'; '.join(faults.values())}. Restore one, or name another "
+                "--out"
             )
-        return None, []
+        return None, {}
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -113,8 +113,9 @@ class Training:
         """The checkpoint to go on from. Raises ValueError where the log tells of one and there is none: the run would
         begin anew unnoticed."""
         newest, faults = self.checkpoints.newest()
-        for fault in faults:
-            print(f"WARNING: {fault}; going on from the one before it", flush=True)
+        for name, fault in faults.items():
+            aside = self.checkpoints.set_aside(name)
+            print(f"WARNING: {fault}; going on from the one before it. It is now {aside}", flush=True)
         for line in read_log(self.out / LOG_FILE) if newest is None else ():
             if line["kind"] == CHECKPOINT:
                 raise ValueError(

@@ -202,6 +202,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
     assert "000000000040 is damaged (weights.safetensors has another sha256" in told
     assert "resumed at 36 images" in told
     assert losses(out) == losses(whole)
+    assert f"It is now {out / 'checkpoints/damaged-000000000040'}" in told
 
 
 def test_a_run_never_begins_anew_over_damaged_checkpoints(whole: Path, data: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""Checkpoints as folders: which are kept."""
+
+from pathlib import Path
+
+import torch
+
+from train.checkpoint import Checkpoint, Checkpoints
+
+
+def test_a_damaged_checkpoint_that_is_set_aside_takes_no_place_among_those_kept(tmp_path: Path) -> None:
+    one = Checkpoint(tensors={"weights": {"gain": torch.zeros(2)}}, numbers={})
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for num_images in (1000, 2000):
+        checkpoints.save(num_images, one)
+    (tmp_path / "000000002000/state.json").write_text("{")
+
+    newest, faults = checkpoints.newest()
+    asides = [checkpoints.set_aside(name) for name in faults]
+    for num_images in (1500, 1750):
+        checkpoints.save(num_images, one)
+
+    assert newest == tmp_path / "000000001000"
+    assert asides == [tmp_path / "damaged-000000002000"]
+    assert checkpoints.names() == ["000000001500", "000000001750"]
+    assert checkpoints.newest() == (tmp_path / "000000001750", {})
