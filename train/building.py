@@ -1,13 +1,22 @@
 """Makes what a run begins with: the index of its data, what is held out of it, the model and its teachers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from train.checkpoint import MAKE, STATE_FILE, is_checkpoint, read_checkpoint
+from train.checkpoint import (
+    CHECKPOINTS,
+    LATENTS,
+    MAKE,
+    STATE_FILE,
+    Checkpoints,
+    is_checkpoint,
+    read_checkpoint,
+    read_numbers,
+)
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
 from train.losses import Balance
@@ -37,7 +46,7 @@ def build(run: Run) -> Ready:
     identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.asked)}
     if "align" in objective.terms() and run.terms.teacher != "random":
         identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
-    if run.model.init:
+    if run.model.init and Path(run.model.init).exists():
         identity["model"]["init_sha256"] = digest_of(_init_files(Path(run.model.init)))
     return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
 
@@ -91,10 +100,12 @@ def build_objective(run: Run) -> Objective:
 
 def build_vae(run: Run) -> Vae:
     """The autoencoder with random weights, or that of `init`, which must be of the same make: a model's folder, or a
-    run's checkpoint, whose average is taken."""
+    run's checkpoint, whose average is taken. Where `init` is gone, random ones will do if the run has a checkpoint."""
     config, init = run.model.config(), run.model.init
     if not init:
         return Vae(config)
+    if not Path(init).exists() and (latents := _recorded(Path(run.execution.out))):
+        return Vae(replace(config, **latents))
     if is_checkpoint(Path(init)):
         checkpoint = read_checkpoint(Path(init))
         _check_make(init, checkpoint.numbers.get(MAKE, {}), config)
@@ -103,6 +114,13 @@ def build_vae(run: Run) -> Vae:
         return vae
     _check_make(init, make_of(read_config(init)), config)
     return Vae.from_pretrained(init).train()
+
+
+def _recorded(out: Path) -> dict[str, Any]:
+    """What a run's newest checkpoint tells of its latents; nothing where there is none, or an older one without."""
+    newest, _ = Checkpoints(out / CHECKPOINTS, 1).newest()
+    latents = {} if newest is None else read_numbers(newest).get(LATENTS, {})
+    return {name: tuple(values) for name, values in latents.items()}
 
 
 def _check_make(init: str, there: dict[str, Any], config: VaeConfig) -> None:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
-MAKE = "make"  # among the numbers: what the model is, beside its shapes
+MAKE, LATENTS = "make", "latents"  # among the numbers: what the model is, beside its shapes; its latents' statistics
+CHECKPOINTS = "checkpoints"  # in a run's folder
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -88,6 +89,12 @@ class Checkpoints:
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder is a checkpoint, whole or not."""
     return (folder / STATE_FILE).exists()
+
+
+def read_numbers(folder: Path) -> dict[str, Any]:
+    """The numbers of a checkpoint. Raises ValueError where any of it is damaged."""
+    numbers: dict[str, Any] = _check(folder)["numbers"]
+    return numbers
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -13,17 +13,16 @@ from typing import Any
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready
-from train.checkpoint import MAKE, Checkpoints, read_checkpoint
+from train.checkpoint import CHECKPOINTS, LATENTS, MAKE, Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
 from train.monitor import CHECKPOINT, LOG_FILE, Monitor, read_log
 from train.samples import Samples
 from train.settings import Run
-from train.vae_config import make_of
+from train.vae_config import latents_of, make_of
 from train.world import World
 
 RUN_FILE = "run.json"
-CHECKPOINTS = "checkpoints"
 FAULTS_FILE = "faults.json"
 
 
@@ -85,6 +84,8 @@ class Training:
         try:
             theirs = json.loads(path.read_text(encoding="utf-8"))
             theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
+            if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
+                theirs["model"].pop("init_sha256", None)
             for stage in theirs["stages"]:
                 stage.pop("micro_batch", None)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -200,7 +201,8 @@ class Training:
         if self.fitting.num_images == self._saved > 0:
             return
         numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
-        numbers |= {MAKE: make_of(self.run.model.config())}
+        config = self.fitting.ema.config
+        numbers |= {MAKE: make_of(config), LATENTS: latents_of(config)}
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)

@@ -74,6 +74,11 @@ def make_of(config: VaeConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
+def latents_of(config: VaeConfig) -> dict[str, tuple[float, ...]]:
+    """Mean and deviation of each channel of a model's latents; empty where they are not known."""
+    return {"latents_mean": config.latents_mean, "latents_std": config.latents_std}
+
+
 def read_config(folder: str | Path) -> VaeConfig:
     """The configuration in a model's folder."""
     path = Path(folder, CONFIG_FILE)

@@ -99,6 +99,25 @@ def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
     assert [STAGE.at_once(most) for most in (0, 1)] == [0, 1]
 
 
+def test_a_run_goes_on_where_the_model_it_began_with_is_gone(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    run = small_run(
+        data, tmp_path / "run", stages=(STAGE,), init=str(tmp_path / "first/model"), freeze_encoder=True, num_eval=3
+    )
+    assert train(run)
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "run/model").iterdir()}
+
+    shutil.rmtree(tmp_path / "first")
+    shutil.rmtree(max((tmp_path / "run/checkpoints").iterdir()))
+    assert train(run)
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run/model").iterdir()} == whole
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match=r"model/config.json is missing: name a folder"):
+        train(run)
+
+
 def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
     """Gradients of each term by itself down to the encoder would be two passes more through the decoder."""
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
