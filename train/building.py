@@ -89,9 +89,11 @@ def build_objective(run: Run) -> Objective:
         teacher = random_teacher(block=block) if random else load_teacher(run.terms.teacher, block)
     torch.manual_seed(run.optimiser.seed)
     objective = Objective(build_vae(run), lpips, teacher)
-    if run.terms.adaptive_align:
+    if run.terms.adaptive_align and teacher is not None:
         if run.execution.strategy == "fsdp":
-            raise ValueError("adaptive_align needs whole gradients on every rank: use --strategy ddp")
+            raise ValueError(
+                "adaptive_align needs whole gradients on every rank: use --strategy ddp, or --no-adaptive-align"
+            )
         objective.balance = Balance()
     if run.model.freeze_encoder:
         objective.vae.encoder.requires_grad_(False)

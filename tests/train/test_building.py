@@ -118,6 +118,18 @@ def test_a_run_goes_on_where_the_model_it_began_with_is_gone(tmp_path: Path) -> 
         train(run)
 
 
+def test_an_adaptive_weight_is_of_no_account_where_nothing_is_aligned(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    terms = {"adaptive_align": True, "teacher": str(write_teacher(tmp_path / "teacher", 0))}
+    frozen = {"init": str(tmp_path / "first/model"), "freeze_encoder": True, "align_weight": 0.5}
+
+    assert train(small_run(data, tmp_path / "frozen", stages=(STAGE,), **terms, **frozen))
+    assert build(small_run(data, tmp_path / "split", stages=(STAGE,), strategy="fsdp", **terms)).objective
+    with pytest.raises(ValueError, match="needs whole gradients on every rank: use --strategy ddp, or --no-adaptive"):
+        build(small_run(data, tmp_path / "split", stages=(STAGE,), strategy="fsdp", align_weight=0.5, **terms))
+
+
 def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
     """Gradients of each term by itself down to the encoder would be two passes more through the decoder."""
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
