@@ -24,10 +24,18 @@ def stream(settings: Settings, *, first: int = 0, step: int = 1) -> Iterator[Rec
         index += step
 
 
-def torch_dataset(settings: Settings) -> "IterableDataset[dict[str, Any]]":
-    """An endless torch IterableDataset of {"image": uint8 tensor (3, h, w), "text", "id"}; loader workers share
-    out the indices, so that none is seen twice. The photos are indexed here, before there are loader workers."""
+def torch_dataset(
+    settings: Settings, *, first: int = 0, rank: int | None = None, world: int | None = None
+) -> "IterableDataset[dict[str, Any]]":
+    """An endless torch IterableDataset of {"image": uint8 tensor (3, h, w), "text", "id"}, from record `first` on.
+
+    The ranks of a training (rank, world; where not given those of torch.distributed, if it is initialised by now)
+    and the loader workers of each, as many on every rank, share out the indices, so that none is seen twice. To go
+    on, give as `first` how many images all ranks have taken together. The photos are indexed here, before there are
+    loader workers. Raises ValueError where rank, world or first do not fit.
+    """
     from pipelines.torch_records import Rendered
 
+    dataset = Rendered(settings, first, rank, world)
     photo_index(settings)
-    return Rendered(settings)
+    return dataset

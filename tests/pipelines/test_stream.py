@@ -13,7 +13,7 @@ import pytest
 from pipelines.dataset import open_job
 from pipelines.settings import Execution, Inputs, Settings
 from pipelines.shards.codec import decode
-from pipelines.stream import stream
+from pipelines.stream import stream, torch_dataset
 from render.recipe import Recipe
 from tests.pipelines.small_job import ROOT
 
@@ -67,6 +67,47 @@ def test_loader_workers_share_out_the_records(small_job, tmp_path, start):
         record.id: [sha256(decode(record.image).transpose(2, 0, 1).tobytes()).hexdigest(), record.text]
         for record in records
     }
+
+
+SHARE = """
+import json, os, sys
+from itertools import islice
+from torch import distributed
+from torch.utils.data import DataLoader
+from pipelines.stream import torch_dataset
+from tests.pipelines.test_stream import settings_of
+
+photos, index, store, rank, num_workers = *sys.argv[1:4], *map(int, sys.argv[4:])
+given = {"rank": rank, "world": 2}
+if num_workers == 0:
+    distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    given = {}
+dataset = torch_dataset(settings_of(photos, index), first=4, **given)
+loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
+print(json.dumps([item["id"] for item in islice(loader, 4)]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_ranks_share_out_the_records_from_the_first_asked_for(small_job, tmp_path, num_workers):
+    photos, index = str(small_job.photos), str(tmp_path / "index")
+    expected = [record.id for record in islice(stream(settings_of(photos, index), first=4), 8)]
+    command = [sys.executable, "-c", SHARE, photos, index, str(tmp_path / "store")]
+    ranks = [
+        subprocess.Popen([*command, str(rank), str(num_workers)], cwd=ROOT, stdout=subprocess.PIPE) for rank in (0, 1)
+    ]
+    found = [name for rank in ranks for name in json.loads(rank.communicate()[0])]
+
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    "given", [{"rank": 0}, {"world": 2}, {"rank": 2, "world": 2}, {"rank": -1, "world": 1}, {"first": -1}]
+)
+def test_a_share_that_does_not_fit_is_refused(given):
+    with pytest.raises(ValueError, match=r"rank is|first is"):
+        torch_dataset(Settings(), **given)
 
 
 def test_no_cluster_is_begun_where_the_photos_are_indexed(small_job, tmp_path):
