@@ -63,9 +63,7 @@ class Expression:
         """Raise ValueError where a column is not among the known ones."""
         for name in self.columns:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
-                raise ValueError(f"expression {self.text!r} names {name!r}, which is no column of the scores; {hint}")
+                raise ValueError(f"expression {self.text!r} names {name!r}, {no_column(name, known)}")
 
     def numbers(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         """Its value for each row (n,), nan where it is null or not finite in float32. Raises ValueError as `holds`."""
@@ -90,6 +88,13 @@ class Expression:
             return values if kind is None else pc.cast(values, kind)
         except (pa.ArrowException, TypeError) as error:
             raise ValueError(f"expression {self.text!r} does not fit the types of its columns: {error}") from None
+
+
+def no_column(name: str, known: Sequence[str]) -> str:
+    """The end of a sentence about a column that is not among the known ones: which may be meant."""
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+    return f"which is no column of the scores; {hint}"
 
 
 def _array(value: Any, num_rows: int) -> pa.Array:

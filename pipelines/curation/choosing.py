@@ -1,17 +1,22 @@
-"""Which selections of which rules files a command is about."""
+"""Which selections of which rules files a command is about, and whether the scores have what they read."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
+from curate.categories import CATEGORY
+from curate.expressions import expression, no_column
 from curate.rules import Selection
-from curate.select import columns_of
+from curate.scorers import BUILT_IN, open_scorers
 from curate.textcolumns import SCHEMA
+from pipelines.curation.deduplicating import PRINTS
+from pipelines.curation.deduplicating import SCHEMA as DUPLICATE_SCHEMA
 from pipelines.curation.packing import all_selections
+from pipelines.curation.scoretable import OUTCOME, PATH, PLACE, TEXT, part_of
 from pipelines.curation.scoring import LAYER_TEXT
 from pipelines.curation.selecting import chosen, load_rules, read_cuts
 from pipelines.curation.selection_counts import alone
-from pipelines.curation.settings import Choice
+from pipelines.curation.settings import Choice, Measures
 from pipelines.shards.folder import Folder
+from pipelines.shards.identity import JOB_FILE
 
 TEXT_COLUMNS = (*SCHEMA.names, LAYER_TEXT.name)
 
@@ -53,8 +58,17 @@ def packed_names(out: str, choice: Choice) -> tuple[str, ...]:
     return chosen_names(choice)
 
 
-def possible_names(choice: Choice, measured: Sequence[str], ocr: str) -> tuple[str, ...]:
-    """The selections asked for that can be made of the columns that were measured.
+def columns_to_come(measures: Measures, out: str) -> list[str]:
+    """The columns that the scores of a curation will have once all is measured. Raises ValueError as `open_scorers`."""
+    scores = [name for scorer in open_scorers(measures.scorers) for name in scorer.schema.names]
+    with_text = measures.ocr != "none" or part_of(out, TEXT).exists(JOB_FILE)  # of an earlier run
+    text = TEXT_COLUMNS if with_text else ()
+    duplicates = DUPLICATE_SCHEMA.names if set(PRINTS) <= set(scores) else ()
+    return list(dict.fromkeys(["id", *OUTCOME, *PLACE, *scores, *text, *duplicates, PATH]))
+
+
+def possible_names(choice: Choice, columns: Sequence[str], ocr: str) -> tuple[str, ...]:
+    """The selections asked for that can be made of these columns.
 
     Where no text was looked for (`ocr` is "none"), those that read text are left out, which is told. Raises
     ValueError for a column that is not there for another reason, and where no selection is left.
@@ -62,20 +76,36 @@ def possible_names(choice: Choice, measured: Sequence[str], ocr: str) -> tuple[s
     possible = []
     for rules, names in chosen_rules(choice):
         for selection in chosen(load_rules(rules), names):
-            text_column = missing_text(selection, measured) if ocr == "none" else ""
-            if text_column:
-                print(f"{selection.name:<12} left out: it reads {text_column}, and --ocr none was given")
+            missing = [(what, name) for what, name in _needs(selection) if name not in columns]
+            for what, name in missing:
+                if ocr != "none" or name not in TEXT_COLUMNS:
+                    raise ValueError(_absent(selection, what, name, columns))
+            if missing:
+                print(f"{selection.name:<12} left out: it reads {missing[0][1]}, and --ocr none was given")
                 continue
-            columns_of(selection, measured)  # raises for what is not there
             possible.append(selection.name)
     if not possible:
         raise ValueError("no selection is left: give --rules that read no text, or an --ocr engine")
     return tuple(possible)
 
 
-def missing_text(selection: Selection, measured: Sequence[str]) -> str:
-    """A text column that the selection needs and that is not there, or "". Raises ValueError for other columns
-    that are not there."""
-    all_columns = [*measured, *(name for name in TEXT_COLUMNS if name not in measured)]
-    required = replace(selection, rules=tuple(rule for rule in selection.rules if not rule.optional))
-    return next((name for name in columns_of(required, all_columns) if name not in measured), "")
+def _needs(selection: Selection) -> Iterator[tuple[str, str]]:
+    """What of a selection reads a column, and which; optional rules need none."""
+    own = {CATEGORY} if selection.categories else set()  # which rules may read
+    for rule in selection.rules:
+        for name in rule.columns:
+            if not rule.optional and name not in own:
+                yield f"rule {str(rule)!r}", name
+    for category in selection.categories:
+        for name in expression(category.where).columns if category.where else ():
+            yield f"category {category.name!r}", name
+    for name in expression(selection.weight.column).columns if selection.weight else ():
+        yield "the weight", name
+
+
+def _absent(selection: Selection, what: str, name: str, columns: Sequence[str]) -> str:
+    """What is wrong where a column is not there, and the remedy."""
+    givers = (scorer for scorer in BUILT_IN if name in open_scorers([scorer])[0].schema.names)
+    giver = next(givers, "")
+    why = f"a column of scorer {giver}: add {giver} to --scorers" if giver else no_column(name, columns)
+    return f"selection {selection.name!r}: {what} reads {name!r}, {why}"

@@ -8,12 +8,11 @@ from typing import Any
 import tyro
 
 from pipelines.curation.calibrating import Calibration, calibrate
-from pipelines.curation.choosing import chosen_names, chosen_rules, packed_names, possible_names
+from pipelines.curation.choosing import chosen_names, chosen_rules, columns_to_come, packed_names, possible_names
 from pipelines.curation.estimating import estimate_packing, estimate_scoring
 from pipelines.curation.measurement import describe_scores, score
 from pipelines.curation.packing import pack
 from pipelines.curation.report import REPORT_FILE, write_report
-from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import Selected, select
 from pipelines.curation.settings import CURATE_RECIPES, Choice, Corpus, Execution, Measures, Packing
 from pipelines.exits import exit_code
@@ -141,22 +140,27 @@ class Run:
 
     def plan(self) -> str:
         """What each step would do, as far as that is known before the first."""
+        names = self._possible().selection
         scoring = estimate_scoring(self.corpus, self.measures, self.execution)
-        return f"{scoring}\nwould select and pack {', '.join(chosen_names(self.choice))}"
+        return f"{scoring}\nwould select and pack {', '.join(names)}"
 
     def run(self) -> None:
         """Do what is missing of each step."""
-        chosen_names(self.choice)  # faults in rules show before hours of work
+        choice = self._possible()  # faults in rules show before hours of work
         Score(corpus=self.corpus, measures=self.measures, execution=self.execution).run()
         try:
             Calibrate(calibration=self.calibration, execution=self.execution).run()
         except ValueError as error:  # too few good images: the rules given need none
             print(f"rules    none calibrated: {error}")
-        measured = ScoreTable(self.execution.out).schema.names
-        choice = replace(self.choice, selection=possible_names(self.choice, measured, self.measures.ocr))
         Select(choice=choice, execution=self.execution).run()
         Pack(choice=choice, packing=self.packing, execution=self.execution).run()
         Report(execution=self.execution).run()
+
+    def _possible(self) -> Choice:
+        """The choice without the selections that read text where none is looked for. Raises ValueError for a rule
+        that reads what nothing will measure."""
+        columns = columns_to_come(self.measures, self.execution.out)
+        return replace(self.choice, selection=possible_names(self.choice, columns, self.measures.ocr))
 
 
 Command = Score | Calibrate | Select | Pack | Report | Run

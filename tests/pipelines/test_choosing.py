@@ -3,8 +3,8 @@
 import pytest
 
 from curate.textcolumns import SCHEMA
-from pipelines.curation.choosing import TEXT_COLUMNS, chosen_names, chosen_rules, possible_names
-from pipelines.curation.settings import Choice
+from pipelines.curation.choosing import TEXT_COLUMNS, chosen_names, chosen_rules, columns_to_come, possible_names
+from pipelines.curation.settings import Choice, Measures
 
 MEASURED = ("id", "status", "width_px", "clarity")
 RULES = """
@@ -52,10 +52,31 @@ def test_other_missing_columns_are_not_blamed_on_text(rules, tmp_path):
 
     with pytest.raises(ValueError, match="did you mean 'width_px'"):
         possible_names(Choice(rules=(rules, str(typo))), MEASURED, "none")
-    with pytest.raises(ValueError, match="names 'ocr_chars', which is no column"):
+    with pytest.raises(ValueError, match="selection 'words': rule 'ocr_chars under 9' reads 'ocr_chars', which is no"):
         possible_names(Choice(rules=(rules,)), MEASURED, "rapidocr")
     with pytest.raises(ValueError, match="no selection is left"):
         possible_names(Choice(rules=(rules,), selection=("words",)), MEASURED, "none")
+
+
+def test_a_scorer_that_the_rules_need_is_named(rules, tmp_path):
+    sharp = tmp_path / "sharp.yaml"
+    sharp.write_text("sharp: {rules: [{column: upscale, at_most: 1, optional: true}, {column: clarity, at_least: 1}]}")
+    choice = Choice(rules=(rules, str(sharp)))
+    columns = columns_to_come(Measures(scorers=("sanity", "fingerprint"), ocr="none"), str(tmp_path))
+    said = "selection 'sharp': rule 'clarity under 1' reads 'clarity', a column of scorer sharpness: add sharpness"
+
+    assert {"width_px", "sha256", "duplicate_of", "path"} <= set(columns)
+    with pytest.raises(ValueError, match=said):
+        possible_names(choice, columns, "none")
+    assert possible_names(choice, [*columns, "clarity"], "none") == ("wide", "sharp")
+
+
+def test_text_columns_are_not_proposed_where_no_text_is_read(tmp_path):
+    typo = tmp_path / "typo.yaml"
+    typo.write_text("typo: {rules: [{column: ocr_char, at_least: 9}]}")
+
+    with pytest.raises(ValueError, match="reads 'ocr_char', which is no column of the scores; there are clarity, id"):
+        possible_names(Choice(rules=(str(typo),)), MEASURED, "none")
 
 
 def test_text_columns_are_those_of_the_text_job():

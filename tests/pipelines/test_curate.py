@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from fsspec.core import url_to_fs
 
+from pipelines.curation.choosing import columns_to_come
+from pipelines.curation.scoretable import ScoreTable
+from pipelines.curation.settings import Measures
 from pipelines.shards.files import shard_name, sidecar_name
 from tests.pipelines.curation import (
     NUM_GOOD,
@@ -248,14 +251,31 @@ def test_on_ray_the_bytes_are_the_same(tmp_path, good, scored, ray_cluster):
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tmp_path, good, capfd):
-    code = curate("run", tmp_path / "out", good, "--dry-run")
+    rules = tmp_path / "mine.yaml"
+    rules.write_text(RULES)
+    code = curate("run", tmp_path / "out", good, "--dry-run", "--rules", str(rules))
     said = capfd.readouterr().out
 
     assert code == 0
     assert f"would score {NUM_GOOD} images in {NUM_SHARDS} shards into {tmp_path}/out" in said
     assert "ms an image" in said
-    assert "would select and pack general, text-rich" in said
+    assert "would select and pack sharp" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_run_whose_rules_need_another_scorer_is_refused_before_scoring(tmp_path, good, capfd, more):
+    code = curate("run", tmp_path / "out", good, "--rules", "general", *more)
+
+    assert code == 1
+    assert "reads 'clarity', a column of scorer sharpness: add sharpness to --scorers" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_columns_to_come_are_those_that_come(scored):
+    measures = Measures(scorers=SCORERS, ocr="none")
+
+    assert set(columns_to_come(measures, str(scored))) == set(ScoreTable(str(scored)).schema.names)
 
 
 def test_what_is_no_image_is_told(tmp_path, capfd):
