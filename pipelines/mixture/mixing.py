@@ -19,7 +19,7 @@ from pipelines.mixture.job import MixJob
 from pipelines.mixture.plan import Plan, has_plan, has_this_plan, make_plan, read_plan, workers_for
 from pipelines.mixture.previews import write_previews
 from pipelines.mixture.settings import MIX_RECIPES, Mixture, Running, typed
-from pipelines.mixture.statistics import STATISTICS_FILE, part_folder, parts_of, statistics_of
+from pipelines.mixture.statistics import STATISTICS_FILE, Part, check_planned, part_folder, parts_of, statistics_of
 from pipelines.mixture.without import read_removed, take_out
 from pipelines.pools import one_thread
 from pipelines.recipe_files import field_names, flags_of, part, read_recipe, recipe_path, take_recipe
@@ -122,14 +122,19 @@ def _recipe(settings: Settings) -> dict[str, Any]:
 
 
 def finish(url: str, schema: pa.Schema, plan: Plan | None) -> None:
-    """Write previews, statistics and the card from the shards that are there."""
+    """Write previews, statistics and the card from the shards that are there. Raises ValueError where they are not
+    those planned."""
     parts = parts_of(url)
+    if plan and not read_removed(Folder(url)):
+        check_planned(parts, plan)
     previews = write_previews(url, parts)
     Folder(url).put(STATISTICS_FILE, json.dumps(statistics_of(url, parts), indent=1, ensure_ascii=False).encode())
-    write_card(url, schema, plan, previews)
+    write_card(url, schema, plan, parts, previews)
 
 
-def write_card(url: str, schema: pa.Schema, plan: Plan | None, previews: Sequence[str] | None = None) -> None:
+def write_card(
+    url: str, schema: pa.Schema, plan: Plan | None, parts: Sequence[Part] = (), previews: Sequence[str] | None = None
+) -> None:
     """Write the card: before the first shard, so that the folder loads at every moment, and with totals after."""
     root = Folder(url)
     lineage = [json.loads(data) for _, data in root.read_each(list(root.list("lineage")))]
@@ -142,7 +147,7 @@ def write_card(url: str, schema: pa.Schema, plan: Plan | None, previews: Sequenc
         "previews": previews or [],
         "done": previews is not None,
     }
-    root.put("README.md", card_text(url, parts_of(url) if facts["done"] else [], schema, facts).encode())
+    root.put("README.md", card_text(url, parts, schema, facts).encode())
 
 
 def _take_out(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """What a mixed dataset holds, by split and configuration: sums of its shards' counts, and pixel values of a sample."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate.picture import BadImage
 from pipelines.mixture.inputs import config_order
-from pipelines.mixture.plan import SPLITS
+from pipelines.mixture.plan import SPLITS, Plan
 from pipelines.shards.codec import decode
 from pipelines.shards.files import counts_under, read_manifest, shard_name, sum_counts
 from pipelines.shards.folder import Folder
@@ -53,6 +54,18 @@ def parts_of(url: str) -> list[Part]:
         for split, config in sorted(places, key=lambda place: (SPLITS.index(place[0]), config_order(place[1])))
     ]
     return [part for part in found if part.images]
+
+
+def check_planned(parts: Sequence[Part], plan: Plan) -> None:
+    """Raise ValueError where a part holds other than the images planned for it: another run is writing it, too."""
+    found = {f"{part.split}/{part.config}": part.images for part in parts}
+    planned = {cell.place: cell.images for cell in plan.cells if cell.images}
+    for place in planned | found:
+        if found.get(place, 0) != planned.get(place, 0):
+            raise ValueError(
+                f"{place} holds {found.get(place, 0):,} images and {planned.get(place, 0):,} are planned: another run "
+                "is writing here; give the command again when it has ended"
+            )
 
 
 def statistics_of(url: str, parts: list[Part]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from curate.fingerprint import perceptual_hashes
 from curate.matches import MAX_DISTANCE, MAX_FINE
 from curate.picture import Picture
 from pipelines.mixture import mixing
+from pipelines.mixture.plan import read_plan
 from pipelines.mixture.settings import Mixture
 from pipelines.mixture.without import Asked
 from pipelines.shards.files import sidecars
@@ -323,6 +324,16 @@ def test_a_mix_whose_plan_was_removed_is_checked_and_mended(inputs, mixed, tmp_p
 
     assert mix(*inputs.flags(out)) == 0
     assert digests(out) == digests(mixed)
+
+
+def test_shards_that_another_run_is_writing_are_not_counted_as_a_finished_mix(mixed, tmp_path):
+    out = Path(shutil.copytree(mixed, tmp_path / "out"))
+    shard = min((out / "train/general/data").iterdir())
+    (out / f"train/general/manifest/{shard.stem}.json").unlink()  # as while it is made anew
+
+    with pytest.raises(ValueError, match=r"train/general holds \d+ images and \d+ are planned: another run is writing"):
+        mixing.finish(str(out), pq.read_schema(shard), read_plan(f"{mixed}.plan"))
+    assert (out / "statistics.json").read_bytes() == (mixed / "statistics.json").read_bytes()
 
 
 def test_without_takes_a_photo_out_wherever_it_is(inputs, mixed, train, tmp_path, capfd):
