@@ -18,7 +18,7 @@ from pipelines.corpora.sources import open_source
 from pipelines.shards.files import shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
-from pipelines.shards.record import RECORD_SCHEMA
+from pipelines.shards.record import RECORD_SCHEMA, has_feature
 from pipelines.trail import KILLED, KILLED_REASON, Trail
 
 OK = "ok"
@@ -156,9 +156,15 @@ def check_scorers(scorers: Sequence[str], *, with_text: bool) -> None:
 
 
 def check_columns(name: str, scorer: Scorer, reserved: Container[str] = RESERVED) -> None:
-    """Raise ValueError where a scorer's column is a reserved one."""
+    """Raise ValueError where a scorer's column is a reserved one, or of a type that a packed set could not be read
+    with."""
     if taken := [one for one in scorer.schema.names if one in reserved]:
         raise ValueError(f"scorer {name}: column {taken[0]!r} is one that each curation has: give it another name")
+    if odd := [field for field in scorer.schema if not has_feature(field.type)]:
+        raise ValueError(
+            f"scorer {name}: column {odd[0].name!r} is of type {odd[0].type}, which `datasets` does not read: use "
+            "another, such as float32 or string"
+        )
 
 
 class ScoreJob:

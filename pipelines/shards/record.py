@@ -34,6 +34,12 @@ LINE = pa.struct(
         ("style", pa.string()),
     ]
 )
+SIMPLE = (  # types whose name is the same to Arrow and to `datasets`, or is spelt as there by `_feature`
+    *(pa.types.is_boolean, pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_decimal),
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null),
+    *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary),
+    *(pa.types.is_timestamp, pa.types.is_time, pa.types.is_duration),
+)
 BOX = pa.struct([("text", pa.string()), ("quad_px", QUAD), ("line", pa.int32())])
 
 
@@ -195,3 +201,13 @@ def _feature(kind: pa.DataType) -> Any:
 
 
 RECORD_SCHEMA = record_schema()
+
+
+def has_feature(kind: pa.DataType) -> bool:
+    """Whether `datasets` reads an Arrow type as `with_features` writes it; half floats, dates, maps and dictionaries
+    it does not."""
+    if pa.types.is_struct(kind):
+        return all(has_feature(field.type) for field in kind)
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return has_feature(kind.value_type)
+    return any(is_of(kind) for is_of in SIMPLE)

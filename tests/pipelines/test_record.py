@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from pipelines.shards.record import (
     LineTable,
     Record,
     TextLine,
+    has_feature,
     record_schema,
     with_features,
 )
@@ -113,6 +115,27 @@ def test_record_is_checked():
         replace(toy_record(0), width_px=0)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.bool_(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.decimal128(5, 2), pa.null()),
+        *(pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary(4)),
+        *(pa.timestamp("us", "UTC"), pa.time64("us"), pa.duration("s"), pa.date32(), pa.date64()),
+        *(pa.list_(pa.float16()), pa.list_(pa.float32(), 3), pa.large_list(pa.int8()), pa.struct([("a", pa.int8())])),
+        *(pa.dictionary(pa.int8(), pa.string()), pa.map_(pa.string(), pa.int8())),
+    ],
+)
+def test_a_type_has_a_feature_where_datasets_reads_it(tmp_path, kind):
+    schema = with_features(pa.schema([("x", kind)]))
+    pq.write_table(pa.table([pa.array([None, None], kind)], schema=schema), tmp_path / "a.parquet")
+    try:
+        found = len(datasets.Dataset.from_parquet(str(tmp_path / "a.parquet"), cache_dir=str(tmp_path / "cache")))
+    except ValueError:
+        found = 0
+
+    assert has_feature(kind) == (found == 2)
+
+
 def test_features_of_plain_columns():
     schema = with_features(pa.schema([("score", pa.float64()), ("keep", pa.bool_()), ("n", pa.list_(pa.int32()))]))
 
@@ -123,8 +146,6 @@ def test_features_of_plain_columns():
 
 
 def test_datasets_decodes_images_and_types_lines(tmp_path):
-    import datasets
-
     records = [toy_record(index) for index in range(8)]
     (tmp_path / "set").mkdir()
     table = to_table([record.row() for record in records], RECORD_SCHEMA)

@@ -171,6 +171,15 @@ def test_a_scorer_may_not_take_a_column_that_a_curation_has(tmp_path, name):
         check_scorers((f"{file}:Throwing",), with_text=True)
 
 
+@pytest.mark.parametrize("kind", ["float16()", "list_(pa.float16())", "dictionary(pa.int8(), pa.string())", "date32()"])
+def test_a_column_that_datasets_does_not_read_is_refused(tmp_path, kind):
+    file = tmp_path / "odd.py"
+    file.write_text(THROWING.replace("pa.int64()", f"pa.{kind}"))
+
+    with pytest.raises(ValueError, match=r"scorer .*odd\.py:Throwing: column 'area' is of type .*: use another"):
+        check_scorers((f"{file}:Throwing",), with_text=True)
+
+
 def test_a_scorer_of_text_is_welcome_where_none_is_read(tmp_path):
     file = tmp_path / "reader.py"
     file.write_text(THROWING.replace('"area"', '"ocr_chars"'))
