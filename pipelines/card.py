@@ -1,8 +1,9 @@
 """The dataset card: README.md with the YAML that makes a folder of shards a Hugging Face dataset."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -14,6 +15,7 @@ from pipelines.shards.files import Folder, ShardInfo, fingerprint
 from render.mix import Mix
 from render.recipe import BANDS
 
+PATHS = ("photos", "fonts", "corpus")  # settings that may name local paths
 _COLUMNS = {
     "id": "recipe, hash of what the bytes depend on, index",
     "image": "the picture, {format}",
@@ -69,7 +71,7 @@ def card_text(settings: Settings, index: PhotoIndex | None, counts: Counter[str]
         "## Columns\n\n" + _table(_columns(settings), settings.inputs.image_format),
         "## Recipe\n\n```yaml\n" + yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True) + "```",
         f"## Licences\n\nPhotos: {_numbers(licences)}. Faces: {_numbers(Counter(face.licence for face in faces))}. "
-        f"Texts: {', '.join(settings.inputs.corpus) or 'made up'}.",
+        f"Texts: {', '.join(last_parts(settings.inputs.corpus)) or 'made up'}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -107,10 +109,17 @@ def _table(columns: dict[str, str], image_format: str) -> str:
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    """Recipe and inputs as a recipe file would hold them."""
+    """Recipe and inputs as a recipe file would hold them, but for local paths."""
     recipe = {n: getattr(settings.recipe, n) for n in settings.recipe.__dataclass_fields__}
     values = recipe | asdict(settings.inputs)
+    values |= {name: last_parts(values[name]) for name in PATHS}
     return {n: str(v) if isinstance(v, Mix) else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+
+
+def last_parts(paths: Sequence[str]) -> list[str]:
+    """Paths as a card tells them: of local ones the last part, since the rest is of this machine alone; names and URLs
+    as they are."""
+    return [PurePath(path).name if path.startswith(("/", "file:")) else path for path in paths]
 
 
 def size_category(n: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from pipelines.card import size_category
+from pipelines.card import last_parts, size_category
 from pipelines.curation.packed_card import table
 from pipelines.mixture.inputs import SHARDS_TOGETHER
 from pipelines.mixture.plan import SPLITS, Plan
@@ -39,6 +39,7 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
     total: Counter[str] = sum((part.counts for part in parts), Counter())
     folders = (Folder(f"{url}/{part.split}/{part.config}") for part in parts)
     shards = fingerprint(info for folder in folders for info in sidecars(folder))
+    recipe = facts["recipe"] | {"inputs": last_parts(facts["recipe"]["inputs"])}
     header = {
         "pretty_name": "Smallprint mix",
         "task_categories": ["image-to-text"],
@@ -61,7 +62,7 @@ def card_text(url: str, parts: Sequence[Part], schema: pa.Schema, facts: Mapping
         _licences(parts),
         table("Where it comes from", ("dataset", "images", "made as told in"), _origins(total, facts["inputs"])),
         _removed(facts["removed"]),
-        "## Recipe\n\n```yaml\n" + yaml.safe_dump(facts["recipe"], sort_keys=False, allow_unicode=True) + "```",
+        "## Recipe\n\n```yaml\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) + "```",
         "## Columns\n\n" + "\n".join(f"- **{key}**: {about}" for key, about in _columns(schema).items()),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"

@@ -19,7 +19,8 @@ Dir = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """Upload a dataset to the Hugging Face Hub; the same command goes on after a stop, and takes away the shards,
-    sidecars and previews that an earlier upload sent and the dataset no longer has.
+    sidecars and previews that an earlier upload sent and the dataset no longer has. What tells of places on this
+    machine alone (recipe.yaml, sources.json, photos/) is not sent.
 
     The token is that of `hf auth login`, or HF_TOKEN; it is never an argument and never printed. HF_ENDPOINT names
     another Hub.

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, TextIO
 
@@ -17,9 +18,12 @@ from pipelines.shards.identity import JOB_FILE
 HIDDEN = "***"
 CARD = "README.md"
 FILES_A_COMMIT = 1000
-# Shards, their sidecars, previews and lineage: what we write and may take away again.
+# Where inputs lay on this machine: what mixes again, draws again and looks photos up here, and is nobody else's.
+LOCAL = ("recipe.yaml", "sources.json", "photos/*")
+# Shards, their sidecars, previews and lineage, and what is local: what we write and may take away again.
 OURS = re.compile(
-    r"(?:(?:train|test)/[^/]+/)?(?:data/\d{6}\.parquet|manifest/\d{6}\.json)|previews/[^/]+\.png|lineage/[^/]+\.json"
+    r"(?:(?:train|test)/[^/]+/|photos/)?(?:data/\d{6}\.parquet|manifest/\d{6}\.json)|previews/[^/]+\.png|"
+    r"lineage/[^/]+\.json|recipe\.yaml|sources\.json|photos/(?:job\.json|listing\.json|entries\.parquet)"
 )
 LOGGERS = ("", "huggingface_hub", "httpx", "urllib3", "requests", "filelock")
 
@@ -37,7 +41,7 @@ def files_of(url: str) -> Published:
     folder = Folder(url)
     if not folder.is_local:
         raise ValueError(f"{url} is remote: copy it to this machine first, or publish from where it lies")
-    files = {name: size for name, size in folder.list().items() if not _is_hidden(name)}
+    files = {name: size for name, size in folder.list().items() if not _stays(name)}
     if CARD not in files or not any(name.endswith(".parquet") for name in files):
         raise ValueError(f"{url} holds no dataset with a card and shards: name the folder of one")
     if lost := [name for root in shard_roots(files) for name in _not_whole(folder, root, files)]:
@@ -59,8 +63,10 @@ def _not_whole(folder: Folder, root: str, files: dict[str, int]) -> list[str]:
     return sorted(name for name in files if name.startswith(f"{start}data/") and name not in there)
 
 
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))
+def _stays(name: str) -> bool:
+    """Whether a file is not sent: hidden, or of this machine alone."""
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return hidden or any(fnmatchcase(name, pattern) for pattern in LOCAL)
 
 
 def upload(found: Published, repo: str, *, private: bool) -> str:
@@ -94,7 +100,7 @@ def _send(api: Any, found: Published, repo: str) -> None:
         "repo_id": repo,
         "repo_type": "dataset",
         "folder_path": found.folder,
-        "ignore_patterns": [".*", "*.tmp"],
+        "ignore_patterns": [".*", "*.tmp", *LOCAL],
     }
     if hasattr(api, "upload_large_folder"):  # before huggingface_hub 2
         api.upload_large_folder(**keywords)

@@ -62,7 +62,7 @@ def test_an_upload_holds_every_file_and_the_same_command_goes_on(hub, mixed, tmp
     (out / ".cache/old").write_text("no part of it")
     hub.fail_commits = 1
     first, said = publish(hub, "upload", str(out), "--repo", "me/set")
-    wanted = {name: digest for name, digest in digests(out).items() if not name.startswith(".cache")}
+    wanted = {name: digest for name, digest in digests(out).items() if not name.startswith((".cache", "recipe"))}
     there = {name: sha256(data) for name, data in hub.repos["me/set"].items()}
     lost = sorted(wanted)[::2]  # as a stop between two commits leaves them
     for name in lost:
@@ -89,13 +89,25 @@ def test_what_was_taken_out_goes_from_the_hub_too_and_nothing_else(hub, mixed, t
 
     assert (code, again) == (0, 0), said
     assert lost
-    assert set(hub.repos["me/less"]) == {*digests(out), *mine}
+    assert set(hub.repos["me/less"]) == {*digests(out), *mine} - {"recipe.yaml"}
     assert "removed   " in said
 
     hub.private["me/other"] = False
     hub.repos["me/other"] = dict.fromkeys(["data/000007.parquet", "README.md"], b"of another kind")
     assert publish(hub, "upload", str(out), "--repo", "me/other")[0] == 0
     assert "data/000007.parquet" in hub.repos["me/other"]
+
+
+def test_no_place_on_this_machine_is_sent(hub, mixed, whole, tmp_path):
+    out = Path(shutil.copytree(whole, tmp_path / "rendered"))
+    shutil.copytree(json.loads((out / "sources.json").read_text())["photo_index"], out / "photos")
+    codes = [publish(hub, "upload", str(folder), "--repo", f"me/{folder.name}")[0] for folder in (mixed, out)]
+    sent = [(name, data) for repo in hub.repos.values() for name, data in repo.items()]
+
+    assert codes == [0, 0]
+    assert [name for name, _ in sent].count("README.md") == 2
+    assert not [name for name, _ in sent if name.startswith("photos/")]
+    assert [name for name, data in sent if str(tmp_path.parent.parent).encode() in data] == []
 
 
 def test_an_upload_that_is_refused_does_not_show_the_token(hub, mixed):
@@ -120,6 +132,7 @@ def test_an_upload_without_a_token_says_how_to_get_one(hub, mixed, tmp_path):
 def test_a_dry_run_lists_what_would_go_and_asks_nothing(hub, mixed):
     code, said = publish(hub, "upload", str(mixed), "--repo", "me/set", "--dry-run", HF_TOKEN="")
     sizes = {str(path.relative_to(mixed)): path.stat().st_size for path in mixed.rglob("*") if path.is_file()}
+    del sizes["recipe.yaml"]
 
     assert code == 0
     assert {line.split()[1]: int(line.split()[0].replace(",", "")) for line in said.splitlines()[:-1]} == sizes
