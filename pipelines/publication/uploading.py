@@ -84,6 +84,8 @@ def upload(found: Published, repo: str, *, private: bool) -> str:
             api = huggingface_hub.HfApi(token=token)
             address = str(api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True))
             before = set(api.list_repo_files(repo, repo_type="dataset"))
+            if not any(name == JOB_FILE or OURS.fullmatch(name) for name in before):
+                _send(api, found, repo, JOB_FILE)  # first: by it the next upload knows ours, were this one cut off
             _send(api, found, repo)
             _remove_stale(api, repo, sorted(stale(before, found)))
         except Exception as error:  # of many kinds, some with the request in them
@@ -94,12 +96,13 @@ def upload(found: Published, repo: str, *, private: bool) -> str:
     raise failure
 
 
-def _send(api: Any, found: Published, repo: str) -> None:
+def _send(api: Any, found: Published, repo: str, only: str | None = None) -> None:
     """By whichever call of the installed huggingface_hub sends in parts and skips what is there."""
     keywords = {
         "repo_id": repo,
         "repo_type": "dataset",
         "folder_path": found.folder,
+        "allow_patterns": only,
         "ignore_patterns": [".*", "*.tmp", *LOCAL],
     }
     if hasattr(api, "upload_large_folder"):  # before huggingface_hub 2

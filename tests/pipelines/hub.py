@@ -27,6 +27,7 @@ class Hub(ThreadingHTTPServer):
         self.num_sent: list[int] = []  # files of each commit
         self.refuse = False  # answers 401 and repeats the token
         self.fail_commits = 0  # how many commits are still to fail
+        self.max_commits = 1000  # refused after so many
 
     @property
     def url(self) -> str:
@@ -110,6 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.fail_commits:
             self.server.fail_commits -= 1
             self._answer({"error": "the disk of the Hub is full"}, 507)
+            return
+        if len(self.server.num_sent) >= self.server.max_commits:
+            self._answer({"error": "no more today"}, 403)
             return
         lines = [json.loads(line) for line in body.splitlines()]
         files = [line["value"] for line in lines if line["key"] == "file"]

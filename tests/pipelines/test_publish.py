@@ -61,6 +61,7 @@ def test_an_upload_holds_every_file_and_the_same_command_goes_on(hub, mixed, tmp
     (out / ".cache").mkdir()
     (out / ".cache/old").write_text("no part of it")
     hub.fail_commits = 1
+    stopped, _ = publish(hub, "upload", str(out), "--repo", "me/set")
     first, said = publish(hub, "upload", str(out), "--repo", "me/set")
     wanted = {name: digest for name, digest in digests(out).items() if not name.startswith((".cache", "recipe"))}
     there = {name: sha256(data) for name, data in hub.repos["me/set"].items()}
@@ -69,9 +70,9 @@ def test_an_upload_holds_every_file_and_the_same_command_goes_on(hub, mixed, tmp
         del hub.repos["me/set"][name]
     second, more = publish(hub, "upload", str(out), "--repo", "me/set", HF_DEBUG="1")
 
-    assert (first, second) == (0, 0), said + more
+    assert (stopped, first, second) == (1, 0, 0), said + more
     assert there == wanted == {name: sha256(data) for name, data in hub.repos["me/set"].items()}
-    assert hub.num_sent == [len(wanted), len(lost)]
+    assert hub.num_sent == [1, len(wanted) - 1, len(lost)]
     assert hub.private == {"me/set": True}
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert f"uploaded  {hub.url}/datasets/me/set" in more
@@ -96,6 +97,20 @@ def test_what_was_taken_out_goes_from_the_hub_too_and_nothing_else(hub, mixed, t
     hub.repos["me/other"] = dict.fromkeys(["data/000007.parquet", "README.md"], b"of another kind")
     assert publish(hub, "upload", str(out), "--repo", "me/other")[0] == 0
     assert "data/000007.parquet" in hub.repos["me/other"]
+
+
+def test_what_an_upload_sent_that_was_cut_off_goes_too(hub, mixed, tmp_path):
+    out = Path(shutil.copytree(mixed, tmp_path / "out"))
+    hub.max_commits = 1
+    first, _ = publish(hub, "upload", str(out), "--repo", "me/cut")
+    shard = min((out / "test").rglob("*.parquet"))
+    hub.repos["me/cut"][str(shard.relative_to(out))] = shard.read_bytes()  # as a second commit would have left it
+    hub.max_commits = 1000
+    shutil.rmtree(out / "test")
+    again, said = publish(hub, "upload", str(out), "--repo", "me/cut")
+
+    assert (first, again) == (1, 0), said
+    assert set(hub.repos["me/cut"]) == set(digests(out)) - {"recipe.yaml"}
 
 
 def test_no_place_on_this_machine_is_sent(hub, mixed, whole, tmp_path):
