@@ -149,6 +149,24 @@ def test_the_recipe_of_one_s_own_loads_and_every_field_of_a_stage_is_told(tmp_pa
     assert [field.name for field in fields(Stage) if f"`{field.name}`" not in section] == []
 
 
+def table_rows(name: str) -> list[list[str]]:
+    """The rows of all tables of a page, as cells."""
+    lines = (ROOT / name).read_text().splitlines()
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+
+
+def test_costs_of_a_billion_images_are_those_measured():
+    scaling, curation = table_rows("docs/scaling.md"), table_rows("docs/curation.md")
+    costs = {row[0]: row for row in scaling}
+    pixels = next(float(row[1]) for row in curation if row[0].startswith("decode and all pixel scorers"))
+    plan = float(scaling[-1][2]) / float(scaling[-1][1].replace(",", ""))
+
+    assert float(costs["pixel scores, 1.4 Mpx JPEG"][1]) == round(1 / pixels, 4)
+    assert f"about {1000 / pixels:.0f} ms of CPU" in (ROOT / "README.md").read_text()
+    assert costs["plan a mix, a row"][1] == f"{plan:.7f}"
+    assert costs["plan a mix, a row"][3:] == [f"{plan * 1e9 / 3600:.1f}", f"one process: {plan * 1e9 / 3600:.1f} h"]
+
+
 def test_the_files_that_figures_rest_on_are_named_as_they_are(data):
     rows = [json.loads(line) for line in (ROOT / "docs/data.jsonl").read_text().splitlines()]
     there = [row for row in rows if (data / row["file"]).exists()]
