@@ -46,7 +46,7 @@ DEFAULT_PAGES = PageOptions()
 def pdf_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
     """The pages of a PDF in order, `row` counted from 0; one that cannot be opened is one entry that says so."""
     try:
-        document = _opened(file)
+        document = _opened(_PdfFile(file))
     except BadImage as error:
         yield Entry(name=container, container=container, fault=error.cause)
         return
@@ -64,25 +64,39 @@ def is_page(entry: Entry) -> bool:
     return entry.row >= 0 and entry.row_group < 0
 
 
-def _opened(file: BinaryIO) -> "PdfDocument":
+class _PdfFile:
+    """A file as PDFium reads it: what a read raises cannot pass through it, and is kept to be raised later."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+        self.seek, self.tell, self.read, self.close = file.seek, file.tell, file.read, file.close
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except OSError as error:
+            self._fault = error
+            return 0
+        memoryview(buffer).cast("B")[: len(data)] = data
+        return len(data)
+
+    def check(self) -> None:
+        """Raise the OSError that a read met with."""
+        if self._fault is not None:
+            raise self._fault
+
+
+def _opened(file: _PdfFile) -> "PdfDocument":
     from pypdfium2 import PdfDocument, PdfiumError
 
     try:
         return PdfDocument(file)
     except PdfiumError as error:
+        file.check()
         file.seek(0)  # PDFium may leave the code of an earlier file in place: what is locked says so itself
         locked = LOCKED.get(error.err_code) if ENCRYPTED in file.read() else None
         raise BadImage(locked or DAMAGED) from error
-
-
-@contextmanager
-def _faults_named(cause: str) -> Iterator[None]:
-    from pypdfium2 import PdfiumError
-
-    try:
-        yield
-    except PdfiumError as error:
-        raise BadImage(cause) from error
 
 
 class PageReader:
@@ -95,13 +109,13 @@ class PageReader:
     def __init__(self, open_file: Callable[[str], BinaryIO], options: PageOptions = DEFAULT_PAGES) -> None:
         self._open_file, self._options = open_file, options
         self._name = ""
-        self._file: BinaryIO | None = None
+        self._file: _PdfFile | None = None
         self._document: PdfDocument | None = None
         self._registered = False
 
     def read(self, container: str, page: int) -> bytes:
         """A PNG file of the page on white. Raises BadImage where it cannot be drawn or is too large."""
-        with closing(self._page(container, page)) as opened, _faults_named("its page cannot be drawn"):
+        with closing(self._page(container, page)) as opened, self._faults_named("its page cannot be drawn"):
             scale = self._options.dpi / POINTS_PER_INCH
             width, height = (ceil(points * scale) for points in opened.get_size())
             self._options.limits.check_pixels(width, height)
@@ -110,7 +124,7 @@ class PageReader:
 
     def text(self, container: str, page: int) -> str:
         """The text layer inside the page's box, in the file's order, lines ended by "\\n"; "" without one."""
-        with closing(self._page(container, page)) as opened, _faults_named("its text layer cannot be read"):
+        with closing(self._page(container, page)) as opened, self._faults_named("its text layer cannot be read"):
             text: str = opened.get_textpage().get_text_bounded()
             return text.replace("\r\n", "\n").replace(HYPHEN_AT_LINE_END, "-")
 
@@ -118,13 +132,33 @@ class PageReader:
         document = self._of(container)
         if page >= len(document):
             raise BadImage("its page is gone")
-        with _faults_named("its page cannot be read"):
+        with self._faults_named("its page cannot be read"):
             return document[page]
+
+    @contextmanager
+    def _faults_named(self, cause: str) -> Iterator[None]:
+        """Raises BadImage for PDFium's errors, OSError for a read that failed, whatever PDFium made of that."""
+        from pypdfium2 import PdfiumError
+
+        try:
+            yield
+        except PdfiumError as error:
+            self._check_file()
+            raise BadImage(cause) from error
+        self._check_file()
+
+    def _check_file(self) -> None:
+        try:
+            if self._file is not None:
+                self._file.check()
+        except OSError:
+            self.close()  # what was read of it is not to be trusted
+            raise
 
     def _of(self, container: str) -> Any:
         if self._document is None or self._name != container:
             self.close()
-            self._file = self._open_file(container)
+            self._file = _PdfFile(self._open_file(container))
             self._document = _opened(self._file)
             if not self._registered:  # after PDFium's own: what is still open when that is reached is reported
                 atexit.register(_close, weakref.ref(self))

@@ -1,6 +1,7 @@
 """Image corpora: a folder of images, Parquet files, WebDataset tars or PDFs, local or at an fsspec URL, listed
 in a stable order without reading a pixel, and read one image at a time."""
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 from curate.picture import BadImage
 from pipelines.corpora.archives import Entry, RowReader, is_image, parquet_entries, skipped_as, tar_entries
 from pipelines.corpora.pdfs import DEFAULT_PAGES, PageOptions, PageReader, is_page, pdf_entries
+from pipelines.shards.stores import StoredFile, store_faults
 
 BUILTIN = "builtin"
 BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states them
@@ -67,7 +69,7 @@ class Source:
 
     def read(self, entry: Entry) -> bytes:
         """The encoded image; a PNG of a PDF's page. Raises BadImage where it is gone, cut short or never was
-        readable."""
+        readable, OSError where that is the fault of the disk, the network or the store."""
         with self._faults_named(entry):
             return self._read(entry)
 
@@ -83,9 +85,27 @@ class Source:
         try:
             yield
         except FileNotFoundError as error:
+            self._check_there()
             raise BadImage("its file is gone") from error
         except PermissionError as error:
+            if not isinstance(self._fs, LocalFileSystem):  # credentials that expired, for one
+                raise
             raise BadImage("its file may not be read") from error
+
+    def _check_there(self) -> None:
+        """Raise OSError where the whole corpus is gone: its mount went away, or its store does not answer."""
+        try:
+            if isinstance(self._fs, LocalFileSystem):
+                with os.scandir(self._root) as found:
+                    is_there = any(True for _ in found)
+            else:
+                self._fs.invalidate_cache()
+                with store_faults(self._url("")):
+                    is_there = bool(self._fs.info(self._root))
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise OSError(errno.EIO, "the folder of the images is gone or empty", self._url(""))
 
     def _read(self, entry: Entry) -> bytes:
         if is_page(entry):
@@ -93,18 +113,26 @@ class Source:
         if entry.row_group >= 0:
             return self._rows.read(entry.container, entry.row_group, entry.row)
         if not entry.container:
-            return cast(bytes, self._fs.cat_file(self._path(entry.name)))
-        end = entry.offset + entry.length
-        data = self._fs.cat_file(self._path(entry.container), start=entry.offset, end=end) if entry.length else b""
+            return self._bytes(entry.name)
+        data = self._bytes(entry.container, entry.offset, entry.offset + entry.length) if entry.length else b""
         if len(data) < entry.length:
             raise BadImage("truncated: its tar ends early")
-        return cast(bytes, data)
+        return data
+
+    def _bytes(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
+        with store_faults(self._url(name)):
+            return cast(bytes, self._fs.cat_file(self._path(name), start=start, end=end))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
+    def _url(self, name: str) -> str:
+        """For messages: without credentials, which a root never has."""
+        path = self._path(name).rstrip("/")
+        return path if isinstance(self._fs, LocalFileSystem) else str(self._fs.unstrip_protocol(path))
+
     def _open(self, name: str) -> BinaryIO:
-        return cast(BinaryIO, self._fs.open(self._path(name), "rb"))
+        return cast(BinaryIO, StoredFile(self._fs, self._path(name), self._url(name)))
 
     def _manifest(self) -> dict[str, str]:
         if not self._fs.exists(self._path(MANIFEST)):

@@ -114,3 +114,30 @@ def s3() -> Iterator[str]:
         boto3.client("s3").create_bucket(Bucket="shards")
         yield "s3://shards"
     server.stop()
+
+
+@pytest.fixture
+def second_server(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Another server of the same buckets, which S3 file systems opened from now on use; a test may stop() it."""
+    from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # do not wait for a stopped one
+    S3FileSystem.clear_instance_cache()
+    yield server
+    server.stop()
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def refused(s3: str) -> Iterator[Callable[[], None]]:
+    """From its call to the end of the test, the S3 server takes no credentials."""
+    import requests
+
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+    yield lambda: requests.post(url, data="0", timeout=10).raise_for_status()
+    requests.post(url, data="inf", timeout=10).raise_for_status()

@@ -149,7 +149,7 @@ def test_a_huge_page_is_refused_before_it_is_drawn(tmp_path: Path):
 
 
 def test_a_page_or_file_that_is_gone_is_named(tmp_path: Path):
-    path = written(tmp_path, {"x.pdf": pdf("one", "two")}) / "x.pdf"
+    path = written(tmp_path, {"x.pdf": pdf("one", "two"), "y.pdf": pdf("one")}) / "x.pdf"
     entries, _ = listed(open_source(str(path)))
     path.write_bytes(pdf("one"))
     source = open_source(str(path))

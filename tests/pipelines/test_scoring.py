@@ -318,6 +318,18 @@ def test_unfinished_scores_are_refused(tmp_path, read):
         ScoreTable(str(tmp_path / "nothing"))
 
 
+def test_a_corpus_that_goes_while_it_is_scored_fails_its_shard(tmp_path):
+    source = write_good(tmp_path / "source", 2)
+    rows = ScoreJob(listed(tmp_path / "out", source), ("sanity",), str(tmp_path)).rows(0, Counter())
+    first = next(rows)
+    source.rename(tmp_path / "elsewhere")
+    source.mkdir()  # as where a mount went
+
+    assert first["status"] == "ok"
+    with pytest.raises(OSError, match="the folder of the images is gone or empty"):
+        next(rows)
+
+
 def test_a_corpus_that_is_gone_fails_its_shards_and_is_named(tmp_path):
     source = write_good(tmp_path / "source", 2)
     images = listed(tmp_path / "out", source)

@@ -1,13 +1,15 @@
 """Corpora of every kind list the same entries each time, lose nothing silently, and give the bytes stored."""
 
+import errno
 import gzip
 import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -357,11 +359,23 @@ def test_builtin_photos_are_photographs_with_licences():
 
 
 def test_a_file_that_went_away_is_named(tmp_path: Path):
-    source = open_source(str(write(tmp_path, {"a.png": PNG[0]})))
+    source = open_source(str(write(tmp_path, {"a.png": PNG[0], "b.png": PNG[1]})))
     entries, _ = listed(source)
     (tmp_path / "a.png").unlink()
 
     with pytest.raises(BadImage, match="its file is gone"):
+        source.read(entries[0])
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_corpus_that_went_away_is_no_fault_of_an_image(tmp_path: Path, left: str):
+    source = open_source(str(write(tmp_path / "photos", {"a.png": PNG[0]})))
+    entries, _ = listed(source)
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    if left == "an empty folder":
+        (tmp_path / "photos").mkdir()
+
+    with pytest.raises(OSError, match=r"the folder of the images is gone or empty: '.*/photos'"):
         source.read(entries[0])
 
 
@@ -397,3 +411,54 @@ def test_a_bucket_lists_and_reads_like_a_folder(s3: str, tmp_path: Path):
     assert (entries, counts) == listed(local)
     assert len(entries) == 6
     assert [remote.read(entry) for entry in entries] == [local.read(entry) for entry in entries]
+
+
+def in_store(url: str) -> tuple[Source, list[Entry]]:
+    """An image of each kind in a store, and how it is listed."""
+    pdf = io.BytesIO()
+    pdfs = pytest.importorskip("pypdfium2")
+    document = pdfs.PdfDocument.new()
+    document.new_page(72, 72)
+    document.save(pdf)
+    parquet = pa.BufferOutputStream()
+    pq.write_table(pa.table({"image": PNG[:2]}), parquet)
+    fs, root = fsspec.core.url_to_fs(url)
+    files = {"a.png": PNG[0], "p.pdf": pdf.getvalue(), "t.tar": tar_of({"0.png": PNG[1]})}
+    for name, data in (files | {"z.parquet": parquet.getvalue().to_pybytes()}).items():
+        fs.pipe_file(f"{root}/{name}", data)
+    source = open_source(url)
+    return source, listed(source)[0]
+
+
+def test_a_store_that_is_down_is_no_fault_of_an_image(s3: str, second_server: Any):
+    source, entries = in_store(f"{s3}/down")
+    second_server.stop()
+
+    assert [entry.name for entry in entries] == ["a.png", "p.pdf#page=1", "t.tar/0.png", "z.parquet#0", "z.parquet#1"]
+    for entry in entries[:-1]:
+        with pytest.raises(OSError, match=r"Could not connect.*: 's3://shards/down/") as failed:
+            source.read(entry)
+        assert failed.value.errno == errno.EIO
+
+
+def test_a_store_that_refuses_is_no_fault_of_an_image(s3: str, refused: Callable[[], None]):
+    source, entries = in_store(f"{s3}/refused")
+    refused()
+
+    for entry in entries[:-1]:
+        with pytest.raises(PermissionError, match=r": 's3://shards/refused/"):
+            source.read(entry)
+
+
+def test_an_object_that_went_away_is_named(s3: str):
+    source, entries = in_store(f"{s3}/objects")
+    fs, root = fsspec.core.url_to_fs(f"{s3}/objects")
+    for name in ("a.png", "z.parquet"):
+        fs.rm_file(f"{root}/{name}")
+
+    for entry in (entries[0], entries[-1]):
+        with pytest.raises(BadImage, match="its file is gone"):
+            source.read(entry)
+    fs.rm(root, recursive=True)
+    with pytest.raises(OSError, match="the folder of the images is gone or empty: 's3://shards/objects'"):
+        source.read(entries[0])
