@@ -13,13 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from curate.picture import BadImage
 from pipelines.corpora.archives import Entry, RowReader, is_image, parquet_entries, skipped_as, tar_entries
 from pipelines.corpora.pdfs import DEFAULT_PAGES, PageOptions, PageReader, is_page, pdf_entries
-from pipelines.shards.stores import StoredFile, store_faults
+from pipelines.shards.stores import StoredFile, open_store, store_faults
 
 BUILTIN = "builtin"
 BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states them
@@ -100,12 +99,12 @@ class Source:
                     is_there = any(True for _ in found)
             else:
                 self._fs.invalidate_cache()
-                with store_faults(self._url("")):
+                with store_faults(self._url()):
                     is_there = bool(self._fs.info(self._root))
         except FileNotFoundError:
             is_there = False
         if not is_there:
-            raise OSError(errno.EIO, "the folder of the images is gone or empty", self._url(""))
+            raise OSError(errno.EIO, "the folder of the images is gone or empty", self._url())
 
     def _read(self, entry: Entry) -> bytes:
         if is_page(entry):
@@ -126,7 +125,7 @@ class Source:
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _url(self, name: str) -> str:
+    def _url(self, name: str = "") -> str:
         """For messages: without credentials, which a root never has."""
         path = self._path(name).rstrip("/")
         return path if isinstance(self._fs, LocalFileSystem) else str(self._fs.unstrip_protocol(path))
@@ -135,7 +134,7 @@ class Source:
         return cast(BinaryIO, StoredFile(self._fs, self._path(name), self._url(name)))
 
     def _manifest(self) -> dict[str, str]:
-        if not self._fs.exists(self._path(MANIFEST)):
+        if self._size(MANIFEST) is None:
             return {}
         licences = {}
         with self._open(MANIFEST) as file:
@@ -153,14 +152,20 @@ class Source:
         if not self._names:
             yield from self._walk("", counts)
         for name in self._names:
-            if self._fs.exists(self._path(name)):
-                yield from self._file(name, int(self._fs.size(self._path(name))), counts)
+            if (num_bytes := self._size(name)) is not None:
+                yield from self._file(name, num_bytes, counts)
             else:
                 counts[f"skipped/{name} is not there"] += 1
 
+    def _size(self, name: str) -> int | None:
+        """A file's bytes; None where it is not there."""
+        with store_faults(self._url(name)):
+            return int(self._fs.size(self._path(name))) if self._fs.exists(self._path(name)) else None
+
     def _walk(self, folder: str, counts: Counter[str]) -> Iterator[Entry]:
         path = self._path(folder).rstrip("/")
-        infos = {info["name"].rstrip("/"): info for info in self._fs.ls(path, detail=True)}
+        with store_faults(self._url(folder)):
+            infos = {info["name"].rstrip("/"): info for info in self._fs.ls(path, detail=True)}
         infos.pop(path, None)  # object stores list a folder's own marker
         for full, info in sorted(infos.items()):
             name = full[len(self._root) + 1 :]
@@ -204,13 +209,14 @@ def open_source(url: str, licence: str = "unknown", pages: PageOptions = DEFAULT
     """
     if url == BUILTIN:
         return _builtin()
-    fs, root = url_to_fs(url)
+    fs, root = open_store(url)
     root = resolved(root) if isinstance(fs, LocalFileSystem) else root.rstrip("/")
-    if fs.isdir(root):
-        return Source(fs, root, (), licence, pages)
-    if fs.isfile(root):
-        folder, _, name = root.rpartition("/")
-        return Source(fs, folder, (name,), licence, pages)
+    with store_faults(str(fs.unstrip_protocol(root))):
+        if fs.isdir(root):
+            return Source(fs, root, (), licence, pages)
+        if fs.isfile(root):
+            folder, _, name = root.rpartition("/")
+            return Source(fs, folder, (name,), licence, pages)
     raise ValueError(f"photos {url}: no such folder or file; give a folder, a .parquet or a .tar, or {BUILTIN!r}")
 
 

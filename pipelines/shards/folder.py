@@ -8,13 +8,14 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
+
+from pipelines.shards.stores import StoredFile, open_store, store_faults
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STALE_SECONDS = 86_400  # a temporary file of another node, untouched for so long, has no writer
@@ -26,37 +27,45 @@ class Folder:
 
     def __init__(self, url: str) -> None:
         remote = "://" in url and not url.startswith("file://")
-        self._fs, self._root = url_to_fs(url, **({"use_listings_cache": False} if remote else {}))
+        self._fs, self._root = open_store(url, **({"use_listings_cache": False} if remote else {}))
         self._root = self._root.rstrip("/")
         self.is_local = isinstance(self._fs, LocalFileSystem)
         self.url = self._root if self.is_local else self._fs.unstrip_protocol(self._root)  # absolute
         self._scratch = Path(tempfile.gettempdir(), f"smallprint-{os.getuid()}")  # uploads start here
 
     def exists(self, name: str) -> bool:
-        return bool(self._fs.exists(f"{self._root}/{name}"))
+        with self._faults(name):
+            return bool(self._fs.exists(f"{self._root}/{name}"))
 
     def list(self, prefix: str = "") -> dict[str, int]:
         """The files under a subfolder, sorted by name, with their sizes in bytes; no temporary files."""
-        found = self._fs.find(f"{self._root}/{prefix}".rstrip("/"), detail=True)
+        with self._faults(prefix):
+            found = self._fs.find(f"{self._root}/{prefix}".rstrip("/"), detail=True)
         start = len(self._root) + 1
         return {path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")}
 
     def read(self, name: str) -> bytes:
-        return cast(bytes, self._fs.cat_file(f"{self._root}/{name}"))
+        with self._faults(name):
+            return cast(bytes, self._fs.cat_file(f"{self._root}/{name}"))
 
     def read_each(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """The files one by one; fetched by the dozen, since a remote store is slow to answer."""
         for start in range(0, len(names), FETCHED_AT_ONCE):
             paths = {f"{self._root}/{name}": name for name in names[start : start + FETCHED_AT_ONCE]}
-            found = self._fs.cat_ranges(list(paths), None, None, on_error="raise")  # cat takes names for patterns
+            with self._faults(names[start]):
+                found = self._fs.cat_ranges(list(paths), None, None, on_error="raise")  # cat takes names for patterns
             for name, data in zip(paths.values(), found, strict=True):
-                if isinstance(data, Exception):  # as older versions of fsspec hand over
-                    raise data
+                with self._faults(name):
+                    if isinstance(data, Exception):  # as older versions of fsspec hand over
+                        raise data
                 yield name, data
 
     def open(self, name: str) -> BinaryIO:
         """The file for reading; it can seek."""
-        return cast(BinaryIO, self._fs.open(f"{self._root}/{name}", "rb"))
+        path = f"{self._root}/{name}"
+        return cast(
+            BinaryIO, self._fs.open(path, "rb") if self.is_local else StoredFile(self._fs, path, self._url(name))
+        )
 
     def put(self, name: str, data: bytes) -> None:
         """Write a whole file, replacing what was there in one step."""
@@ -83,7 +92,8 @@ class Folder:
             if self.is_local:
                 temporary.replace(target)
             else:
-                self._fs.put_file(str(temporary), f"{self._root}/{name}")
+                with self._faults(name):
+                    self._fs.put_file(str(temporary), f"{self._root}/{name}")
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
@@ -94,7 +104,8 @@ class Folder:
     def delete(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
         if self.exists(name):
-            self._fs.rm_file(f"{self._root}/{name}")
+            with self._faults(name):
+                self._fs.rm_file(f"{self._root}/{name}")
 
     def clear(self) -> None:
         """Remove every file but temporary ones."""
@@ -108,6 +119,12 @@ class Folder:
         for path in dead:
             path.unlink(missing_ok=True)
         return len(dead)
+
+    def _url(self, name: str) -> str:
+        return f"{self.url}/{name}".rstrip("/")
+
+    def _faults(self, name: str) -> AbstractContextManager[None]:
+        return store_faults(self._url(name))
 
 
 def distinct_names(urls: Sequence[str]) -> list[str]:

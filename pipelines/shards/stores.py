@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from fsspec.core import url_to_fs
+
 NUMBERS = {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES, TimeoutError: errno.ETIMEDOUT}
 
 
@@ -19,10 +21,22 @@ def store_faults(url: str) -> Iterator[None]:
         if error.errno is not None:
             raise
         raise OSError(NUMBERS.get(type(error), errno.EIO), str(error), url) from error
-    except ValueError:
+    except (ValueError, ImportError):
         raise
     except Exception as error:
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}", url) from error
+
+
+def open_store(url: str, **options: Any) -> tuple[Any, str]:
+    """The file system of a path or fsspec URL, and the path in it. Raises ValueError where its library is missing."""
+    scheme = url.partition("://")[0]
+    try:
+        with store_faults(f"{scheme}://"):
+            fs, path = url_to_fs(url, **options)
+    except ImportError as error:
+        remedy = ": pip install '.[s3]'" if scheme in ("s3", "s3a") else ""
+        raise ValueError(f"{scheme}:// cannot be opened: {error}{remedy}") from error
+    return fs, path
 
 
 class StoredFile(io.RawIOBase):

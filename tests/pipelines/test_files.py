@@ -7,11 +7,14 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pipelines.corpora.sources import open_source
+from pipelines.exits import exit_code
 from pipelines.shards.files import (
     read_manifest,
     shard_name,
@@ -93,6 +96,37 @@ def test_urls_are_absolute(tmp_path, monkeypatch, s3):
     assert Folder("out/x/").url == str(tmp_path / "out/x")
     assert Folder(f"file://{tmp_path}/out").url == str(tmp_path / "out")
     assert Folder(f"{s3}/out/").url == f"{s3}/out"
+
+
+def test_a_store_that_is_down_is_told_in_a_sentence(s3, second_server, capfd):
+    folder = Folder(f"{s3}/down")
+    folder.put("a.txt", b"x")
+    file = folder.open("a.txt")
+    second_server.stop()
+    calls = {
+        "a.txt": (partial(folder.read, "a.txt"), file.read, partial(folder.put, "a.txt", b"y")),
+        "": (folder.list, partial(open_source, folder.url)),
+    }
+    codes = [exit_code("curate.py", call) for some in calls.values() for call in some]
+    said = capfd.readouterr().err.splitlines()
+
+    assert codes == [1] * 5
+    assert [line.split(": ")[-1] for line in said] == ["'s3://shards/down/a.txt'"] * 3 + ["'s3://shards/down'"] * 2
+    assert all("Could not connect to the endpoint" in line for line in said)
+
+
+def test_a_store_without_its_library_says_what_to_install():
+    program = (
+        "import sys; sys.modules['s3fs'] = None\n"
+        "from pipelines.shards.folder import Folder; from pipelines.exits import exit_code\n"
+        "sys.exit(exit_code('curate.py', lambda: Folder('s3://a/b')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "curate.py: s3:// cannot be opened: Install s3fs to access S3: pip install '.[s3]'\n"
 
 
 def test_files_of_dead_writers_are_swept(folder):
