@@ -41,7 +41,7 @@ check: $(FOR_TEST)  ## the checks that run no test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-install: $(FOR_DEMO)  ## the virtual environment .venv with what rendering, curation and training need, and no more
+install: $(FOR_DEMO)  ## the virtual environment .venv with what rendering, curation, training and S3 need, and no more
 
 bench: $(FOR_DEMO)  ## measure rendering's speed and memory; SMALLPRINT_DATA names the folder of real photos
 	$(BIN)/python tests/bench/bench_render.py
@@ -52,7 +52,7 @@ clean:  ## remove the environment, the demo and every cache
 
 $(FOR_DEMO): | $(BIN)/pip
 	@echo 'Installing what rendering and curation need, and PyTorch to train with, into $(VENV): a minute or two.'
-	$(INSTALL) --editable '.[ocr,train]'
+	$(INSTALL) --editable '.[ocr,s3,train]'
 	@touch $@
 
 $(FOR_TEST): | $(BIN)/pip

@@ -126,6 +126,15 @@ def test_the_dockerfile_installs_known_extras_by_the_constraints_on_a_supported_
     assert [rest for name, rest in known if name == "USER"] == ["1000"]
 
 
+@pytest.mark.parametrize("name", ["Makefile", "cluster.yaml", "Dockerfile"])
+def test_every_way_to_install_brings_what_s3_needs(name):
+    [extras] = re.findall(r"(?:'\.|sources)\[(ocr,[^]]*)\]|^ARG EXTRAS=(.*)$", (ROOT / name).read_text(), re.MULTILINE)[
+        :1
+    ]
+
+    assert "s3" in "".join(extras).split(",")
+
+
 def test_the_reference_of_recipes_is_that_of_the_code():
     from pipelines.reference import JOBS, reference, texts_of
 
