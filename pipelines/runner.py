@@ -188,13 +188,15 @@ def _outcome(reference: Any, shard: int) -> Any:
 
 
 def _check_room(num_cpus: float, num_gpus: float) -> None:
-    """Raise ValueError where not one worker fits the cluster: Ray would wait for ever."""
+    """Raise ValueError where no node has room for a worker: Ray would wait for ever."""
     import ray
 
-    there = ray.cluster_resources()
-    for name, wanted in (("CPU", num_cpus), ("GPU", num_gpus)):
-        if wanted > there.get(name, 0):
-            raise ValueError(f"a worker needs {wanted:g} {name}: the Ray cluster has {there.get(name, 0):g}")
+    wanted = {"CPU": num_cpus, "GPU": num_gpus}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes):
+        needs = " and ".join(f"{least:g} {name}" for name, least in wanted.items() if least)
+        most = " and ".join(f"{max(node.get(name, 0) for node in nodes):g} {name}" for name in wanted)
+        raise ValueError(f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most")
 
 
 def _checkout() -> str:

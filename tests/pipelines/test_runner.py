@@ -328,9 +328,11 @@ def test_actors_for_which_there_is_no_room_yet_hold_nothing_up(tmp_path, ray_clu
     assert digests(tmp_path) == whole
 
 
-def test_actors_that_no_cluster_can_hold_are_refused(tmp_path, ray_cluster):
-    with pytest.raises(ValueError, match="a worker needs 1 GPU: the Ray cluster has 0"):
-        run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, num_gpus=1, actors=True)
+@pytest.mark.parametrize(("room", "needs"), [({"num_gpus": 1}, "1 CPU and 1 GPU"), ({"num_cpus": 2}, "2 CPU")])
+def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, needs):
+    """Two nodes have one CPU each."""
+    with pytest.raises(ValueError, match=f"a worker needs {needs}: no node .* has so much, 1 CPU and 0 GPU at most"):
+        run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, actors=True, **room)
 
 
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
