@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pipelines.pools import InlinePool, Outcome, Pool, ProcessPool, Task, hush_token_notice
 from pipelines.progress import Progress
+from pipelines.raycluster import check_answers, cluster_address
 from pipelines.shardloop import make_shards, whole_shards
 from pipelines.shards.files import Job, ShardInfo
 from pipelines.shards.folder import Folder
@@ -239,10 +240,11 @@ def _shard_actor() -> type:
 
 
 def _connect() -> None:
-    """Join the cluster of RAY_ADDRESS or the one running here, else start one."""
+    """Join the cluster of RAY_ADDRESS or the one running here, else start one. Raises ValueError where it is dead."""
     import ray
 
     if not ray.is_initialized():
+        check_answers(cluster_address())
         hush_token_notice()
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
 

@@ -335,6 +335,22 @@ def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, n
         run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, actors=True, **room)
 
 
+@pytest.mark.parametrize("known_by", ["RAY_ADDRESS", "its file"])
+def test_a_cluster_that_died_is_told_at_once(tmp_path, known_by):
+    """A head that was killed leaves the file that names it; port 1 is nobody's."""
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment |= {"RAY_TMPDIR": str(tmp_path)} | ({"RAY_ADDRESS": "127.0.0.1:1"} if known_by == "RAY_ADDRESS" else {})
+    if known_by == "its file":
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1\n")
+    command = [sys.executable, str(ROOT / "pipelines/render.py"), "--photos", "builtin", "--out", str(tmp_path / "out")]
+    command += ["--num-images", "2", "--image-size", "64"]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert re.search(r"^render.py: no Ray answers at 127\.0\.0\.1:1 .*--backend processes$", done.stderr, re.MULTILINE)
+
+
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
     with pytest.raises(TypeError, match="num_images"):
         run(ToyJob, 1, str(tmp_path), num_workers=2, backend="processes")  # type: ignore[arg-type]
