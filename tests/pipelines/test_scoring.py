@@ -149,6 +149,22 @@ def test_a_picture_that_kills_workers_gets_its_row(tmp_path, capfd):
     assert list((tmp_path / "out/scores/trail").iterdir()) == []
 
 
+def test_a_picture_that_kills_workers_gets_its_row_in_an_object_store(tmp_path, s3):
+    source, out = write_good(tmp_path / "source", 8), f"{s3}/{tmp_path.name}"
+    file = tmp_path / "deadly.py"
+    file.write_text(DEADLY)
+    scorers = ("--scorers", "sanity", f"{file}:Throwing")
+    code = curate("score", out, source, *scorers, "--backend", "processes", "--workers", "1")
+    outcomes = {
+        row["id"]: row["status"] for batch in ScoreTable(out).batches(("id", "status")) for row in batch.to_pylist()
+    }
+
+    assert code == 0
+    assert outcomes.pop("0/04.jpeg") == "killed its worker"
+    assert list(outcomes.values()) == ["ok"] * 7
+    assert part_of(out, SCORES).list("trail") == {}
+
+
 def test_a_shard_with_two_pictures_that_kill_workers_is_made(tmp_path):
     source = write_good(tmp_path / "source", 8)
     file = tmp_path / "deadly.py"
