@@ -42,6 +42,8 @@ class Outcome:
     trace: str = ""
     crashed: bool = False  # the worker died: worth another try
     no_room: bool = False  # the next shard would fail the same way
+    unfit: bool = False  # the worker could not build the job: its node would fail any shard
+    node: str = ""  # that the worker was on, as Ray names it
 
 
 class Pool(Protocol):
@@ -55,6 +57,8 @@ class Pool(Protocol):
 
     def submit(self, shard: int) -> None: ...
     def wait(self) -> Outcome: ...
+    def leave_out(self, node: str) -> bool:
+        """Give no more shards to the node; whether another can take them."""
 
 
 class Worker:
@@ -67,17 +71,24 @@ class Worker:
         try:
             if self._job is None:
                 self._job = self._build()
+        except Exception as error:  # an OSError passes: a store that did not answer
+            return replace(_failed(shard, error), unfit=not isinstance(error, OSError))
+        try:
             info = write_shard(Folder(self._task.folder), shard, self._job, self._task.versions)
         except Exception as error:  # any fault of a job is the shard's, named in the end
-            trace = "\n".join("".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:])
-            no_room = isinstance(error, OSError) and error.errno in NO_ROOM
-            return Outcome(shard=shard, cause=f"{type(error).__name__}: {error}", trace=trace, no_room=no_room)
+            return _failed(shard, error)
         return Outcome(shard=shard, info=replace(info, counts={}))
 
     def _build(self) -> Job:
         if lines := difference(self._task.versions, library_versions()):
             raise RuntimeError("this worker has other library versions (driver -> worker): " + "; ".join(lines))
         return self._task.make_job()
+
+
+def _failed(shard: int, error: Exception) -> Outcome:
+    trace = "\n".join("".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:])
+    no_room = isinstance(error, OSError) and error.errno in NO_ROOM
+    return Outcome(shard=shard, cause=f"{type(error).__name__}: {error}", trace=trace, no_room=no_room)
 
 
 def hush_token_notice() -> None:
@@ -126,6 +137,9 @@ class InlinePool:
 
     def wait(self) -> Outcome:
         return self._worker.make(self._shards.popleft())
+
+    def leave_out(self, node: str) -> bool:
+        return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,6 +192,9 @@ class ProcessPool:
             return self._bury(peer)
         peer.shard = None
         return outcome
+
+    def leave_out(self, node: str) -> bool:
+        return False
 
     def _start(self) -> _Peer:
         context = get_context("spawn")

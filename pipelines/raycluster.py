@@ -1,8 +1,11 @@
-"""Which Ray cluster this node would join, and whether it answers: Ray itself asks a dead one without end."""
+"""What is asked of a Ray cluster before Ray would wait without end: that it answers, that a node has room."""
 
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ANSWER_SECONDS = 5
 
@@ -28,3 +31,36 @@ def check_answers(address: str) -> None:
             f"no Ray answers at {address} ({error}): start it again, or forget it by `ray stop` and unset RAY_ADDRESS, "
             "or give --backend processes"
         ) from error
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    """What a worker needs of its node, and the nodes that are left out. Nodes: as `ray.nodes()` tells them."""
+
+    num_cpus: float
+    num_gpus: float
+    left_out: set[str] = field(default_factory=set)
+
+    @property
+    def _wanted(self) -> dict[str, float]:
+        return {"CPU": self.num_cpus, "GPU": self.num_gpus}
+
+    def is_in(self, nodes: Sequence[dict[str, Any]]) -> bool:
+        """Whether a node has room that is not left out."""
+        there = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
+        return any(all(one.get(name, 0) >= least for name, least in self._wanted.items()) for one in there)
+
+    def check(self, nodes: Sequence[dict[str, Any]]) -> None:
+        """Raise ValueError where no node has room for a worker."""
+        if self.is_in(nodes):
+            return
+        needs = " and ".join(f"{least:g} {name}" for name, least in self._wanted.items() if least)
+        there = [node["Resources"] for node in nodes if node["Alive"]]
+        most = " and ".join(f"{max(one.get(name, 0) for one in there):g} {name}" for name in self._wanted)
+        raise ValueError(f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most")
+
+    def options(self) -> dict[str, Any]:
+        """How Ray is told which nodes are left out."""
+        return (
+            {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self.left_out))})"}} if self.left_out else {}
+        )

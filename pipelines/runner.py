@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from pipelines.pools import InlinePool, Outcome, Pool, ProcessPool, Task, hush_token_notice
 from pipelines.progress import Progress
-from pipelines.raycluster import check_answers, cluster_address
+from pipelines.raycluster import Room, check_answers, cluster_address
 from pipelines.shardloop import make_shards, whole_shards
 from pipelines.shards.files import Job, ShardInfo
 from pipelines.shards.folder import Folder
@@ -88,6 +88,7 @@ class RayPool:
         from ray import cloudpickle
 
         _connect()
+        self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
         self.capacity = num_workers
         self._shards: dict[Any, int] = {}  # by object reference
         self._task = ray.put(cloudpickle.dumps(task))
@@ -106,7 +107,8 @@ class RayPool:
         self._shards.clear()
 
     def submit(self, shard: int) -> None:
-        self._shards[self._make.remote(_checkout(), self._task, shard)] = shard
+        make = self._make.options(**self._room.options())
+        self._shards[make.remote(_checkout(), self._task, shard)] = shard
 
     def wait(self) -> Outcome:
         import ray
@@ -114,6 +116,9 @@ class RayPool:
         [reference], _ = ray.wait(list(self._shards), num_returns=1)
         outcome: Outcome = _outcome(reference, self._shards.pop(reference))
         return outcome
+
+    def leave_out(self, node: str) -> bool:
+        return _leave_out(self._room, node)
 
 
 class ActorPool:
@@ -128,7 +133,8 @@ class ActorPool:
         from ray import cloudpickle
 
         _connect()
-        _check_room(num_cpus, num_gpus)
+        self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
+        self._room.check(ray.nodes())
         self.capacity = num_workers
         self._task = ray.put(cloudpickle.dumps(task))
         self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(_shard_actor())
@@ -150,7 +156,7 @@ class ActorPool:
     def submit(self, shard: int) -> None:
         self._queue.append(shard)
         if not self._idle and len(self._busy) < self.capacity:
-            actor = self._actor.remote(_checkout(), self._task)
+            actor = self._actor.options(**self._room.options()).remote(_checkout(), self._task)
             self._busy[actor.started.remote()] = (actor, None)
 
     def wait(self) -> Outcome:
@@ -164,11 +170,18 @@ class ActorPool:
             if outcome := self._settle(reference):
                 return outcome
 
+    def leave_out(self, node: str) -> bool:
+        return _leave_out(self._room, node)
+
     def _settle(self, reference: Any) -> Outcome | None:
         """What came back: a shard's outcome, or None from an actor that has started."""
+        import ray
+
         actor, shard = self._busy.pop(reference)
         found: Outcome | None = _outcome(reference, -1 if shard is None else shard)
-        if found is None or not found.crashed:
+        if found is not None and found.unfit:
+            ray.kill(actor)
+        elif found is None or not found.crashed:
             self._idle.append(actor)
         if shard is None and found is not None:  # it died at its start: the shard that waits longest bears it
             return replace(found, shard=self._queue.popleft()) if self._queue else None
@@ -180,24 +193,22 @@ def _outcome(reference: Any, shard: int) -> Any:
     import ray
 
     try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:  # our packages did not import there
+        node, found = ray.get(reference)
+        if isinstance(found, str):
+            return Outcome(shard=shard, cause=found, unfit=True, node=node)
+        return found and replace(found, node=node)
+    except ray.exceptions.RayTaskError as error:
         return Outcome(shard=shard, cause=f"{type(error.cause).__name__}: {error.cause}", trace=str(error))
     except ray.exceptions.RayError as error:
         cause = str(error).strip().splitlines() or [type(error).__name__]
         return Outcome(shard=shard, cause=f"its worker was lost: {cause[0]}", crashed=True)
 
 
-def _check_room(num_cpus: float, num_gpus: float) -> None:
-    """Raise ValueError where no node has room for a worker: Ray would wait for ever."""
+def _leave_out(room: Room, node: str) -> bool:
     import ray
 
-    wanted = {"CPU": num_cpus, "GPU": num_gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes):
-        needs = " and ".join(f"{least:g} {name}" for name, least in wanted.items() if least)
-        most = " and ".join(f"{max(node.get(name, 0) for node in nodes):g} {name}" for name in wanted)
-        raise ValueError(f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most")
+    room.left_out.add(node)
+    return room.is_in(ray.nodes())
 
 
 def _checkout() -> str:
@@ -206,18 +217,25 @@ def _checkout() -> str:
     return str(root) if (root / "pyproject.toml").exists() else ""
 
 
-def _shard_maker() -> Callable[[str, bytes, int], Outcome]:
+def _shard_maker() -> Callable[[str, bytes, int], tuple[str, Any]]:
     """A function that Ray sends by value, since it runs before our packages can be found."""
 
-    def make_shard(checkout: str, task: bytes, shard: int) -> Any:
+    def make_shard(checkout: str, task: bytes, shard: int) -> tuple[str, Any]:
         import os
         import sys
 
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
         if checkout and sys.path[0] != checkout and os.path.exists(os.path.join(checkout, "pyproject.toml")):
             sys.path.insert(0, checkout)
-        from pipelines.pools import worker_of
+        try:
+            from pipelines.pools import worker_of
 
-        return worker_of(task).make(shard)
+            worker = worker_of(task)
+        except Exception as error:  # our packages are not there
+            return node, f"{type(error).__name__}: {error}"
+        return node, worker.make(shard)
 
     return make_shard
 
@@ -230,8 +248,9 @@ def _shard_actor() -> type:
         def __init__(self, checkout: str, task: bytes) -> None:
             self._checkout, self._task = checkout, task
 
-        def started(self) -> None:
+        def started(self) -> tuple[str, None]:
             """Answers once the actor runs."""
+            return "", None
 
         def make(self, shard: int) -> Any:
             return make_shard(self._checkout, self._task, shard)

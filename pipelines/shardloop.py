@@ -24,7 +24,7 @@ class ShardsFailed(Exception):  # noqa: N818
             lines.append(f"shard {outcome.shard}: {outcome.cause}")
             lines += [f"    {line}" for line in outcome.trace.splitlines()]
         if num_left:
-            lines.append(f"{num_left} shards were not begun, since there is no room for them.")
+            lines.append(f"{num_left} shards were not begun, since they would fail the same way.")
         lines.append("All other shards are whole. The same command makes the missing ones.")
         super().__init__("\n".join(lines))
 
@@ -69,6 +69,7 @@ def make_shards(
     deaths = Deaths(row_of)
     done: dict[int, ShardInfo] = {}
     failed: list[Outcome] = []
+    left_out: set[str] = set()
     while queue or num_in_flight:
         while queue and num_in_flight < pool.capacity:
             pool.submit(queue.popleft())
@@ -79,15 +80,25 @@ def make_shards(
             done[outcome.shard] = outcome.info
             progress.advance(outcome.info.num_promised)
             continue
-        again = outcome.crashed and deaths.allow_another(outcome.shard)
-        progress.note(f"shard {outcome.shard}: {outcome.cause}{'; trying it again' if again else ''}")
+        elsewhere = outcome.unfit and pool.leave_out(outcome.node)
+        again = elsewhere or (outcome.crashed and deaths.allow_another(outcome.shard))
+        if not (elsewhere and outcome.node in left_out):  # told once a node
+            progress.note(f"shard {outcome.shard}: {outcome.cause}{_what_next(again, outcome)}")
+        if outcome.unfit:
+            left_out.add(outcome.node)
         if again:
             queue.append(outcome.shard)
         else:
             failed.append(outcome)
-        if outcome.no_room:
+        if outcome.no_room or (outcome.unfit and not elsewhere):
             num_left += len(queue)
             queue.clear()
     if failed:
         raise ShardsFailed(failed, num_left)
     return done
+
+
+def _what_next(again: bool, outcome: Outcome) -> str:
+    if not again:
+        return ""
+    return f"; no more shards for node {outcome.node}" if outcome.unfit else "; trying it again"

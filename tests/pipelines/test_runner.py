@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -333,6 +334,38 @@ def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, n
     """Two nodes have one CPU each."""
     with pytest.raises(ValueError, match=f"a worker needs {needs}: no node .* has so much, 1 CPU and 0 GPU at most"):
         run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, actors=True, **room)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickyJob(ToyJob):
+    """Can be built in the driver, and on a node once one is named in the file: by another."""
+
+    driver: int
+    nodes: Path
+
+    def __post_init__(self) -> None:
+        import ray
+
+        if os.getpid() != self.driver and ray.get_runtime_context().get_node_id() in self.nodes.read_text():
+            raise ValueError("this node has other faces")
+
+
+@pytest.mark.parametrize("actors", [False, True])
+def test_a_node_that_cannot_build_the_job_is_left_out(tmp_path, ray_cluster, whole, actors, capfd):
+    import ray
+
+    names = [node["NodeID"] for node in ray.nodes()]
+    faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS, "driver": os.getpid(), "nodes": tmp_path / "nodes"}
+    (tmp_path / "nodes").write_text(names[0])
+    run(partial(PickyJob, **faults), NUM_SHARDS, str(tmp_path / "out"), num_workers=2, actors=actors)
+    said = capfd.readouterr().err
+    (tmp_path / "nodes").write_text(" ".join(names))
+    with pytest.raises(ShardsFailed, match="this node has other faces") as failed:
+        run(partial(PickyJob, **faults), NUM_SHARDS, str(tmp_path / "none"), num_workers=2, actors=actors)
+
+    assert digests(tmp_path / "out") == whole
+    assert said.count(f"ValueError: this node has other faces; no more shards for node {names[0]}") == 1
+    assert "shards were not begun" in str(failed.value)
 
 
 @pytest.mark.parametrize("known_by", ["RAY_ADDRESS", "its file"])
