@@ -71,7 +71,9 @@ class Worker:
         try:
             if self._job is None:
                 self._job = self._build()
-        except Exception as error:  # an OSError passes: a store that did not answer
+        except FileNotFoundError as error:  # a mount that is not there
+            return replace(_failed(shard, error), unfit=True)
+        except Exception as error:  # another OSError passes: a store that did not answer
             return replace(_failed(shard, error), unfit=not isinstance(error, OSError))
         try:
             info = write_shard(Folder(self._task.folder), shard, self._job, self._task.versions)

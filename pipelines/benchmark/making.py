@@ -59,7 +59,7 @@ def make_benchmark(build: Build) -> str:
     images = measure(build, out)
     chosen = choose_samples(Folder(f"{out.url}/{MEASURED}"), images, build.reading, build.choice, struck)
     for url, count in chosen.without_text.items():
-        print(f"{PROG}: {url}: {count:,} records hold no text: these are known by file and name alone", file=sys.stderr)
+        print(f"{PROG}: {url}: {count:,} records without text are known by file and name alone", file=sys.stderr)
     summary = summarise(chosen) | {"strikes that name no sample": unknown(chosen, struck)}
     write_candidates(out, chosen)
     out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())

@@ -1,5 +1,6 @@
 """What a training dataset holds, whoever wrote it: names, files and texts of its images and documents."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
@@ -11,14 +12,14 @@ from curate.picture import BadImage
 from pipelines.corpora.archives import Entry, is_image
 from pipelines.corpora.pdfs import is_page
 from pipelines.corpora.sources import Source, open_source
-from pipelines.shards.files import read_manifest
 from pipelines.shards.folder import Folder
 from pipelines.shards.images import PARQUET_FAULTS, image_column
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import Rows
 
 TEXTS, FILES = ("text", "ocr_text", "layer_text"), ("source_sha256", "sha256")  # columns of our shards
-PARQUET = ".parquet"
+PARQUET, PDF = ".parquet", re.compile(r".+\.pdf(#page=\d+)?", re.IGNORECASE)
+SIDECAR = re.compile(r"((?:train|test)/[^/]+)?/?manifest/\d{6}\.json")
 
 
 class Seen(NamedTuple):
@@ -30,14 +31,15 @@ class Seen(NamedTuple):
 
 
 def records(url: str) -> Iterator[Seen]:
-    """Every image: of shards of ours, else of all images, tars, PDFs and Parquet files at a URL.
+    """Every image: of shards of ours, a mix's too, else of all images, tars, PDFs and Parquet files at a URL.
 
     Images are read for their SHA-256 where no column of ours says it. All strings in a row of Parquet are its text,
     and those that end as files of images or PDFs do are names too. Raises ValueError where there is nothing of the
     kind, or a Parquet file cannot be read.
     """
-    if read_manifest(Folder(url)):
-        yield from _ours(Rows(Folder(url)))
+    if roots := _roots(Folder(url)):
+        for root in roots:
+            yield from _ours(Rows(Folder(f"{url.rstrip('/')}/{root}".rstrip("/"))))
         return
     num_records = 0
     for source in (_images(open_source(url)), _tables(url)):
@@ -46,6 +48,12 @@ def records(url: str) -> Iterator[Seen]:
             yield record
     if not num_records:
         raise ValueError(f"{url} holds no image, tar, PDF or row of Parquet: name a folder of training data")
+
+
+def _roots(folder: Folder) -> list[str]:
+    """Where shards of ours lie: in the folder itself, or in SPLIT/CONFIG of a mix; none in a folder of others."""
+    roots = {match[1] or "" for name in folder.list() if (match := SIDECAR.fullmatch(name))}
+    return [""] if "" in roots else sorted(roots)
 
 
 def _ours(rows: Rows) -> Iterator[Seen]:
@@ -92,7 +100,7 @@ def _rows(folder: Folder, name: str) -> Iterator[Seen]:
             for row in parquet.read_row_group(group, columns).to_pylist() if columns else ():
                 strings = [text for text in _strings(row) if text]
                 yield Seen(text="\n".join(strings), file=_file(row.get(image)))
-                yield from (Seen(text) for text in strings if is_image(text) or text.lower().endswith(".pdf"))
+                yield from (Seen(text) for text in strings if is_image(text) or PDF.fullmatch(text))
 
 
 def _texts(fields: Iterable[Any], inside: str = "") -> Iterator[str]:

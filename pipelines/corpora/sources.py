@@ -2,6 +2,7 @@
 in a stable order without reading a pixel, and read one image at a time."""
 
 import errno
+import io
 import json
 import os
 import re
@@ -137,7 +138,7 @@ class Source:
         if self._size(MANIFEST) is None:
             return {}
         licences = {}
-        with self._open(MANIFEST) as file:
+        with io.BufferedReader(cast(io.RawIOBase, self._open(MANIFEST))) as file:
             for number, line in enumerate(file, 1):
                 try:
                     row = json.loads(line) if line.strip() else {}

@@ -41,7 +41,7 @@ class Samples:
         try:
             data = self._table.image(row)
             return whole(data, limits=self._table.limits), detail(data, self._table.limits)
-        except BadImage:
+        except (BadImage, OSError):  # of the image, or of where it lies
             return ()
 
     def at(self, row: int, text: str) -> str:
@@ -63,7 +63,7 @@ class Samples:
         """Two rows side by side in one picture; none where one cannot be read any more."""
         try:
             parts = [whole(self._table.image(row), PAIR_PX, self._table.limits) for row in (original, duplicate)]
-        except BadImage:
+        except (BadImage, OSError):
             return []
         caption = f"{kind}: {self.name(duplicate)} repeats {self.name(original)}"
         return [picture(side_by_side(parts), caption)]

@@ -43,8 +43,9 @@ class Mixture:
     """Regular expression for names of images that are pages of one document; its group names the document, which
     is one source. For scans such as book/p_012.png: "(.+)/p_\\d+\\.png"."""
     keep_duplicates: bool = False
-    """Take a file as often as the inputs hold it. Without this it is taken once, as a page of text rather than as a
-    photograph, and from the first input that holds it. Rendered images are never copies of each other."""
+    """Take a file as often as the inputs hold it. Without this it is taken once: for the test split where a row of it
+    is held out, else as a page of text rather than as a photograph, from the first input that holds it. Rendered
+    images are never copies of each other."""
     seed: int = 0
     """Seed of which rows are taken and of their order, a whole number from 0."""
     images_per_shard: int = 250

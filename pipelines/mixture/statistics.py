@@ -63,8 +63,8 @@ def check_planned(parts: Sequence[Part], plan: Plan) -> None:
     for place in planned | found:
         if found.get(place, 0) != planned.get(place, 0):
             raise ValueError(
-                f"{place} holds {found.get(place, 0):,} images and {planned.get(place, 0):,} are planned: another run "
-                "is writing here; give the command again when it has ended"
+                f"{place} holds {found.get(place, 0):,} images and {planned.get(place, 0):,} are planned: perhaps "
+                "another run is writing here; give the command again when it has ended"
             )
 
 

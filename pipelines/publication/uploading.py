@@ -19,11 +19,11 @@ HIDDEN = "***"
 CARD = "README.md"
 FILES_A_COMMIT = 1000
 # Where inputs lay on this machine: what mixes again, draws again and looks photos up here, and is nobody else's.
-LOCAL = ("recipe.yaml", "sources.json", "photos/*")
+LOCAL = ("recipe.yaml", "sources.json", "photos/*", "measured/*")
 # Shards, their sidecars, previews and lineage, and what is local: what we write and may take away again.
 OURS = re.compile(
-    r"(?:(?:train|test)/[^/]+/|photos/)?(?:data/\d{6}\.parquet|manifest/\d{6}\.json)|previews/[^/]+\.png|"
-    r"lineage/[^/]+\.json|recipe\.yaml|sources\.json|photos/(?:job\.json|listing\.json|entries\.parquet)"
+    r"(?:(?:train|test)/[^/]+/|photos/|measured/)?(?:data/\d{6}\.parquet|manifest/\d{6}\.json)|previews/[^/]+\.png|"
+    r"lineage/[^/]+\.json|recipe\.yaml|sources\.json|(?:photos|measured)/(?:job\.json|listing\.json|entries\.parquet)"
 )
 LOGGERS = ("", "huggingface_hub", "httpx", "urllib3", "requests", "filelock")
 

@@ -140,7 +140,7 @@ def files_of_row(row: dict[str, Any], key: str, ending: str) -> Iterator[tuple[s
             kind = suffix(data)
             yield f"{key}.{ending or kind}" if name == "image" else f"{key}.{name}.{kind}", data
     labels = {name: value for name, value in row.items() if name not in PICTURES}
-    yield f"{key}.json", json.dumps(labels, ensure_ascii=False, allow_nan=False).encode()
+    yield f"{key}.json", json.dumps(labels, ensure_ascii=False, allow_nan=False, default=str).encode()
 
 
 def plain(value: Any, kind: pa.DataType) -> Any:

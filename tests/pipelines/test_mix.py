@@ -331,7 +331,9 @@ def test_shards_that_another_run_is_writing_are_not_counted_as_a_finished_mix(mi
     shard = min((out / "train/general/data").iterdir())
     (out / f"train/general/manifest/{shard.stem}.json").unlink()  # as while it is made anew
 
-    with pytest.raises(ValueError, match=r"train/general holds \d+ images and \d+ are planned: another run is writing"):
+    with pytest.raises(
+        ValueError, match=r"train/general holds \d+ images and \d+ are planned: perhaps another run is writing"
+    ):
         mixing.finish(str(out), pq.read_schema(shard), read_plan(f"{mixed}.plan"))
     assert (out / "statistics.json").read_bytes() == (mixed / "statistics.json").read_bytes()
 

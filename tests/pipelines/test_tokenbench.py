@@ -23,6 +23,7 @@ from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_FILE, SAME_TEXT, Doc
 from pipelines.benchmark.pages import category_in, document_of
 from pipelines.benchmark.review import read_strikes
 from pipelines.benchmark.settings import parse_build
+from pipelines.benchmark.trained import Seen, records
 from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder
@@ -312,6 +313,14 @@ def test_a_benchmark_without_a_sample_is_an_error_that_tells_why(copy: Path, cor
     assert "no sample is left:" in capsys.readouterr().err
 
 
+def test_a_mix_is_a_training_dataset_of_several_parts(tmp_path: Path):
+    for part in ("train/text", "test/text"):
+        write_shard(Folder(str(tmp_path / part)), 0, Training([("c/book.pdf#page=3", "words")]), {})
+    (tmp_path / "README.md").write_text("card")
+
+    assert list(records(str(tmp_path))) == [Seen("c/book.pdf#page=3", "words")] * 2
+
+
 def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Path, corpus: Path, tmp_path: Path):
     whole = samples(built)
     book = next(row for row in whole if row["category"] == "book")
@@ -348,7 +357,7 @@ def test_a_folder_of_images_is_a_training_dataset_too(
 
     assert before - left == {"book"}
     assert reason in {row["reason"] for row in candidates(copy) if row["category"] == "book"}
-    assert "1 records hold no text: these are known by file and name alone" in capsys.readouterr().err
+    assert "1 records without text are known by file and name alone" in capsys.readouterr().err
 
 
 def test_a_packed_selection_is_known_by_its_files_whatever_their_names(copy: Path, corpus: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Parquet files as data to train on: the shards of a folder, the small columns of one, the images of a row group."""
 
 import errno
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,11 +96,12 @@ def shards_of(folder: Folder) -> list[Shard]:
 
 def _check_one_split(folder: Folder, names: Sequence[str]) -> None:
     """Raise ValueError where the names are of several splits, as folders (test/) or as files (data/test-00000)."""
-    words = {word for name in names for word in (name.partition("/")[0], name.rpartition("/")[2].partition("-")[0])}
+    folders = {name.partition("/")[0] for name in names if "/" in name}
+    words = folders | {re.split(r"[-_.]", name.rpartition("/")[2])[0] for name in names}
     if len(found := [split for split in SPLITS if split in words]) > 1:
+        where = f", such as {folder.url}/{found[0]}" if found[0] in folders else ", moved into a folder of its own"
         raise ValueError(
-            f"{folder.url} holds the splits {' and '.join(found)}: name one, such as {folder.url}/{found[0]}, and give "
-            f"another by --held-out; files of several splits go into folders of their own"
+            f"{folder.url} holds the splits {' and '.join(found)}: name one{where}, and give another by --held-out"
         )
 
 
