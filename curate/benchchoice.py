@@ -14,11 +14,8 @@ from curate.tokenbench import CHAR_PX
 OTHER_LANGUAGE, FEW, MANY = "other language than its block", "too few characters read", "too many characters read"
 OTHER_SIZE, BLURRED, BLANK = "characters of another size", "blurred", "large part without text"
 SAME_ON_PAGE, SAME_IN_CATEGORY = "text repeated on its page", "text repeated in its category"
-LOOKALIKE, SURPLUS, STRUCK = (
-    "looks like another",
-    "beyond the target, or the balance of the languages",
-    "struck in review",
-)
+LOOKALIKE, STRUCK = "looks like another", "struck in review"
+SURPLUS = "beyond the target, or the balance of the languages"
 FINE_BYTES = 32
 
 

@@ -61,6 +61,6 @@ class Room:
 
     def options(self) -> dict[str, Any]:
         """How Ray is told which nodes are left out."""
-        return (
-            {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self.left_out))})"}} if self.left_out else {}
-        )
+        if not self.left_out:
+            return {}
+        return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self.left_out))})"}}

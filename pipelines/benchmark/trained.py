@@ -13,7 +13,7 @@ from pipelines.corpora.archives import Entry, is_image
 from pipelines.corpora.pdfs import is_page
 from pipelines.corpora.sources import Source, open_source
 from pipelines.shards.folder import Folder
-from pipelines.shards.images import PARQUET_FAULTS, image_column
+from pipelines.shards.images import PARQUET_FAULTS, find_image_column
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.rows import Rows
 
@@ -93,8 +93,8 @@ def _tables(url: str) -> Iterator[Seen]:
 
 def _rows(folder: Folder, name: str) -> Iterator[Seen]:
     with folder.open(name) as file:
+        image = find_image_column(file) or ""
         parquet = ParquetFile(file)
-        image = image_column(parquet.schema_arrow) or ""
         columns = [*_texts(parquet.schema_arrow), *([image] if image else [])]
         for group in range(parquet.num_row_groups):
             for row in parquet.read_row_group(group, columns).to_pylist() if columns else ():

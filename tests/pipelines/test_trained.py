@@ -3,6 +3,8 @@
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, Features, Image, Value
 
@@ -40,6 +42,13 @@ def test_names_and_texts_of_a_mixed_folder(folder: Path):
 
 def test_one_parquet_file_is_a_dataset_too(folder: Path):
     assert Seen(text="one") in list(records(str(folder / "deep/text.parquet")))
+
+
+def test_of_binary_columns_the_one_that_begins_with_an_image_is_hashed(tmp_path: Path):
+    table = pa.table({"embedding": [b"\0\1\2"], "scan": [PHOTO]})
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    assert [one.file for one in records(str(tmp_path))][-1] == sha256(PHOTO).hexdigest()
 
 
 def test_what_cannot_be_read_is_not_passed_over(folder: Path):
