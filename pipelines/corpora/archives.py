@@ -55,24 +55,30 @@ def skipped_as(name: str) -> str:
 
 def tar_entries(file: BinaryIO, container: str, counts: Counter[str]) -> Iterator[Entry]:
     """The images of a tar in their order; a damaged one ends with an entry that says so."""
-    num_files, num_bytes = 0, file.seek(0, os.SEEK_END)
-    file.seek(0)
+    num_files = 0
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            while (member := tar.next()) is not None:
-                tar.members = []  # type: ignore[attr-defined]  # else every member ever read stays in memory
-                if member.size < 0:  # the next header would be an earlier one
-                    raise tarfile.ReadError("negative size")
-                num_files += 1
-                yield from _member_entry(member, container, counts)
-                if tar.offset > num_bytes:  # not every file system lets one seek there
-                    raise tarfile.ReadError("unexpected end of data")
-            file.seek(tar.offset)
-            whole = not file.read(TAR_BLOCK).strip(b"\0")
+        for member in tar_members(file):
+            num_files += 1
+            yield from _member_entry(member, container, counts)
     except TAR_FAULTS:
-        whole = False
-    if not whole:
         yield Entry(name=container, container=container, fault=f"tar damaged or cut short: after {num_files} files")
+
+
+def tar_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar in their order. Raises one of TAR_FAULTS where it is damaged or cut short."""
+    num_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        while (member := tar.next()) is not None:
+            tar.members = []  # type: ignore[attr-defined]  # else every member ever read stays in memory
+            if member.size < 0:  # the next header would be an earlier one
+                raise tarfile.ReadError("negative size")
+            yield member
+            if tar.offset > num_bytes:  # not every file system lets one seek there
+                raise tarfile.ReadError("unexpected end of data")
+        file.seek(tar.offset)
+        if file.read(TAR_BLOCK).strip(b"\0"):
+            raise tarfile.ReadError("no end")
 
 
 def _member_entry(member: tarfile.TarInfo, container: str, counts: Counter[str]) -> Iterator[Entry]:

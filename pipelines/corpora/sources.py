@@ -2,12 +2,10 @@
 in a stable order without reading a pixel, and read one image at a time."""
 
 import errno
-import io
-import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from curate.picture import BadImage
 from pipelines.corpora.archives import Entry, RowReader, is_image, parquet_entries, skipped_as, tar_entries
+from pipelines.corpora.metadata import MANIFEST, MetadataReader, rows_of
 from pipelines.corpora.pdfs import DEFAULT_PAGES, PageOptions, PageReader, is_page, pdf_entries
 from pipelines.shards.stores import StoredFile, open_store, store_faults
 
@@ -30,7 +29,6 @@ BUILTIN_PHOTOS = {  # in the scikit-image wheel; licences as scikit-image states
     "hubble_deep_field.jpg": "public domain (NASA)",
     "rocket.jpg": "public domain (SpaceX)",
 }
-MANIFEST = "manifest.jsonl"
 SNAPSHOT = re.compile(r"(.*/(?:datasets|models|spaces)--[^/]+)/snapshots(?:/.*)?")  # of the Hugging Face cache
 ARCHIVES = {".tar": tar_entries, ".parquet": parquet_entries, ".pdf": pdf_entries}
 
@@ -77,6 +75,10 @@ class Source:
         """The text layer of a PDF's page; "" for every other image. Raises BadImage like `read`."""
         with self._faults_named(entry):
             return self._pages.text(entry.container, entry.row) if is_page(entry) else ""
+
+    def metadata(self, names: Sequence[str]) -> MetadataReader:
+        """Reads what the corpus says of its images under these names."""
+        return MetadataReader(self._open, lambda name: self._size(name) is not None, names)
 
     @contextmanager
     def _faults_named(self, entry: Entry) -> Iterator[None]:
@@ -137,17 +139,9 @@ class Source:
     def _manifest(self) -> dict[str, str]:
         if self._size(MANIFEST) is None:
             return {}
-        licences = {}
-        with io.BufferedReader(cast(io.RawIOBase, self._open(MANIFEST))) as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line) if line.strip() else {}
-                    if "file" in row and "licence" in row:
-                        licences[str(row["file"])] = str(row["licence"])
-                except (ValueError, TypeError) as error:
-                    where = f"{self._path(MANIFEST)} line {number}"
-                    raise ValueError(f'{where} is not {{"file": ..., "licence": ...}}: {error}') from error
-        return licences
+        with self._open(MANIFEST) as file:
+            rows = rows_of(file, self._path(MANIFEST))
+            return {str(row["file"]): str(row["licence"]) for row in rows if {"file", "licence"} <= row.keys()}
 
     def _list(self, counts: Counter[str]) -> Iterator[Entry]:
         if not self._names:

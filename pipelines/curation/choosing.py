@@ -7,11 +7,12 @@ from curate.expressions import expression, no_column
 from curate.rules import Selection
 from curate.scorers import BUILT_IN, open_scorers
 from curate.textcolumns import SCHEMA
+from pipelines.curation.carrying import carried_names, parse_carried
 from pipelines.curation.deduplicating import PRINTS
 from pipelines.curation.deduplicating import SCHEMA as DUPLICATE_SCHEMA
 from pipelines.curation.packing import all_selections
 from pipelines.curation.scoretable import OUTCOME, PATH, PLACE, TEXT, part_of
-from pipelines.curation.scoring import LAYER_TEXT
+from pipelines.curation.scoring import LAYER_TEXT, score_names
 from pipelines.curation.selecting import chosen, load_rules, read_cuts
 from pipelines.curation.selection_counts import alone
 from pipelines.curation.settings import Choice, Measures
@@ -58,13 +59,15 @@ def packed_names(out: str, choice: Choice) -> tuple[str, ...]:
     return chosen_names(choice)
 
 
-def columns_to_come(measures: Measures, out: str) -> list[str]:
-    """The columns that the scores of a curation will have once all is measured. Raises ValueError as `open_scorers`."""
-    scores = [name for scorer in open_scorers(measures.scorers) for name in scorer.schema.names]
+def columns_to_come(measures: Measures, out: str, carry: Sequence[str] = ()) -> list[str]:
+    """The columns that the scores of a curation will have once all is measured. Raises ValueError as `open_scorers`
+    and `parse_carried`."""
+    scores = score_names(measures.scorers)
+    carried = [one.name for one in parse_carried(carry, scores)] or carried_names(out)
     with_text = measures.ocr != "none" or part_of(out, TEXT).exists(JOB_FILE)  # of an earlier run
     text = TEXT_COLUMNS if with_text else ()
     duplicates = DUPLICATE_SCHEMA.names if set(PRINTS) <= set(scores) else ()
-    return list(dict.fromkeys(["id", *OUTCOME, *PLACE, *scores, *text, *duplicates, PATH]))
+    return list(dict.fromkeys(["id", *OUTCOME, *PLACE, *scores, *text, *duplicates, *carried, PATH]))
 
 
 def possible_names(choice: Choice, columns: Sequence[str], ocr: str) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ class Run:
     def _possible(self) -> Choice:
         """The choice without the selections that read text where none is looked for. Raises ValueError for a rule
         that reads what nothing will measure."""
-        columns = columns_to_come(self.measures, self.execution.out)
+        columns = columns_to_come(self.measures, self.execution.out, self.corpus.carry)
         return replace(self.choice, selection=possible_names(self.choice, columns, self.measures.ocr))
 
 

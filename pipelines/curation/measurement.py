@@ -12,9 +12,19 @@ import pyarrow.compute as pc
 
 from pipelines.corpora.listing import ENTRIES, Listing, describe_skipped, images_by_source, write_entries
 from pipelines.corpora.sources import Source, absolute, open_source
+from pipelines.curation.carrying import carry, describe_carried, parse_carried
 from pipelines.curation.deduplicating import find_duplicates
-from pipelines.curation.scoretable import DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
-from pipelines.curation.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob, check_scorers
+from pipelines.curation.scoretable import CARRIED, DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
+from pipelines.curation.scoring import (
+    OK,
+    SCORER_FAILED,
+    Images,
+    Reading,
+    ScoreJob,
+    TextJob,
+    check_scorers,
+    score_names,
+)
 from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.curation.timings import timed
 from pipelines.runner import run
@@ -75,7 +85,9 @@ def score(corpus: Corpus, measures: Measures, execution: Execution) -> None:
     Raises ValueError where the folder was begun with other settings, ShardsFailed where shards failed.
     """
     check_scorers(measures.scorers, with_text=measures.ocr != "none")
+    carried = parse_carried(corpus.carry, score_names(measures.scorers))
     list_images(corpus, execution.out)
+    carry(execution.out, carried, num_workers=execution.workers, backend=execution.backend)
     images = images_of(execution.out)
     listing = {"listing": hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()}
     with timed(execution.out, SCORES):
@@ -146,6 +158,7 @@ def describe_scores(out: str) -> str:
             broken = SCORER_FAILED in key and not parts[SCORES]["ok"]
             remedy = " (every image: mend it, remove OUT/scores and score again)" if broken else ""
             lines.append(f"fault    {count:,} {key[6:]}{remedy}")
+    lines += describe_carried(sum_counts(part_of(out, CARRIED)), table.num_rows)
     lines += [f"again    {n:,} {key[10:]} duplicates" for key, n in sorted(parts[DUPLICATES].items()) if n]
     lines += [f"  {name}: {reason}" for name, reason in bad_rows(table, MAX_NAMED)]
     lines.append(f"scores   {part_of(out, SCORES).url}")

@@ -1,4 +1,5 @@
-"""The scores of a curation as one table: pixel scores, text and duplicates joined row by row, a shard at a time."""
+"""The scores of a curation as one table: pixel scores, text, duplicates and what the corpus says of its images, joined
+row by row, a shard at a time."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from pipelines.shards.folder import Folder, distinct_names
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.parquet import ParquetFile
 
-LIST, SCORES, TEXT, DUPLICATES = "list", "scores", "text", "duplicates"
+LIST, SCORES, TEXT, DUPLICATES, CARRIED = PARTS = "list", "scores", "text", "duplicates", "carried"
 OUTCOME = tuple(name for name, _ in OUTCOME_FIELDS)
 PLACE = tuple(name for name, _ in PLACE_FIELDS)
 PATH = "path"
@@ -47,11 +48,11 @@ class ScoreTable:
     """The rows of a finished scoring, numbered from 0 in the order of the list; never more than a shard in memory.
 
     Columns: id, path (as `source_name`), status ("ok" or a fault), reason, the image's place, scores, and where
-    they were made text columns, duplicate_of and duplicate_kind. A row with a fault has null scores.
+    they were made text columns, duplicate_of and duplicate_kind, and carried ones. A row with a fault has null scores.
     Raises ValueError where scores or text are not finished.
     """
 
-    def __init__(self, url: str, parts: Sequence[str] = (SCORES, TEXT, DUPLICATES)) -> None:
+    def __init__(self, url: str, parts: Sequence[str] = PARTS[1:]) -> None:
         self.url = url
         self._images = images_of(url)
         self.limits = self._images.limits

@@ -149,6 +149,11 @@ def tally(status: str, counts: Counter[str]) -> None:
     counts["ok" if status == OK else f"fault/{status}"] += 1
 
 
+def score_names(scorers: Sequence[str]) -> list[str]:
+    """The columns that scorers make, by the scorers' names. Raises ValueError as `open_scorers`."""
+    return [name for scorer in open_scorers(scorers) for name in scorer.schema.names]
+
+
 def check_scorers(scorers: Sequence[str], *, with_text: bool) -> None:
     """Raise ValueError where a scorer cannot be opened, or would hide a column that a curation has anyway."""
     for name, scorer in zip(scorers, open_scorers(scorers), strict=True):

@@ -26,6 +26,10 @@ class Corpus:
     source_licence: str = "unknown"
     """Licence of the images, kept with every row, where the corpus has no manifest.jsonl and no column that
     says it."""
+    carry: tuple[str, ...] = ()
+    """Columns of the corpus's own metadata to keep beside the scores, for rules and categories: a column of Parquet
+    files, a field of the .json beside an image in a tar, or of the image's line in manifest.jsonl, metadata.jsonl or
+    metadata.csv; `FIELD`, `FIELD:number` or `NAME=FIELD`. Others may be asked for later."""
     dpi: float = 150.0
     """Resolution at which pages of PDFs are drawn, pixels an inch, 10 to 1200."""
     max_mpx: float = 128.0

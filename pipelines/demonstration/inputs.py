@@ -10,7 +10,8 @@ import numpy as np
 
 from curate.damage import DAMAGES
 from curate.picture import decode
-from pipelines.corpora.sources import BUILTIN, BUILTIN_PHOTOS, MANIFEST, open_source
+from pipelines.corpora.metadata import MANIFEST
+from pipelines.corpora.sources import BUILTIN, BUILTIN_PHOTOS, open_source
 from pipelines.mixture.inputs import config_order
 from pipelines.shards.codec import encode
 from pipelines.shards.folder import Folder
