@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
 from peers import ONE_THREAD, Peer, environment  # noqa: E402
 from quality_cases import Copy, make_copies  # noqa: E402
-from quality_scores import Judge  # noqa: E402
+from quality_scores import Judge, side_by_side  # noqa: E402
 from quality_table import HEAD, ORIGINAL, RULE, TESTS, Scores, beyond_rule, false_drops, line  # noqa: E402
 
 from pipelines.shards.seeds import rng_for  # noqa: E402
@@ -66,7 +66,20 @@ def quality(data: Path, seeds: list[int], folder: Path, folds: Path | None, filt
     for seed in seeds:
         copies = list(make_copies(data, folder / str(seed), seed))
         print_table(seed, judge.scores(copies), filters_of(copies, folder / f"filters{seed}.json", filters))
+    print_labelled(judge, data, filters)
+
+
+def print_labelled(judge: Judge, data: Path, filters: list[str] | None) -> None:
+    """The photos of `blur`, by rules; and those with real blur by clarity beside the filters."""
     for text in judge.labelled(data):
+        print(text)
+    found: dict[str, dict[str, float]] = {}
+    if filters != []:
+        with tempfile.TemporaryDirectory() as folder:
+            side_by_side(data, Path(folder))
+            found = run_filters("scores", Path(folder), filters)
+    print()
+    for text in judge.against_filters(data, found):
         print(text)
 
 

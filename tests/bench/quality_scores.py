@@ -10,29 +10,23 @@ from fit_clarity import folds
 from quality_cases import Copy, large_photos
 from quality_table import Scores
 
-from curate.calibrate import AT_LEAST, AT_MOST, bound_of
+from curate.calibrate import AT_LEAST, AT_MOST, auroc, beyond, bound_of
 from curate.compression import Compression
 from curate.fusion import Net, shipped_nets
 from curate.picture import Picture
+from curate.rules import Rule
 from curate.sharpness import scores
 from curate.tilefeatures import measure
+from pipelines.curation.selecting import load_rules
 
-FALSE_DROPS = 0.05  # of the large photos as they are: sets the threshold for the labelled ones
-# label -> (column, whether high is bad)
-JUDGED_BY = {
-    "sharp": ("clarity", False),
-    "defocus_blur": ("clarity", False),
-    "motion_blur": ("clarity", False),
-    "soft_motion_blur": ("clarity", False),
-    "soft_upscaled": ("clarity", False),
-    "compressed": (
-        "block_steps",
-        True,
-    ),  # labelled by eye: what is seen are the blocks, not how coarsely they are coded
-    "compressed_soft": ("block_steps", True),
-    "noisy": ("noise_sigma", True),
-}
-BORDERLINE = ("partial_defocus", "soft", "low_quality_phone")  # by clarity; shown, not judged
+FALSE_DROPS = 0.05  # of the large photos as they are: sets the thresholds of JUDGED_BY
+# label -> column, high where it is bad. Compression was labelled by eye: what is seen are the blocks, not how coarsely
+# they are coded. All others are judged by the rules `general` on SHARPNESS.
+JUDGED_BY = {"compressed": "block_steps", "compressed_soft": "block_steps", "noisy": "noise_sigma"}
+SHARPNESS = ("clarity", "blur", "motion")
+BLURRED = ("defocus_blur", "motion_blur", "soft_motion_blur", "soft_upscaled")
+BORDERLINE = ("partial_defocus", "soft", "low_quality_phone")  # shown, not judged
+Found = Mapping[str, float | None]
 
 
 class Judge:
@@ -55,7 +49,7 @@ class Judge:
                     found[column][copy.photo, copy.case] = value
         return found
 
-    def columns(self, path: Path, nets: Mapping[str, Net]) -> dict[str, float | None]:
+    def columns(self, path: Path, nets: Mapping[str, Net]) -> Found:
         picture = Picture(path.read_bytes())
         found = self.compression([picture])
         blocks = {name: found.column(name)[0].as_py() for name in ("blockiness", "block_steps")}
@@ -68,18 +62,73 @@ class Judge:
         return {name: nets[fold] for name, nets in self.by_fold.items()}
 
     def labelled(self, data: Path) -> Iterator[str]:
-        """A line a photo of `blur`: on which side of the thresholds it is."""
-        good = [self.columns(data / "natural" / photo, self._nets(photo)) for photo in large_photos(data)]
-        yield f"\nlabelled photos; thresholds drop at most {FALSE_DROPS:.0%} of the {len(good)} large photos"
-        for row in map(json.loads, (data / "blur" / "manifest.jsonl").read_text().splitlines()):
-            column, high_is_bad = JUDGED_BY.get(row["label"], ("clarity", False))
-            values = np.array([found[column] for found in good], float)
-            limit = bound_of(values, AT_MOST if high_is_bad else AT_LEAST, FALSE_DROPS)
-            value = self.columns(data / "blur" / row["file"], self.shipped)[column] or 0.0
-            dropped = value > limit if high_is_bad else value < limit
-            right = "not judged" if row["label"] in BORDERLINE else _side(dropped, row["label"] != "sharp")
-            did = "dropped" if dropped else "kept"
-            yield f"{right}: {row['file']} ({row['label']}): {did} by {column} {value:.3f}, limit {limit:.3f}"
+        """A line a photo of `blur`: on which side of the rules and thresholds it is."""
+        good = [self.columns(path, self._nets(photo)) for photo, path in large(data).items()]
+        rules = [rule for rule in load_rules("general")["general"].rules if rule.column in SHARPNESS]
+        limits = {
+            column: bound_of(np.array([found[column] for found in good], float), AT_MOST, FALSE_DROPS)
+            for column in set(JUDGED_BY.values())
+        }
+        dropped = sum(bool(_failing(rules, found)) for found in good)
+        yield f"\nlabelled photos; `general` on {', '.join(SHARPNESS)} drops {dropped} of the {len(good)} large photos"
+        for row in labelled_photos(data):
+            found = self.columns(data / "blur" / row["file"], self.shipped)
+            column = JUDGED_BY.get(row["label"])
+            did = _over(column, found, limits[column]) if column else _failing(rules, found)
+            right = "not judged" if row["label"] in BORDERLINE else _side(bool(did), row["label"] != "sharp")
+            shown = ", ".join(f"{name} {found[name] or 0:.3f}" for name in ((column,) if column else SHARPNESS))
+            yield f"{right}: {row['file']} ({row['label']}): {f'dropped, {did}' if did else 'kept'}; {shown}"
+
+    def against_filters(self, data: Path, filters: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+        """Real blur by score: AUROC of the large photos against the blurred ones of `blur`, and how many of these fall
+        at the bound that drops 2 of the large. filters: {filter: {file name as in `side_by_side`: score}}."""
+        good = {name: self.columns(path, self._nets(name))["clarity"] for name, path in large(data).items()}
+        bad = {name: self.columns(path, self.shipped)["clarity"] for name, path in blurred(data).items()}
+        ours = {flat(name): value or 0.0 for name, value in {**good, **bad}.items()}
+        for name, found in {"clarity": ours, **filters}.items():
+            high, low = (np.array([found[flat(one)] for one in part]) for part in (good, bad))
+            fallen = int((low < np.sort(high)[2]).sum())
+            yield f"{name}: AUROC {auroc(high, low):.3f}; {fallen} of {len(low)} fall where 2 of {len(high)} large do"
+
+
+def large(data: Path) -> dict[str, Path]:
+    """The large photos by name."""
+    return {photo: data / "natural" / photo for photo in large_photos(data)}
+
+
+def labelled_photos(data: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (data / "blur" / "manifest.jsonl").read_text().splitlines()]
+
+
+def blurred(data: Path) -> dict[str, Path]:
+    """The photos that a lens or a hand has blurred, by name."""
+    rows = (row for row in labelled_photos(data) if row["label"] in BLURRED)
+    return {f"blur/{row['file']}": data / "blur" / row["file"] for row in rows}
+
+
+def flat(name: str) -> str:
+    return name.replace("/", "_")
+
+
+def side_by_side(data: Path, folder: Path) -> None:
+    """Links to the large and the blurred photos in one folder, for the filters."""
+    for name, path in {**large(data), **blurred(data)}.items():
+        (folder / flat(name)).symlink_to(path.resolve())
+
+
+def _failing(rules: Sequence[Rule], found: Found) -> str:
+    """The first rule that a picture fails, or ""."""
+    values = ((rule, found[rule.column]) for rule in rules)
+    return next((str(rule) for rule, value in values if value is not None and _fails(rule, value)), "")
+
+
+def _fails(rule: Rule, value: float) -> bool:
+    side = AT_LEAST if rule.at_most is None else AT_MOST
+    return bool(beyond(np.array([value]), side, float(str(rule.bound)))[0])
+
+
+def _over(column: str, found: Found, limit: float) -> str:
+    return f"{column} over {limit:.3f}" if (found[column] or 0.0) > limit else ""
 
 
 def _side(dropped: bool, should_be: bool) -> str:
