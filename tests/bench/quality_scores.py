@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from fit_clarity import folds
 from quality_cases import Copy, large_photos
 from quality_table import Scores
 
 from curate.calibrate import AT_LEAST, AT_MOST, auroc, beyond, bound_of
 from curate.compression import Compression
+from curate.expressions import expression
 from curate.fusion import Net, shipped_nets
 from curate.picture import Picture
 from curate.rules import Rule
@@ -118,12 +120,14 @@ def side_by_side(data: Path, folder: Path) -> None:
 
 def _failing(rules: Sequence[Rule], found: Found) -> str:
     """The first rule that a picture fails, or ""."""
-    values = ((rule, found[rule.column]) for rule in rules)
-    return next((str(rule) for rule, value in values if value is not None and _fails(rule, value)), "")
+    return next((str(rule) for rule in rules if _fails(rule, found)), "")
 
 
-def _fails(rule: Rule, value: float) -> bool:
-    side = AT_LEAST if rule.at_most is None else AT_MOST
+def _fails(rule: Rule, found: Found) -> bool:
+    side, value = AT_LEAST if rule.at_most is None else AT_MOST, found[rule.column]
+    row = pa.RecordBatch.from_pylist([dict(found)])
+    if value is None or (rule.where and not expression(rule.where).holds(row)[0]):
+        return False
     return bool(beyond(np.array([value]), side, float(str(rule.bound)))[0])
 
 
