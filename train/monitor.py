@@ -1,4 +1,4 @@
-"""What a run tells: a line on the terminal, log.jsonl, TensorBoard, Weights & Biases where asked for, the report."""
+"""What a run tells: a line on the terminal, log.jsonl, boards of figures, the report."""
 
 import json
 import sys
@@ -12,13 +12,14 @@ from typing import Any, Self
 from tqdm import tqdm
 
 from pipelines.shards.folder import Folder
+from train.boards import Boards
 from train.curriculum import Now, Stage
 from train.run_report import read_log as read_log
 from train.run_report import write_report
 from train.settings import Run
 from train.world import World
 
-LOG_FILE, WANDB_FILE = "log.jsonl", "wandb.id"
+LOG_FILE = "log.jsonl"
 CHECKPOINT = "checkpoint"  # a kind of line
 LINE_SECONDS = 10.0
 
@@ -35,8 +36,7 @@ class Monitor:
             return
         self._log = open_log(out / LOG_FILE, num_images)
         self._bar = tqdm(total=total_images, initial=num_images, unit=" images", smoothing=0.05, disable=None)
-        self._board = _open_board(out, num_images)
-        self._wandb = _open_wandb(run) if run.execution.wandb else None
+        self._boards = Boards(run, num_images)
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +44,12 @@ class Monitor:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if not self._speaks:
             return
-        for close in (self._bar.close, self._log.close, self._board.close, partial(write_report, self._out, self._run)):
+        for close in (
+            self._bar.close,
+            self._log.close,
+            self._boards.close,
+            partial(write_report, self._out, self._run),
+        ):
             with suppress(OSError) if kind else nullcontext():  # what ended the run is told, not what followed
                 close()
 
@@ -91,10 +96,7 @@ class Monitor:
     def _write(self, kind: str, num_images: int, values: dict[str, float]) -> None:
         self._log.write(json.dumps({"kind": kind, "images": num_images} | values) + "\n")
         self._log.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name if "/" in name else f"train/{name}", value, num_images)
-        if self._wandb is not None:
-            self._wandb.log(values, step=num_images)
+        self._boards.write(num_images, values)
 
     def _say(self, message: str) -> None:
         if self._speaks:
@@ -106,21 +108,3 @@ def open_log(path: Path, num_images: int) -> Any:
     kept = [line for line in read_log(path) if line["images"] <= num_images] if num_images else []
     Folder(str(path.parent)).put(path.name, "".join(json.dumps(line) + "\n" for line in kept).encode())
     return path.open("a", encoding="utf-8")
-
-
-def _open_board(out: Path, num_images: int) -> Any:
-    from torch.utils.tensorboard import SummaryWriter  # a second and a half, for the first rank alone
-
-    return SummaryWriter(str(out / "tensorboard"), purge_step=num_images or None)
-
-
-def _open_wandb(run: Run) -> Any:
-    try:
-        import wandb
-    except ImportError:
-        raise ValueError("--wandb needs the package: pip install wandb") from None
-    out = run.execution.out
-    number = Path(out, WANDB_FILE)  # a run that goes on goes on there, too
-    if not number.exists():
-        Folder(out).put(WANDB_FILE, wandb.util.generate_id().encode())
-    return wandb.init(project=run.execution.wandb, name=Path(out).name, id=number.read_text("utf-8"), resume="allow")

@@ -14,6 +14,7 @@ STAGES = (
     Stage(name="aspects", num_images=16, batch_size=4, resolution_px=64, aspects=("1:1", "2:1", "1:2"),
           mix={"synthetic": 1.0}, lr=5e-4, lpips_weight=0.0, blend_images=8),
 )  # fmt: skip
+PAGES = replace(STAGES[1], blend_images=0)  # a stage of pages alone
 NOW = Now(stage_index=0, stage_images=0, lr=1e-3, lpips_weight=1.0, align_weight=0.5, cos_margin=0.0, dist_margin=0.0)
 
 

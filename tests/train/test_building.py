@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.train.runs import STAGES, losses, small_run
+from tests.train.runs import PAGES, STAGES, losses, small_run
 from tests.train.shards import pages, photos, write
 from train.building import build, build_vae
 from train.checkpoint import read_checkpoint
@@ -24,8 +24,6 @@ from train.teachers.dinov2 import random_network
 from train.teachers.dinov2_config import Dinov2Config
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
-
-STAGE = replace(STAGES[1], blend_images=0)  # pages alone
 
 
 def write_teacher(folder: Path, seed: int) -> Path:
@@ -41,8 +39,8 @@ def write_teacher(folder: Path, seed: int) -> Path:
 def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_its_name(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     first, other = (write_teacher(tmp_path / str(seed) / "teacher", seed) for seed in range(2))
-    run = small_run(data, tmp_path / "run", stages=(STAGE,), align_weight=0.5, teacher=str(first))
-    moved = small_run(data, tmp_path / "run", stages=(STAGE,), align_weight=0.5, teacher=str(tmp_path / "2/teacher"))
+    run = small_run(data, tmp_path / "run", stages=(PAGES,), align_weight=0.5, teacher=str(first))
+    moved = small_run(data, tmp_path / "run", stages=(PAGES,), align_weight=0.5, teacher=str(tmp_path / "2/teacher"))
     assert train(run)
 
     shutil.copytree(other, tmp_path / "2/teacher")
@@ -57,7 +55,7 @@ def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_it
 def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     terms = {"align_weight": 0.5, "adaptive_align": True, "teacher": str(write_teacher(tmp_path / "teacher", 0))}
-    runs = {n: small_run(data, tmp_path / f"run{n}", stages=(STAGE,), micro_batch=n, **terms) for n in (0, 1)}
+    runs = {n: small_run(data, tmp_path / f"run{n}", stages=(PAGES,), micro_batch=n, **terms) for n in (0, 1)}
     assert all(train(run) for run in runs.values())
     whole, parted = (losses(tmp_path / f"run{n}") for n in (0, 1))
 
@@ -74,9 +72,9 @@ def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_p
 def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_name(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     for seed in (1, 2):
-        assert train(small_run(data, tmp_path / str(seed), stages=(STAGE,), seed=seed))
+        assert train(small_run(data, tmp_path / str(seed), stages=(PAGES,), seed=seed))
     first, other = (
-        small_run(data, tmp_path / "run", stages=(STAGE,), init=str(tmp_path / str(seed) / "model")) for seed in (1, 2)
+        small_run(data, tmp_path / "run", stages=(PAGES,), init=str(tmp_path / str(seed) / "model")) for seed in (1, 2)
     )
     assert train(first)
 
@@ -86,7 +84,7 @@ def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_nam
 
 def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
-    stage = replace(STAGE, micro_batch=4)
+    stage = replace(PAGES, micro_batch=4)
     assert train(small_run(data, tmp_path / "run", stages=(stage,)))
     begun = json.loads((tmp_path / "run/run.json").read_text())
     begun["stages"][0]["micro_batch"] = 2  # of earlier versions
@@ -96,14 +94,14 @@ def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
     assert train(small_run(data, tmp_path / "run", stages=(stage,), micro_batch=1))
 
     assert [stage.at_once(most) for most in (0, 1, 8)] == [4, 1, 4]
-    assert [STAGE.at_once(most) for most in (0, 1)] == [0, 1]
+    assert [PAGES.at_once(most) for most in (0, 1)] == [0, 1]
 
 
 def test_a_run_goes_on_where_the_model_it_began_with_is_gone(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
-    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    assert train(small_run(data, tmp_path / "first", stages=(PAGES,)))
     run = small_run(
-        data, tmp_path / "run", stages=(STAGE,), init=str(tmp_path / "first/model"), freeze_encoder=True, num_eval=3
+        data, tmp_path / "run", stages=(PAGES,), init=str(tmp_path / "first/model"), freeze_encoder=True, num_eval=3
     )
     assert train(run)
     whole = {path.name: path.read_bytes() for path in (tmp_path / "run/model").iterdir()}
@@ -120,14 +118,14 @@ def test_a_run_goes_on_where_the_model_it_began_with_is_gone(tmp_path: Path) -> 
 
 def test_an_adaptive_weight_is_of_no_account_where_nothing_is_aligned(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
-    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    assert train(small_run(data, tmp_path / "first", stages=(PAGES,)))
     terms = {"adaptive_align": True, "teacher": str(write_teacher(tmp_path / "teacher", 0))}
     frozen = {"init": str(tmp_path / "first/model"), "freeze_encoder": True, "align_weight": 0.5}
 
-    assert train(small_run(data, tmp_path / "frozen", stages=(STAGE,), **terms, **frozen))
-    assert build(small_run(data, tmp_path / "split", stages=(STAGE,), strategy="fsdp", **terms)).objective
+    assert train(small_run(data, tmp_path / "frozen", stages=(PAGES,), **terms, **frozen))
+    assert build(small_run(data, tmp_path / "split", stages=(PAGES,), strategy="fsdp", **terms)).objective
     with pytest.raises(ValueError, match="needs whole gradients on every rank: use --strategy ddp, or --no-adaptive"):
-        build(small_run(data, tmp_path / "split", stages=(STAGE,), strategy="fsdp", align_weight=0.5, **terms))
+        build(small_run(data, tmp_path / "split", stages=(PAGES,), strategy="fsdp", align_weight=0.5, **terms))
 
 
 def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
@@ -137,7 +135,7 @@ def test_an_adaptive_weight_costs_next_to_no_arithmetic(tmp_path: Path) -> None:
     images = torch.rand(2, 3, 64, 64)
     flops = {}
     for adaptive in (False, True):
-        run = small_run(data, tmp_path / "run", stages=(STAGE,), adaptive_align=adaptive, **terms)
+        run = small_run(data, tmp_path / "run", stages=(PAGES,), adaptive_align=adaptive, **terms)
         objective = build(run).objective
         with FlopCounterMode(display=False) as counter:
             objective(images, run.curriculum().at(0), 0)["total"].backward()
@@ -152,9 +150,9 @@ def test_a_shard_is_not_both_trained_on_and_held_out(tmp_path: Path) -> None:
 
     for held_out in (data[0], copy):
         with pytest.raises(ValueError, match="--held-out and --data share"):
-            build(small_run(data, tmp_path / "run", stages=(STAGE,), held_out=(held_out,)))
+            build(small_run(data, tmp_path / "run", stages=(PAGES,), held_out=(held_out,)))
     with pytest.raises(ValueError, match="each once"):
-        build(small_run([data[0], f"{data[0]}=synthetic"], tmp_path / "run", stages=(STAGE,)))
+        build(small_run([data[0], f"{data[0]}=synthetic"], tmp_path / "run", stages=(PAGES,)))
 
 
 def test_one_small_image_does_not_shrink_what_is_evaluated(tmp_path: Path) -> None:
@@ -173,7 +171,7 @@ def test_one_small_image_does_not_shrink_what_is_evaluated(tmp_path: Path) -> No
 def test_without_alignment_no_teacher_is_asked_for(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
 
-    ready = build(small_run(data, tmp_path / "run", stages=(STAGE,), teacher=str(tmp_path / "nowhere")))
+    ready = build(small_run(data, tmp_path / "run", stages=(PAGES,), teacher=str(tmp_path / "nowhere")))
 
     assert "teacher_sha256" not in ready.identity["terms"]
     assert "align" not in ready.objective.terms()
@@ -181,9 +179,9 @@ def test_without_alignment_no_teacher_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_run_begins_with_the_average_of_another_s_checkpoint(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
-    assert train(small_run(data, tmp_path / "first", stages=(STAGE,)))
+    assert train(small_run(data, tmp_path / "first", stages=(PAGES,)))
     checkpoint = sorted((tmp_path / "first/checkpoints").iterdir())[-1]
-    calm = (replace(STAGE, lr=1e-5),)
+    calm = (replace(PAGES, lr=1e-5),)
 
     vae = build_vae(small_run(data, tmp_path / "calm", stages=calm, init=str(checkpoint)))
     average = read_checkpoint(checkpoint).tensors["average"]
@@ -228,7 +226,7 @@ def test_an_image_that_is_held_out_and_broken_is_named(tmp_path: Path) -> None:
     held_out = write(pages(8, side_px=96, shard_rows=8, instead={3: b"<html>"}), tmp_path / "held_out")
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
 
-    found = build(small_run(data, tmp_path / "run", stages=(STAGE,), held_out=(held_out,), num_eval=8)).held_out
+    found = build(small_run(data, tmp_path / "run", stages=(PAGES,), held_out=(held_out,), num_eval=8)).held_out
 
     assert len(found.images) == 7
     assert len(found.asked) == 8
