@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -77,6 +78,7 @@ class Loader:
         self.left_out = self._planner.left_out  # optional components that the corpus lacks
         self.state = self._planner.state()
         self.faults: Counter[str] = Counter()
+        self.waited_s = 0.0  # seconds that the last batch was waited for
         share = self.stage.batch_size // num_ranks
         self._part = slice(rank * share, (rank + 1) * share)
         self._corpus, self._ahead = corpus, STEPS_AHEAD if num_workers else 0
@@ -103,6 +105,7 @@ class Loader:
         return self
 
     def __next__(self) -> Batch:
+        asked = monotonic()
         while len(self._begun) <= self._ahead and (plan := self._planner.next()) is not None:
             self._begun.append(self._begin(plan))
         if not self._begun:
@@ -114,7 +117,7 @@ class Loader:
             ids.append(row)
             for fault in faults:
                 self.faults[fault if fault in self.faults or len(self.faults) < MAX_NAMED else MORE_FAULTS] += 1
-        self.state = begun.plan.state
+        self.state, self.waited_s = begun.plan.state, monotonic() - asked
         return Batch(
             images=begun.images,
             ids=np.array(ids, np.int64),

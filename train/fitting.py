@@ -61,7 +61,8 @@ class Fitting:
         """Move the weights by this rank's images (n, 3, h, w) of bytes; the step's figures, means over all ranks.
 
         A gradient that is not finite moves nothing and is counted; `is_bad` among the figures is then 1. `is_asked`:
-        whether this rank was asked to stop, which the others learn by the figure of this name.
+        whether this rank was asked to stop, which the others learn by the figure of this name. `faults`: the sum of all
+        ranks' counts. `align_factor`: what the step's alignment was scaled by, where its weight is adaptive.
         """
         parts = images.split(micro_batch or len(images))
         shares = [len(part) / len(images) for part in parts]
@@ -72,21 +73,24 @@ class Fitting:
                 terms = self._losses(self.objective, part, now, number, share)
                 whole += torch.autograd.grad(terms["total"] * share, head)[0]
             balance.close(self.world.mean(whole), now.align_weight, self.world.mean)
-        sums = {"is_asked": torch.tensor(float(is_asked), device=self.world.device)}
+        own = {"is_asked": float(is_asked), "faults": float(self.faults.total() * self.world.size)}
+        sums = {name: torch.tensor(value, device=self.world.device) for name, value in own.items()}
         for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
             with gathering(self.module, last=number == len(parts) - 1):
                 terms = self._losses(self.module, part, now, number, share)
                 (terms["total"] * share).backward()
             for name, value in terms.items():
                 sums[name] = value.detach().float() * share + sums.get(name, 0.0)
+        scaled = {}
         if balance is not None:
+            scaled["align_factor"] = balance.factor
             balance.close(head.grad, now.align_weight * balance.factor, self.world.mean)
         norm = self._gradient_norm()
         figures = dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
         is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
         self._move(now, is_bad)
         self.num_images += len(images) * self.world.size
-        return {**figures, "gradient_norm": norm, "is_bad": float(is_bad)}
+        return {**figures, **scaled, "gradient_norm": norm, "is_bad": float(is_bad)}
 
     def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
         x = to_unit(part, self.world.device)

@@ -63,7 +63,7 @@ class Training:
         self.curriculum = run.curriculum()
         self.out = Path(run.execution.out)
         self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
-        self.samples = Samples(ready.held_out, run, world)
+        self.samples = Samples(ready.held_out, run, world, ready.objective.lpips)
         self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
         world.from_first(partial(self._claim, ready.identity))
         self._stage_index = 0
@@ -158,12 +158,13 @@ class Training:
             self.monitor.begin_stage(stage, loader.left_out)
             for batch in loader:
                 now = self.curriculum.at(self.fitting.num_images)
+                self.fitting.faults = known + loader.faults
                 figures = self.fitting.step(batch.images, now, micro_batch, is_asked=stop.asked)
                 told = figures.pop("is_asked") > 0  # of any rank, before this step
                 if not figures["is_bad"]:
                     self.fitting.average(stage.batch_size)
-                self._loader_state, self.fitting.faults = loader.state, known + loader.faults
-                self.monitor.step(self.fitting.num_images, figures, now, self.fitting.faults)
+                self._loader_state = loader.state
+                self.monitor.step(self.fitting.num_images, figures, now, loader.waited_s)
                 self._check(figures)
                 self._at_intervals(stage.batch_size)
                 if told or (stop.asked and self.world.size == 1):  # all ranks at the same step

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections import Counter
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,8 @@ from tqdm import tqdm
 
 from pipelines.shards.folder import Folder
 from train.boards import Boards
-from train.curriculum import Now, Stage
+from train.curriculum import VALUES, Now, Stage
+from train.pace import Pace
 from train.run_report import read_log as read_log
 from train.run_report import write_report
 from train.settings import Run
@@ -31,7 +31,7 @@ class Monitor:
         self._out, self._run, self._total = out, run, total_images
         self._speaks = world.is_first
         self._start, self._before, self._last = time.monotonic(), num_images, 0.0
-        self._steps = 0
+        self._steps, self._pace = 0, Pace(num_images)
         if not self._speaks:
             return
         self._log = open_log(out / LOG_FILE, num_images)
@@ -56,11 +56,13 @@ class Monitor:
     def begin_stage(self, stage: Stage, left_out: tuple[str, ...]) -> None:
         """Say which stage begins, and what of its mix the data lacks."""
         without = f", without {', '.join(left_out)} (not in the data)" if left_out else ""
+        self._pace.restart(self._pace.seen)
         self._say(f"stage {stage.name}: {stage.num_images:,} images at {stage.resolution_px} px{without}")
 
-    def step(self, num_images: int, figures: dict[str, float], now: Now, faults: Counter[str]) -> None:
-        """Count a step, and log it where its turn is."""
+    def step(self, num_images: int, figures: dict[str, float], now: Now, waited_s: float) -> None:
+        """Count a step, which waited so long for its data, and log it where its turn is."""
         self._steps += 1
+        self._pace.step(num_images, waited_s)
         if not self._speaks:
             return
         self._bar.update(num_images - self._bar.n)
@@ -68,8 +70,8 @@ class Monitor:
             self._say(f"step at {num_images:,} images skipped: its gradient is not finite")
         elif self._steps % self._run.execution.log_steps and num_images < self._total:
             return
-        values = {**figures, "lr": now.lr, "align_weight": now.align_weight, "lpips_weight": now.lpips_weight}
-        self._write("step", num_images, values | {"faults": float(faults.total())})
+        schedules = {name: getattr(now, name) for name in VALUES}
+        self._write("step", num_images, figures | schedules | self._pace.take())
         self._bar.set_postfix({name: f"{figures[name]:.4f}" for name in ("l1", "total") if name in figures})
         if self._bar.disable and time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
@@ -82,11 +84,13 @@ class Monitor:
             shown = ", ".join(f"{name[5:]} {value:.2f}" for name, value in figures.items() if name.startswith("psnr/"))
             self._say(f"{num_images:,} images: held-out PSNR, dB: {shown}")
             write_report(self._out, self._run)
+        self._pace.restart(num_images)
 
     def checkpoint(self, num_images: int) -> None:
         """Log that all was saved."""
         if self._speaks:
             self._write(CHECKPOINT, num_images, {})
+        self._pace.restart(num_images)
 
     def _line(self, num_images: int, figures: dict[str, float]) -> str:
         rate = (num_images - self._before) / max(time.monotonic() - self._start, 1e-9)

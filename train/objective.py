@@ -25,14 +25,14 @@ class Objective(nn.Module):
     def __init__(self, vae: Vae, lpips: Lpips | None = None, teacher: Teacher | None = None) -> None:
         super().__init__()
         self.vae = vae
-        self._lpips, self._teacher = lpips, teacher
+        self.lpips, self._teacher = lpips, teacher
         self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
         self.balance: Balance | None = None
         """Where the alignment's weight is adaptive; whoever makes the steps closes it after each."""
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for constant in (self._lpips, self._teacher):
+        for constant in (self.lpips, self._teacher):
             if constant is not None:
                 constant.to(self.vae.encoder.head.weight.device)
         return self
@@ -40,7 +40,7 @@ class Objective(nn.Module):
     def terms(self) -> dict[str, str]:
         """The terms by name, with what measures them."""
         names = {"l1": "mean absolute difference"}
-        names |= {} if self._lpips is None else {"lpips": self._lpips.name}
+        names |= {} if self.lpips is None else {"lpips": self.lpips.name}
         return names | ({} if self._teacher is None else {"align": self._teacher.name})
 
     def forward(self, images: Tensor, now: Now, seed: int, share: float = 1.0) -> Terms:
@@ -53,8 +53,8 @@ class Objective(nn.Module):
         reconstruction = self.vae.decoder(z)
         l1 = l1_loss(reconstruction, images)
         terms, lpips, align = {"l1": l1}, None, None
-        if self._lpips is not None and now.lpips_weight > 0:
-            lpips = terms["lpips"] = self._lpips(reconstruction, images).mean()
+        if self.lpips is not None and now.lpips_weight > 0:
+            lpips = terms["lpips"] = self.lpips(reconstruction, images).mean()
         weight = now.align_weight
         if self._teacher is not None and now.align_weight > 0:
             align = self._align(z, images, now, seed, terms)

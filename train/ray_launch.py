@@ -50,13 +50,11 @@ def _rank_loop() -> Any:
         import sys
 
         sys.path.insert(0, settings["checkout"])
-        from safetensors import SafetensorError
-
-        from train.training import Diverged, train
+        from train.training import FAULTS, told, train
 
         try:
             train(settings["run"])
-        except (ValueError, OSError, SafetensorError, Diverged) as error:
-            raise ValueError(str(error)) from None  # of a kind that Ray's processes know
+        except FAULTS as error:
+            raise ValueError(told(error, settings["run"].execution.out)) from None  # of a kind that Ray knows
 
     return train_rank

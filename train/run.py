@@ -5,7 +5,6 @@ torchrun --nproc-per-node 8 train/run.py --recipe f16c64 --data s3://BUCKET/mix 
 The same command again resumes; Ctrl-C saves first.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,9 +15,6 @@ DESCRIPTION = """Train an autoencoder of the Qwen-Image-VAE-2.0 family on shards
 --recipe NAME|FILE is the base (tiny, f16c64, f16c128, f32c128, f32c192, refine, or a YAML file); every other flag \
 overrides it. The same command again resumes, exactly; Ctrl-C saves first. --out holds checkpoints/, samples/, \
 tensorboard/, log.jsonl, curve.png, report.html and at the end model/ (config.json and model.safetensors)."""
-
-NO_SPACE = os.strerror(errno.ENOSPC)  # so it is told also by safetensors, whose errors have no number
-REMEDY = "free space and give the same command, which goes on from the last checkpoint"
 
 
 def find_packages() -> None:
@@ -33,10 +29,8 @@ def main(args: Sequence[str]) -> int:
     from train.settings import parse_run
 
     run = parse_run(args, DESCRIPTION, "run.py")
-    from safetensors import SafetensorError
-
     from train.estimate import describe, describe_data
-    from train.training import Diverged, train
+    from train.training import FAULTS, told, train
 
     try:
         if run.execution.dry_run:
@@ -49,11 +43,10 @@ def main(args: Sequence[str]) -> int:
 
             return launch(run)
         return 0 if train(run) else 130
-    except (ValueError, OSError, SafetensorError, Diverged) as error:
+    except FAULTS as error:
         if os.environ.get("SMALLPRINT_TRACE"):
             raise
-        full = f"; no room in {run.execution.out}: {REMEDY}" if NO_SPACE in str(error).split("no room")[0] else ""
-        raise SystemExit(f"run.py: {error}{full}") from None
+        raise SystemExit(f"run.py: {told(error, run.execution.out)}") from None
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a run leaves to look at: curve.png and report.html, from its log and its sample sheets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from train.settings import Run
 
 TERMS = ("total", "l1", "lpips", "align_cos", "align_dist")
 SMOOTHED = 50  # a curve is drawn through so many means of neighbouring lines
+HELD_OUT = {"psnr": "dB", "ssim": "", "lpips": ""}  # unit by figure; LPIPS where it is trained on
 SHEETS = 4  # shown, evenly apart, the last among them
 CURVE_FILE, REPORT_FILE = "curve.png", "report.html"
 Line = dict[str, Any]
@@ -41,20 +43,21 @@ def read_log(path: Path) -> list[Line]:
 
 
 def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
-    """A PNG: losses on a logarithmic scale, and held-out PSNR and SSIM, over the images seen."""
+    """A PNG: losses on a logarithmic scale, and held-out figures, over the images seen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
-    axes = figure.subplots(1, 3)
+    shown = {name: unit for name, unit in HELD_OUT.items() if name != "lpips" or any(_held_out_names(evals, name))}
+    axes = figure.subplots(1, 1 + len(shown))
     terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
     for name in terms:
-        points = smoothed([(line["images"], line[name]) for line in steps if name in line])
+        points = smoothed([(line["images"], line[name]) for line in steps if isfinite(line.get(name, nan))])
         if points:
             axes[0].plot(*zip(*points, strict=True), label=name)
     axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")
-    for axis, figure_name, unit in ((axes[1], "psnr", "dB"), (axes[2], "ssim", "")):
-        for name in dict.fromkeys(key for line in evals for key in line if key.startswith(f"{figure_name}/")):
+    for axis, (figure_name, unit) in zip(axes[1:], shown.items(), strict=True):
+        for name in _held_out_names(evals, figure_name):
             points = [(line["images"], line[name]) for line in evals if name in line]
             axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name.partition("/")[2])
         axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
@@ -65,6 +68,11 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     png = BytesIO()
     FigureCanvasAgg(figure).print_png(png)
     return png.getvalue()
+
+
+def _held_out_names(evals: Sequence[Line], figure: str) -> Iterable[str]:
+    """The names of a held-out figure, one a component."""
+    return dict.fromkeys(key for line in evals for key in line if key.startswith(f"{figure}/"))
 
 
 def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Evaluation while training: PSNR and SSIM of the held-out images by kind, and a sheet of them to look at."""
+"""Evaluation while training: PSNR, SSIM and LPIPS of the held-out images by kind, and a sheet of them to look at."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from train.feeding.heldout import HeldOut
 from train.metrics import psnr, ssim
 from train.objective import to_bytes, to_unit
 from train.settings import Run
+from train.teachers.perceptual import Lpips
 from train.vae import Vae
 from train.world import World
 
@@ -22,17 +23,19 @@ ZOOM, GAP_PX = 2, 8
 
 
 class Samples:
-    """The held-out images of a run, measured on every rank, drawn by the first."""
+    """The held-out images of a run, measured on every rank, drawn by the first; with LPIPS where it is given."""
 
-    def __init__(self, held_out: HeldOut, run: Run, world: World) -> None:
-        self._held_out, self._world = held_out, world
+    def __init__(self, held_out: HeldOut, run: Run, world: World, lpips: Lpips | None = None) -> None:
+        self._held_out, self._world, self._lpips = held_out, world, lpips
         self._bf16 = run.execution.precision == "bf16"
         self._folder = Folder(str(Path(run.execution.out)))
 
     def measure(self, vae: Vae, num_images: int) -> dict[str, float]:
-        """Mean PSNR (dB) and SSIM of each component, as "psnr/general"; the sheet is samples/<images seen>.png."""
+        """Mean figures of each component, as "psnr/general" (dB); the sheet is samples/<images seen>.png."""
         images, made = self._held_out.images, self._reconstructions(vae)
         figures = {"psnr": psnr(images.float() / 255, made.float() / 255), "ssim": ssim(images / 255, made / 255)}
+        if self._lpips is not None:
+            figures["lpips"] = self._distances(self._lpips, made)
         if self._world.is_first:
             self._folder.put(f"{FOLDER}/{num_images:012d}.png", write_png(self._sheet(made)))
         return {
@@ -48,6 +51,12 @@ class Samples:
             with torch.autocast(self._world.device.type, torch.bfloat16, enabled=self._bf16):
                 made.append(to_bytes(vae(to_unit(part, self._world.device))).cpu())
         return torch.cat(made)
+
+    @torch.no_grad()
+    def _distances(self, lpips: Lpips, made: torch.Tensor) -> NDArray[np.float64]:
+        pairs = zip(made.split(AT_ONCE), self._held_out.images.split(AT_ONCE), strict=True)
+        found = [lpips(*(to_unit(part, self._world.device) for part in pair)) for pair in pairs]
+        return torch.cat(found).double().cpu().numpy()
 
     def _sheet(self, made: torch.Tensor) -> NDArray[np.uint8]:
         """Originals above their reconstructions, twice their size, two of each component."""

@@ -1,18 +1,22 @@
 """A whole run on this rank: built, fitted or gone on with, and at its end the model written."""
 
+import errno
+import os
 from dataclasses import replace
 
 import torch
+from safetensors import SafetensorError
 
 from train.building import build
-from train.loop import Diverged as Diverged
-from train.loop import Training
+from train.loop import Diverged, Training
 from train.objective import to_unit
 from train.settings import Run
 from train.vae import Vae
 from train.world import open_world
 
 MODEL = "model"
+FAULTS = (ValueError, OSError, SafetensorError, Diverged, torch.OutOfMemoryError)  # what a run ends with; see `told`
+NO_SPACE = os.strerror(errno.ENOSPC)  # so it is told also by safetensors, whose errors have no number
 
 
 def train(run: Run) -> bool:
@@ -40,6 +44,19 @@ def train(run: Run) -> bool:
         elif world.is_first:
             print("stopped and saved: the same command goes on from here", flush=True)
         return finished
+
+
+def told(fault: Exception, out: str) -> str:
+    """What a run that ended so says, with what to do."""
+    if isinstance(fault, torch.OutOfMemoryError):
+        return (
+            f"{fault}\nGive a lower --micro-batch, with which the run goes on from its last checkpoint, or a lower "
+            "--recompute-px"
+        )
+    if NO_SPACE in str(fault).split("no room")[0]:
+        remedy = "free space and give the same command, which goes on from the last checkpoint"
+        return f"{fault}; no room in {out}: {remedy}"
+    return str(fault)
 
 
 @torch.no_grad()

@@ -10,30 +10,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.train.runs import PAGES, STAGES, losses, small_run
 from tests.train.shards import pages, photos, write
+from tests.train.teacher_files import write_teacher
 from train.building import build, build_vae
 from train.checkpoint import read_checkpoint
 from train.fitting import decayed
 from train.settings import parse_run
-from train.teachers.dinov2 import random_network
-from train.teachers.dinov2_config import Dinov2Config
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
-
-
-def write_teacher(folder: Path, seed: int) -> Path:
-    """A DINOv2 of two blocks and random weights as a Hugging Face folder."""
-    folder.mkdir(parents=True)
-    network = random_network(Dinov2Config(width=8, depth=2, heads=1, patch_px=8, image_px=32), seed)
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "model.safetensors")
-    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1, "image_size": 32, "patch_size": 8}
-    (folder / "config.json").write_text(json.dumps({"model_type": "dinov2", **sizes}))
-    return folder
 
 
 def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_its_name(tmp_path: Path) -> None:

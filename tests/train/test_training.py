@@ -18,6 +18,7 @@ from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import noise, pages, photos, write
 from train.estimate import describe_data
 from train.loop import Diverged
+from train.monitor import read_log
 from train.settings import Run, parse_run
 from train.training import train
 from train.vae import Vae
@@ -185,6 +186,12 @@ def test_two_ranks_train_as_one_process_does(whole: Path, data: list[str], tmp_p
     assert second.returncode == 0, told
     assert "resumed at" in told
     check_alike(losses(tmp_path / "run"), losses(whole))
+    assert num_faults(tmp_path / "run") == num_faults(whole) > 0  # those of all ranks
+
+
+def num_faults(out: Path) -> float:
+    """Rows that could not be used, by the last line of the log."""
+    return next(line["faults"] for line in reversed(read_log(out / "log.jsonl")) if line["kind"] == "step")
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
