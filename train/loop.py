@@ -83,11 +83,7 @@ class Training:
             Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         try:
             theirs = json.loads(path.read_text(encoding="utf-8"))
-            theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
-            if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
-                theirs["model"].pop("init_sha256", None)
-            for stage in theirs["stages"]:
-                stage.pop("micro_batch", None)
+            _take_over(theirs, mine)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
         if lines := difference(theirs, mine):
@@ -212,3 +208,16 @@ class Training:
             self.monitor.checkpoint(self.fitting.num_images)
         self._saved = self.fitting.num_images
         self.world.wait()
+
+
+def _take_over(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Make alike, in what a run was begun with, all that makes no other run of it."""
+    theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
+    for stage in theirs["stages"]:
+        stage.pop("micro_batch", None)
+    if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
+        theirs["model"].pop("init_sha256", None)
+    for part, name in (("terms", "teacher"), ("model", "init")):  # the same files in a folder of another name
+        digest = mine[part].get(f"{name}_sha256")
+        if digest is not None and digest == theirs[part].get(f"{name}_sha256"):
+            theirs[part][name] = mine[part][name]

@@ -107,7 +107,7 @@ class Optimiser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """Where and how it runs. None of it changes which images a step sees."""
+    """Where and how it runs. But for data, held_out and num_eval a run may go on with other values."""
 
     data: tuple[str, ...] = ()
     """Folders of shards, local or fsspec URLs; FOLDER=general (text, synthetic) says what a plain image set holds."""

@@ -35,9 +35,9 @@ def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_it
     with pytest.raises(ValueError, match=r"begun otherwise[^$]*teacher_sha256"):
         train(moved)
     shutil.rmtree(tmp_path / "2/teacher")
-    first.rename(tmp_path / "2/teacher")
+    renamed = first.rename(tmp_path / "2/dinov2")
 
-    assert train(moved)
+    assert train(replace(moved, terms=replace(moved.terms, teacher=str(renamed))))
 
 
 def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_path: Path) -> None:
@@ -68,6 +68,8 @@ def test_a_run_goes_on_with_the_model_it_began_with_and_with_no_other_of_its_nam
 
     with pytest.raises(ValueError, match=r"begun otherwise[^$]*init_sha256"):
         train(other)
+    renamed = (tmp_path / "1/model").rename(tmp_path / "another name")
+    assert train(replace(first, model=replace(first.model, init=str(renamed))))
 
 
 def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
