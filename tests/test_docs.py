@@ -146,8 +146,8 @@ def test_the_reference_of_recipes_is_that_of_the_code():
 
 
 def test_the_recipe_of_one_s_own_loads_and_every_field_of_a_stage_is_told(tmp_path):
+    from train.command_line import load_run
     from train.curriculum import Stage
-    from train.settings import load_run
 
     section = (ROOT / "docs/training.md").read_text().partition("## A recipe of your own")[2].partition("\n## ")[0]
     (tmp_path / "mine.yaml").write_text(section.split("```")[1].removeprefix("yaml\n"))

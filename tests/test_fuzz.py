@@ -17,7 +17,7 @@ from pipelines.curation import curating
 from pipelines.mixture import mixing
 from pipelines.settings import load_settings
 from tests.fuzzing import JSON, LAUGHS, NESTED, NUMBERS, few, outcome, values_of
-from train.settings import load_run
+from train.command_line import load_run
 
 ROOT = Path(__file__).parents[1]
 MAX_MESSAGE = 20_000  # characters

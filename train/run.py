@@ -26,7 +26,7 @@ def find_packages() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    from train.settings import parse_run
+    from train.command_line import parse_run
 
     run = parse_run(args, DESCRIPTION, "run.py")
     from train.estimate import describe, describe_data

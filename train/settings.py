@@ -1,19 +1,17 @@
-"""Settings of a training run: a recipe file of stages and values, and command-line flags over frozen dataclasses."""
+"""Settings of a training run: what is trained, how and where, as frozen dataclasses over the recipe's stages."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from pipelines.recipe_files import absolute_path, field_names, output_path, part, read_recipe, recipe_path, take_recipe
-from train.curriculum import Curriculum, Stage, read_stages
+from pipelines.recipe_files import absolute_path, output_path
+from train.curriculum import Curriculum, Stage
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.vae_config import SKIPS, VaeConfig, make_config
 
-RECIPES = Path(__file__).parent / "recipes"
 PRECISIONS = ("fp32", "bf16")
 STRATEGIES = ("ddp", "fsdp")
 
@@ -222,49 +220,3 @@ def scaled(stage: Stage, scale: float) -> Stage:
     steps = max(1, round(stage.num_steps * scale))
     blend = min(round(stage.blend_images * scale), steps * stage.batch_size)
     return replace(stage, num_images=steps * stage.batch_size, blend_images=blend)
-
-
-PARTS: dict[str, type] = {"model": Model, "terms": Terms, "optimiser": Optimiser, "execution": Execution}
-
-
-def load_run(recipe: str) -> Run:
-    """The run of a recipe file, or of one that comes with the package by its name."""
-    path = recipe_path(recipe, RECIPES)
-    values = read_recipe(path, [*field_names(*PARTS.values()), "stages"], RECIPES)
-    try:
-        stages = read_stages(values.pop("stages", []))
-        return Run(recipe=path.stem, stages=stages, **{name: part(kind, values) for name, kind in PARTS.items()})
-    except ValueError as error:
-        raise ValueError(f"recipe {path}: {error}") from None
-
-
-def check_sizes(run: Run) -> None:
-    """Raise ValueError for a stage whose crops the model cannot take."""
-    factor = run.model.config().factor
-    for stage in run.stages:
-        for size in stage.sizes:
-            if size[0] % factor or size[1] % factor:
-                raise ValueError(
-                    f"stage {stage.name!r}: crops of {size[1]} x {size[0]} px are no multiple of {factor}, the factor "
-                    f"of {run.model.model}: choose another resolution_px or other aspects"
-                )
-
-
-def parse_run(args: Sequence[str], description: str, prog: str) -> Run:
-    """The run of a command line: `--recipe NAME|FILE` is the base, every other flag overrides it.
-
-    Raises SystemExit with a message where a flag or a value does not fit.
-    """
-    recipe, rest = take_recipe(args, "tiny")
-    try:
-        run = load_run(recipe)
-        hidden = Annotated[Run, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes]
-        run = tyro.cli(hidden, args=rest, default=run, prog=prog, description=description)
-        run.curriculum()
-        check_sizes(run)
-        run = run.absolute()
-    except (ValueError, FileNotFoundError) as error:
-        raise SystemExit(f"{prog}: {error}") from None
-    if not run.execution.data and not run.execution.dry_run:
-        raise SystemExit(f"{prog}: no data: name folders of shards with --data")
-    return run

@@ -28,11 +28,11 @@ from PIL import Image, ImageOps  # noqa: E402
 from pipelines import dataset  # noqa: E402
 from pipelines.settings import parse_settings  # noqa: E402
 from tests.train.shards import SetJob, write  # noqa: E402
+from train.command_line import load_run  # noqa: E402
 from train.curriculum import Curriculum, Stage  # noqa: E402
 from train.data import Loader  # noqa: E402
 from train.feeding.corpus import Corpus  # noqa: E402
 from train.feeding.crops import Cut, crop  # noqa: E402
-from train.settings import load_run  # noqa: E402
 from train.vae import Vae  # noqa: E402
 
 NUM_PHOTOS, NUM_PAGES = 12, 32

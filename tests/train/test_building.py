@@ -18,8 +18,8 @@ from tests.train.shards import pages, photos, write
 from tests.train.teacher_files import write_teacher
 from train.building import build, build_vae
 from train.checkpoint import read_checkpoint
+from train.command_line import parse_run
 from train.fitting import decayed
-from train.settings import parse_run
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
 

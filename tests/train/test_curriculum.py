@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from train.command_line import load_run
 from train.curriculum import COMPONENTS, Curriculum, Stage, bucket, parse_mix, read_stages
-from train.settings import load_run
 
 FULL = ("f16c64", "f16c128", "f32c128", "f32c192")
 STRICT = Stage(name="strict", num_images=1000, batch_size=10, lr=1e-3, align_weight=0.5)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from train.command_line import load_run
 from train.curriculum import Stage
 from train.estimate import describe, image_flop
-from train.settings import load_run
 from train.vae_config import make_config
 
 PUBLISHED = {

@@ -16,10 +16,11 @@ import torch
 
 from tests.train.runs import STAGES, losses, small_run
 from tests.train.shards import noise, pages, photos, write
+from train.command_line import parse_run
 from train.estimate import describe_data
 from train.loop import Diverged
 from train.monitor import read_log
-from train.settings import Run, parse_run
+from train.settings import Run
 from train.training import train
 from train.vae import Vae
 
