@@ -4,6 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.train.shards import noise, pages, photos, write
 from train.curriculum import Now, Stage
 from train.monitor import read_log
 from train.settings import Execution, Model, Optimiser, Run, Terms
@@ -16,6 +19,16 @@ STAGES = (
 )  # fmt: skip
 PAGES = replace(STAGES[1], blend_images=0)  # a stage of pages alone
 NOW = Now(stage_index=0, stage_images=0, lr=1e-3, lpips_weight=1.0, align_weight=0.5, cos_margin=0.0, dist_margin=0.0)
+BROKEN = (5, 12, 17)  # pages; a shard holds ten
+
+
+def write_run_data(folder: Path) -> list[str]:
+    """Two sets of shards, the last shard of each held out; three pages are broken."""
+    broken = {number: noise(5, 96)[:500] for number in BROKEN}
+    return [
+        write(pages(40, side_px=96, shard_rows=10, instead=broken), folder / "pages"),
+        write(photos(12, shard_rows=6), folder / "photos"),
+    ]
 
 
 def small_run(data: list[str], out: Path, *, stages: tuple[Stage, ...] = STAGES, **changes: Any) -> Run:
@@ -46,3 +59,13 @@ def losses(out: Path) -> list[tuple[int, float, float]]:
     """Images seen, loss and gradient norm of each step, every digit of them."""
     return [(line["images"], line["total"], line["gradient_norm"]) for line in read_log(out / "log.jsonl")
             if line["kind"] == "step"]  # fmt: skip
+
+
+def same_files(one: Path, other: Path, *names: str) -> bool:
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def check_alike(mine: list[tuple[int, float, float]], other: list[tuple[int, float, float]]) -> None:
+    """The same images and gradient; what sums in another order change in it grows from step to step."""
+    assert mine[0] == pytest.approx(other[0], rel=1e-5)
+    assert [step[:2] for step in mine] == [pytest.approx(step[:2], rel=5e-3) for step in other]

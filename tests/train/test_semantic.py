@@ -1,111 +1,23 @@
-"""The DINOv2 reader against transformers, and what a teacher does to images of any size."""
+"""What a teacher does to images of any size, and that its weights stay constants."""
 
-import json
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 import tests.train.torchvision_ops  # noqa: F401 - before transformers
+from tests.train.transformers_networks import images
 from train.teachers.dinov2 import Dinov2
 from train.teachers.dinov2_config import Dinov2Config
-from train.teachers.semantic import (
-    BlockTeacher,
-    features_at,
-    load_network,
-    load_teacher,
-    random_teacher,
-    tokens_per_side,
-)
-from train.weights import MissingWeights
+from train.teachers.semantic import BlockTeacher, features_at, load_teacher, random_teacher, tokens_per_side
 
 MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
 SMALL = Dinov2Config(width=32, depth=4, heads=4, image_px=70)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
-    """Tiny random networks of transformers, and the folders that save_pretrained wrote of them."""
-    from transformers import Dinov2Config as TheirConfig
-    from transformers import Dinov2Model
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    made = {}
-    for name, fields in (("plain", {}), ("gated", {"use_swiglu_ffn": True, "qkv_bias": False})):
-        sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": 70}
-        torch.manual_seed(5)
-        model = Dinov2Model(TheirConfig(**sizes, **fields)).eval()
-        for parameter in model.parameters():  # as made, many are exactly 0 or 1 and hide what is left out
-            parameter.data += 0.3 * torch.randn(parameter.shape)
-        model.save_pretrained(folder := tmp_path_factory.mktemp(name))
-        made[name] = (folder, model)
-    return made
-
-
-def pixels(height: int, width: int, seed: int = 0) -> Tensor:
-    return torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(seed))
-
-
-def images(height: int, width: int, seed: int = 0) -> Tensor:
-    return pixels(height, width, seed).tanh()
-
-
-@pytest.mark.parametrize("name", ["plain", "gated"])
-@pytest.mark.parametrize("size", [(70, 70), (224, 224), (28, 98), (14, 14)])
-def test_hidden_states_equal_those_of_transformers(
-    saved: dict[str, tuple[Path, Any]], name: str, size: tuple[int, int]
-) -> None:
-    folder, model = saved[name]
-    network = load_network(str(folder))
-
-    with torch.no_grad():
-        ours = network(pixels(*size), [0, 1, 2, 3, 4])
-        theirs = model(pixels(*size), output_hidden_states=True).hidden_states
-
-    assert len(theirs) == 5
-    for block, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-        scale = other.abs().max()
-        torch.testing.assert_close(
-            mine / scale, other[:, 1:] / scale, rtol=0, atol=1e-5, msg=lambda m, b=block: f"{b}: {m}"
-        )
-
-
-@pytest.mark.parametrize("name", ["plain", "gated"])
-def test_names_on_disk_of_transformers_and_with_prefix_are_one_network(
-    saved: dict[str, tuple[Path, Any]], name: str, tmp_path: Path
-) -> None:
-    folder, model = saved[name]
-    on_disk = load_file(folder / "model.safetensors")
-    assert "encoder.layer.0.attention.attention.query.weight" in on_disk
-    spellings = {
-        "prefixed": {f"dinov2.{key}": value for key, value in on_disk.items()} | {"classifier.bias": torch.zeros(3)},
-        "modules": {key: value.contiguous() for key, value in model.state_dict().items()},
-    }
-    assert "encoder.layer.0.attention.q_proj.weight" in spellings["modules"]
-    expected = load_network(str(folder))(pixels(28, 28), [4])[0]
-
-    for spelling, tensors in spellings.items():
-        other = tmp_path / spelling
-        shutil.copytree(folder, other, ignore=shutil.ignore_patterns("*.safetensors"))
-        save_file(tensors, other / "model.safetensors")
-        assert torch.equal(load_network(str(other))(pixels(28, 28), [4])[0], expected), spelling
-
-
-def test_reads_a_torch_file_where_there_is_no_safetensors(saved: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
-    folder, _ = saved["plain"]
-    shutil.copy(folder / "config.json", tmp_path)
-    torch.save(load_file(folder / "model.safetensors"), tmp_path / "pytorch_model.bin")
-
-    mine, other = (load_network(str(place))(pixels(28, 28), [4])[0] for place in (tmp_path, folder))
-
-    assert torch.equal(mine, other)
 
 
 def test_features_are_those_of_the_normalised_resized_image(saved: dict[str, tuple[Path, Any]]) -> None:
@@ -247,56 +159,3 @@ def test_making_one_leaves_the_global_generator_alone(saved: dict[str, tuple[Pat
     shown = images(32, 32)
     assert torch.equal(first.features(shown, (2, 2)), again.features(shown, (2, 2)))
     assert not torch.equal(first.features(shown, (2, 2)), other.features(shown, (2, 2)))
-
-
-def test_missing_weights_name_place_source_and_flag(tmp_path: Path, saved: dict[str, tuple[Path, Any]]) -> None:
-    remedy = r"hf download facebook/dinov2-large .*--align-weight 0"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    bare = tmp_path / "bare"
-    shutil.copytree(saved["plain"][0], bare, ignore=shutil.ignore_patterns("*.safetensors"))
-
-    with pytest.raises(MissingWeights, match=rf"{re.escape(str(tmp_path))}/none is no folder.*{remedy}"):
-        load_teacher(str(tmp_path / "none"))
-    with pytest.raises(MissingWeights, match=rf"holds no config\.json.*{remedy}"):
-        load_teacher(str(empty))
-    with pytest.raises(MissingWeights, match=rf"holds neither model\.safetensors nor pytorch_model\.bin.*{remedy}"):
-        load_teacher(str(bare))
-
-
-def test_offline_the_hub_is_named_with_the_flag_that_trains_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-
-    for name in ("facebook/dinov2-large", "someone/unknown"):
-        with pytest.raises(MissingWeights, match=rf"{name} is no local folder.*hf download {name}.*--align-weight 0"):
-            load_teacher(name)
-
-
-def test_what_is_no_dinov2_is_refused_by_name(tmp_path: Path, saved: dict[str, tuple[Path, Any]]) -> None:
-    folder, _ = saved["plain"]
-    values, tensors = json.loads((folder / "config.json").read_bytes()), load_file(folder / "model.safetensors")
-    short = {name: value for name, value in tensors.items() if "layer.3.mlp.fc2.bias" not in name}
-    cases = [
-        ({**values, "model_type": "vit"}, tensors, "model_type 'vit': known are dinov2"),
-        ({**values, "hidden_act": "relu"}, tensors, "only gelu"),
-        ({**values, "patch_size": [14, 16]}, tensors, "only squares"),
-        (
-            {**values, "num_hidden_layers": 3},
-            tensors,
-            r"tensors that config\.json does not explain: \['encoder\.layer\.3",
-        ),
-        (values, short, r"lacks the tensor encoder\.layer\.3\.mlp\.fc2\.bias"),
-        ({**values, "hidden_size": 64}, tensors, "has shape"),
-        ({name: value for name, value in values.items() if name != "hidden_size"}, tensors, "has no 'hidden_size'"),
-    ]
-
-    for config, weights, message in cases:
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        save_file(weights, tmp_path / "model.safetensors")
-        with pytest.raises(ValueError, match=message):
-            load_teacher(str(tmp_path))

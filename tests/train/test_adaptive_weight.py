@@ -1,0 +1,99 @@
+"""The adaptive factor of the alignment's weight: the same pull of both terms on the encoder's last layer."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from train.losses import Balance, cosine_loss, l1_loss
+
+
+def encoder_losses(scale: float = 1.0) -> tuple[Tensor, Tensor, nn.Linear]:
+    """A reconstruction loss and an alignment loss of one small encoder."""
+    torch.manual_seed(0)
+    encoder = nn.Linear(6, 4)
+    x, target, features = torch.randn(5, 6), torch.randn(5, 4), torch.randn(5, 1, 4)
+    z = encoder(x)
+    return scale * l1_loss(z, target), cosine_loss(z[:, None], features), encoder
+
+
+def ratio_of(
+    *parts: tuple[Tensor, Tensor], at: Tensor, weight: float = 0.5, limit: float = 1e4, balance: Balance | None = None
+) -> float | None:
+    """The factor of a step whose parts have these two losses, the alignment with a weight."""
+    balance, whole = balance or Balance(limit), torch.zeros_like(at)
+    for reconstruction, alignment in parts:
+        balance.add(alignment, at, 1 / len(parts))
+        whole += torch.autograd.grad(reconstruction + weight * alignment, at)[0] / len(parts)
+    balance.close(whole, weight)
+    return balance.ratio
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 30.0])
+def test_the_adaptive_weight_gives_both_terms_the_same_pull_on_the_last_layer(weight: float) -> None:
+    reconstruction, alignment, encoder = encoder_losses()
+    of = [
+        torch.autograd.grad(loss, encoder.weight, retain_graph=True)[0].norm() for loss in (reconstruction, alignment)
+    ]
+
+    ratio = ratio_of((reconstruction, alignment), at=encoder.weight, weight=weight)
+
+    assert ratio == pytest.approx(float(of[0] / of[1]), rel=1e-4)
+    assert encoder.weight.grad is None
+
+
+def test_the_adaptive_weight_follows_the_scale_of_the_reconstruction() -> None:
+    """So that a weight published under it holds for sums over pixels and for means."""
+    ratios = []
+    for scale in (1.0, 1e-4):
+        reconstruction, alignment, encoder = encoder_losses(scale)
+        ratios.append(ratio_of((reconstruction, alignment), at=encoder.weight, weight=0.5 * scale))
+
+    assert ratios[1] == pytest.approx(1e-4 * ratios[0], rel=1e-4)
+
+
+def test_the_adaptive_weight_is_clamped_where_the_alignment_is_nearly_met() -> None:
+    reconstruction, alignment, encoder = encoder_losses()
+
+    assert ratio_of((reconstruction, 1e-6 * alignment), at=encoder.weight, limit=100.0) == 100.0
+
+
+def test_one_step_whose_alignment_is_met_raises_the_adaptive_weight_little() -> None:
+    """The next step may have an alignment again: at the limit it would outweigh all else."""
+    balance = Balance()
+
+    def ratio(share: float) -> float | None:
+        reconstruction, alignment, encoder = encoder_losses()
+        return ratio_of((reconstruction, share * alignment), at=encoder.weight, balance=balance)
+
+    assert ratio(0.0) is None
+    first = ratio(1.0)
+    assert first is not None
+    assert [ratio(share) for share in (0.0, 1e-9, 1e-9)] == pytest.approx([first, 10 * first, 100 * first])
+    assert ratio(1.0) == pytest.approx(first)
+
+
+def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was() -> None:
+    reconstruction, alignment, encoder = encoder_losses()
+    balance = Balance()
+    before = ratio_of((reconstruction, alignment), at=encoder.weight, balance=balance)
+    reconstruction, alignment, encoder = encoder_losses(math.nan)
+
+    assert before is not None
+    assert ratio_of((reconstruction, alignment), at=encoder.weight, balance=balance) == before
+
+
+def test_the_adaptive_weight_is_that_of_the_whole_step_however_it_is_parted() -> None:
+    torch.manual_seed(1)
+    encoder, x, target, features = nn.Linear(6, 4), torch.randn(8, 6), torch.randn(8, 4), torch.randn(8, 1, 4)
+
+    def losses(rows: slice) -> tuple[Tensor, Tensor]:
+        z = encoder(x[rows])
+        return l1_loss(z, target[rows]), cosine_loss(z[:, None], features[rows])
+
+    parts = [losses(slice(i, i + 2)) for i in range(0, 8, 2)]
+
+    assert ratio_of(*parts, at=encoder.weight) == pytest.approx(
+        ratio_of(losses(slice(0, 8)), at=encoder.weight), rel=1e-5
+    )
