@@ -5,13 +5,11 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import JOB_FILE, difference
 from train.building import Ready
 from train.checkpoint import CHECKPOINTS, LATENTS, MAKE, Checkpoints, read_checkpoint
 from train.data import Loader
@@ -22,7 +20,6 @@ from train.settings import Run
 from train.vae_config import latents_of, make_of
 from train.world import World
 
-RUN_FILE = "run.json"
 FAULTS_FILE = "faults.json"
 
 
@@ -65,34 +62,12 @@ class Training:
         self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
         self.samples = Samples(ready.held_out, run, world, ready.objective.lpips)
         self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
-        world.from_first(partial(self._claim, ready.identity))
         self._stage_index = 0
         self._saved = 0  # images seen at the last checkpoint
         self._evaluated = -1  # images seen at the last evaluation
         self._loader_state: dict[str, Any] | None = None
         self._resume()
         self.monitor = Monitor(self.out, run, self.curriculum.total_images, self.fitting.num_images, world)
-
-    def _claim(self, identity: object) -> None:
-        """The folder is this run's: begun with the same model, losses, stages and data."""
-        path, mine = self.out / RUN_FILE, json.loads(json.dumps(identity))
-        if (self.out / JOB_FILE).exists() or (self.out / "manifest").exists():
-            raise ValueError(f"{self.out} holds a dataset: name another folder with --out")
-        Folder(str(self.out)).sweep()  # what a killed run was writing
-        if not path.exists():
-            Folder(str(self.out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
-        try:
-            theirs = json.loads(path.read_text(encoding="utf-8"))
-            _take_over(theirs, mine)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
-        if lines := difference(theirs, mine):
-            shown = "\n".join(f"  {line}" for line in lines[:20])
-            raise ValueError(
-                f"{self.out} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "
-                "to what it was begun with. Another run may begin with the weights of this one: --init "
-                f"{self.out / CHECKPOINTS}/IMAGES"
-            )
 
     def _resume(self) -> None:
         newest = self.world.from_first(self._newest)
@@ -208,16 +183,3 @@ class Training:
             self.monitor.checkpoint(self.fitting.num_images)
         self._saved = self.fitting.num_images
         self.world.wait()
-
-
-def _take_over(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
-    """Make alike, in what a run was begun with, all that makes no other run of it."""
-    theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
-    for stage in theirs["stages"]:
-        stage.pop("micro_batch", None)
-    if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
-        theirs["model"].pop("init_sha256", None)
-    for part, name in (("terms", "teacher"), ("model", "init")):  # the same files in a folder of another name
-        digest = mine[part].get(f"{name}_sha256")
-        if digest is not None and digest == theirs[part].get(f"{name}_sha256"):
-            theirs[part][name] = mine[part][name]

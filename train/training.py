@@ -3,16 +3,18 @@
 import errno
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 
-from train.building import build
+from train.building import Ready, build
+from train.claim import claimed
 from train.loop import Diverged, Training
 from train.objective import to_unit
 from train.settings import Run
 from train.vae import Vae
-from train.world import open_world
+from train.world import World, open_world
 
 MODEL = "model"
 FAULTS = (ValueError, OSError, SafetensorError, Diverged, torch.OutOfMemoryError)  # what a run ends with; see `told`
@@ -26,24 +28,30 @@ def train(run: Run) -> bool:
         torch.set_num_threads(run.execution.threads)
     with open_world(run.execution.device) as world:
         ready = build(run)
-        training = Training(run, ready, world)
+        with claimed(Path(run.execution.out), ready.identity, world):
+            return _fit(run, ready, world)
+
+
+def _fit(run: Run, ready: Ready, world: World) -> bool:
+    """Train on this rank, and write the model at the end."""
+    training = Training(run, ready, world)
+    if world.is_first:
+        for name, what in ready.objective.terms().items():
+            print(f"loss term   {name}: {what}", flush=True)
+        for fault in ready.held_out.left_out:
+            print(f"held out    and not evaluated: {fault}", flush=True)
+    finished = training.fit()
+    if finished:
+        vae = training.fitting.whole_average()
         if world.is_first:
-            for name, what in ready.objective.terms().items():
-                print(f"loss term   {name}: {what}", flush=True)
-            for fault in ready.held_out.left_out:
-                print(f"held out    and not evaluated: {fault}", flush=True)
-        finished = training.fit()
-        if finished:
-            vae = training.fitting.whole_average()
-            if world.is_first:
-                known = run.model.freeze_encoder and bool(vae.config.latents_mean)
-                if not known:
-                    vae = measured(vae.to(world.device), ready.held_out.images)
-                vae.save_pretrained(training.out / MODEL)
-                print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
-        elif world.is_first:
-            print("stopped and saved: the same command goes on from here", flush=True)
-        return finished
+            known = run.model.freeze_encoder and bool(vae.config.latents_mean)
+            if not known:
+                vae = measured(vae.to(world.device), ready.held_out.images)
+            vae.save_pretrained(training.out / MODEL)
+            print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
+    elif world.is_first:
+        print("stopped and saved: the same command goes on from here", flush=True)
+    return finished
 
 
 def told(fault: Exception, out: str) -> str:

@@ -1,6 +1,8 @@
 """What a run's folder holds when the run begins: damaged, another's, gone; and what is refused before."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,24 @@ def test_another_run_in_the_same_folder_is_refused_with_the_difference(whole: Pa
         train(small_run(run_data, whole, seed=8))
     with pytest.raises(ValueError, match="data: "):
         train(small_run([run_data[1], run_data[0]], whole))
+
+
+def test_a_folder_in_which_another_process_trains_is_refused_and_left_alone(
+    whole: Path, run_data: list[str], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    hold = "import fcntl, sys; fcntl.flock(f := open(sys.argv[1], 'r+b'), fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", hold, str(out / "run.json")]
+    before = sorted(out.rglob("*"))
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline()
+        with pytest.raises(ValueError, match=r"run is in use: another process trains there"):
+            train(small_run(run_data, out))
+        other.communicate("\n")
+
+    assert sorted(out.rglob("*")) == before
+    assert train(small_run(run_data, out))
 
 
 def test_a_damaged_run_file_is_named(whole: Path, run_data: list[str], tmp_path: Path) -> None:

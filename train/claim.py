@@ -1,0 +1,81 @@
+"""Whose a run's folder is: the run's that was begun there, and one process's at a time."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import IO, Any
+
+from pipelines.shards.folder import Folder
+from pipelines.shards.identity import JOB_FILE, difference
+from train.checkpoint import CHECKPOINTS
+from train.world import World
+
+RUN_FILE = "run.json"
+
+
+@contextmanager
+def claimed(out: Path, identity: Mapping[str, Any], world: World) -> Iterator[None]:
+    """The folder is this run's, and no other process trains in it within.
+
+    Raises ValueError, on every rank, where it was begun otherwise, holds something else, or is in use.
+    """
+    held: list[IO[bytes]] = []
+    world.from_first(lambda: held.append(_claim(out, json.loads(json.dumps(identity)))))
+    try:
+        yield
+    finally:
+        for file in held:
+            file.close()
+
+
+def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
+    """The file that says whose the folder is, locked."""
+    if (out / JOB_FILE).exists() or (out / "manifest").exists():
+        raise ValueError(f"{out} holds a dataset: name another folder with --out")
+    path = out / RUN_FILE
+    if not path.exists():
+        Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
+    _check(path, mine)
+    file = path.open("r+b")  # for writing: what a lock over a network needs
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ValueError(
+            f"{out} is in use: another process trains there. Wait for it or stop it, or name another folder with --out"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    Folder(str(out)).sweep()  # what a killed run was writing
+    return file
+
+
+def _check(path: Path, mine: dict[str, Any]) -> None:
+    """Raise ValueError where the run in the folder was begun with another model, losses, stages or data."""
+    try:
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        _take_over(theirs, mine)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
+    if lines := difference(theirs, mine):
+        shown = "\n".join(f"  {line}" for line in lines[:20])
+        raise ValueError(
+            f"{path.parent} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "
+            "to what it was begun with. Another run may begin with the weights of this one: --init "
+            f"{path.parent / CHECKPOINTS}/IMAGES"
+        )
+
+
+def _take_over(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Make alike, in what a run was begun with, all that makes no other run of it."""
+    theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
+    for stage in theirs["stages"]:
+        stage.pop("micro_batch", None)
+    if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
+        theirs["model"].pop("init_sha256", None)
+    for part, name in (("terms", "teacher"), ("model", "init")):  # the same files in a folder of another name
+        digest = mine[part].get(f"{name}_sha256")
+        if digest is not None and digest == theirs[part].get(f"{name}_sha256"):
+            theirs[part][name] = mine[part][name]
