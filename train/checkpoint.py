@@ -28,13 +28,16 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of a run, a folder each, named by the images seen."""
+    """The checkpoints of a run, a folder each, named by the images seen.
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self._folder, self._keep = folder, keep
+    keep: how many of the newest stay. every: above 0, the first behind each multiple of so many images stays too.
+    """
+
+    def __init__(self, folder: Path, keep: int, every: int = 0) -> None:
+        self._folder, self._keep, self._every = folder, keep, every
 
     def save(self, num_images: int, checkpoint: Checkpoint) -> Path:
-        """Write one, whole or not at all; the oldest beyond `keep` are removed afterwards."""
+        """Write one, whole or not at all; then those that are not to stay are removed."""
         target = self._folder / f"{num_images:012d}"
         temporary = self._folder / f".{target.name}.tmp"
         for stale in self._folder.glob(".*.tmp"):  # of a run that was killed as it saved
@@ -49,9 +52,16 @@ class Checkpoints:
         (temporary / STATE_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
-        for old in self.names()[: -self._keep]:
+        for old in self._old():
             shutil.rmtree(self._folder / old)
         return target
+
+    def _old(self) -> list[str]:
+        """Those that are not to stay."""
+        names = self.names()
+        stay = {int(name) // self._every: name for name in reversed(names)} if self._every else {}
+        stay.pop(0, None)
+        return [name for name in names[: -self._keep] if name not in stay.values()]
 
     def names(self) -> list[str]:
         """The checkpoints there are, oldest first."""

@@ -61,7 +61,8 @@ class Training:
         self.out = Path(run.execution.out)
         self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
         self.samples = Samples(ready.held_out, run, world, ready.objective.lpips)
-        self.checkpoints = Checkpoints(self.out / CHECKPOINTS, run.execution.keep_checkpoints)
+        execution = run.execution
+        self.checkpoints = Checkpoints(self.out / CHECKPOINTS, execution.keep_checkpoints, execution.keep_every_images)
         self._stage_index = 0
         self._saved = 0  # images seen at the last checkpoint
         self._evaluated = -1  # images seen at the last evaluation

@@ -146,6 +146,9 @@ class Execution:
     """Images from one checkpoint to the next."""
     keep_checkpoints: int = 2
     """How many are kept, the newest."""
+    keep_every_images: int = 0
+    """Besides these the first checkpoint behind each multiple of so many images is kept, such as where stages end; 0:
+    none."""
     wandb: str = ""
     """Project to log to at Weights & Biases besides TensorBoard."""
     dry_run: bool = False
@@ -159,7 +162,15 @@ class Execution:
             )
         at_least = {"log_steps": 1, "eval_images": 1, "num_eval": 1, "checkpoint_images": 1, "keep_checkpoints": 1}
         for name, low in (
-            at_least | {"micro_batch": 0, "num_workers": 0, "threads": 0, "ray_workers": 0, "recompute_px": 0}
+            at_least
+            | {
+                "micro_batch": 0,
+                "num_workers": 0,
+                "threads": 0,
+                "ray_workers": 0,
+                "recompute_px": 0,
+                "keep_every_images": 0,
+            }
         ).items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}: give at least {low}")

@@ -23,3 +23,12 @@ def test_a_damaged_checkpoint_that_is_set_aside_takes_no_place_among_those_kept(
     assert asides == [tmp_path / "damaged-000000002000"]
     assert checkpoints.names() == ["000000001500", "000000001750"]
     assert checkpoints.newest() == (tmp_path / "000000001750", {})
+
+
+def test_the_newest_checkpoints_stay_and_the_first_behind_each_milestone(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, 2, every=100)
+
+    for num_images in range(40, 361, 40):
+        checkpoints.save(num_images, Checkpoint(tensors={}, numbers={}))
+
+    assert [int(name) for name in checkpoints.names()] == [120, 200, 320, 360]
