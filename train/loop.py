@@ -14,7 +14,7 @@ from train.building import Ready
 from train.checkpoint import CHECKPOINTS, LATENTS, MAKE, Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
-from train.monitor import CHECKPOINT, LOG_FILE, Monitor, read_log
+from train.monitor import CHECKPOINT, EVALUATION, LOG_FILE, Monitor, read_log
 from train.samples import Samples
 from train.settings import Run
 from train.vae_config import latents_of, make_of
@@ -79,6 +79,7 @@ class Training:
         self._stage_index = checkpoint.numbers["stage_index"]
         self._loader_state = checkpoint.numbers["loader"]
         self._saved = self.fitting.num_images
+        self._evaluated = self.world.from_first(self._last_evaluation)
         if self.world.is_first:
             print(f"resumed at {self.fitting.num_images:,} images", flush=True)
 
@@ -97,17 +98,21 @@ class Training:
                 )
         return newest
 
+    def _last_evaluation(self) -> int:
+        """The images seen at the last evaluation that the log tells of; -1: at none."""
+        lines = read_log(self.out / LOG_FILE)
+        return max((line["images"] for line in lines if line["kind"] == EVALUATION), default=-1)
+
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""
-        begun = self.fitting.num_images
         with self.monitor, Stop().listening() as stop:
-            if not begun:
+            if not self.fitting.num_images:
                 self._evaluate()
             while self._stage_index < len(self.curriculum.stages):
                 if not self._train_stage(stop):
                     return False
                 self._stage_index, self._loader_state = self._stage_index + 1, None
-            if self.fitting.num_images not in (begun, self._evaluated):
+            if self.fitting.num_images != self._evaluated:
                 self._evaluate()  # the curve ends with the model that is written
             self.save()
             return True

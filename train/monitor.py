@@ -20,7 +20,7 @@ from train.settings import Run
 from train.world import World
 
 LOG_FILE = "log.jsonl"
-CHECKPOINT = "checkpoint"  # a kind of line
+CHECKPOINT, EVALUATION = "checkpoint", "eval"  # kinds of lines
 LINE_SECONDS = 10.0
 
 
@@ -80,7 +80,7 @@ class Monitor:
     def evaluation(self, num_images: int, figures: dict[str, float]) -> None:
         """Log what the held-out images gave."""
         if self._speaks:
-            self._write("eval", num_images, figures)
+            self._write(EVALUATION, num_images, figures)
             shown = ", ".join(f"{name[5:]} {value:.2f}" for name, value in figures.items() if name.startswith("psnr/"))
             self._say(f"{num_images:,} images: held-out PSNR, dB: {shown}")
             write_report(self._out, self._run)

@@ -1,6 +1,8 @@
 """A run that is stopped, and one of two ranks, ends as one that nothing disturbed."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +73,25 @@ def test_a_run_that_is_killed_or_asked_to_stop_resumes_exactly(
     assert number == signal.SIGKILL or "stopped and saved" in told
     assert losses(tmp_path / "run") == losses(undisturbed)
     assert same_files(tmp_path / "run", undisturbed, "model/model.safetensors")
+
+
+def test_a_run_that_ended_before_its_last_evaluation_makes_it_up(
+    whole: Path, run_data: list[str], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    log = (out / "log.jsonl").read_text().splitlines(keepends=True)
+    (out / "log.jsonl").write_text("".join(line for line in log if '"eval", "images": 40' not in line))
+
+    for _ in range(2):
+        assert train(small_run(run_data, out))
+
+    assert [held_out(line) for line in read_log(out / "log.jsonl") if line["kind"] == "eval"] == [
+        held_out(json.loads(line)) for line in log if '"kind": "eval"' in line
+    ]
+
+
+def held_out(line: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in line.items() if name == "images" or name.startswith("psnr/")}
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
