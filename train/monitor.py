@@ -1,6 +1,7 @@
 """What a run tells: a line on the terminal, log.jsonl, boards of figures, the report."""
 
 import json
+import math
 import sys
 import time
 from contextlib import nullcontext, suppress
@@ -98,7 +99,8 @@ class Monitor:
         return f"{num_images:,} of {self._total:,} images, {rate:.1f}/s, {left:,.0f} s left, l1 {figures['l1']:.4f}"
 
     def _write(self, kind: str, num_images: int, values: dict[str, float]) -> None:
-        self._log.write(json.dumps({"kind": kind, "images": num_images} | values) + "\n")
+        known = {name: value if math.isfinite(value) else None for name, value in values.items()}  # JSON has no nan
+        self._log.write(json.dumps({"kind": kind, "images": num_images} | known) + "\n")
         self._log.flush()
         self._boards.write(num_images, values)
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     axes = figure.subplots(1, 1 + len(shown))
     terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
     for name in terms:
-        points = smoothed([(line["images"], line[name]) for line in steps if isfinite(line.get(name, nan))])
+        points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
         if points:
             axes[0].plot(*zip(*points, strict=True), label=name)
     axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")

@@ -1,6 +1,5 @@
 """What a run's log tells of each step and evaluation, and what its curves show."""
 
-import math
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -73,7 +72,7 @@ def test_lpips_of_held_out_images_is_told_by_component_where_it_is_trained_on(tm
 
 def test_a_step_without_finite_losses_leaves_no_gap_in_the_curves() -> None:
     steps = [{"images": i, "l1": 0.5 - i / 1000} for i in range(0, 400, 4)]
-    bad = [*steps[:50], {"images": 198, "l1": math.nan}, *steps[50:]]
+    bad = [*steps[:50], {"images": 198, "l1": None}, *steps[50:]]
 
     assert draw_curves(bad, []) == draw_curves(steps, [])
 

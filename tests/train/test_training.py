@@ -87,10 +87,11 @@ def test_steps_without_a_finite_gradient_are_skipped_counted_and_end_the_run(
     with pytest.raises(Diverged, match=r"was not finite for 3 steps in a row, up to \d+ images"):
         train(small_run(run_data, tmp_path / "run", stages=stages, max_bad_steps=3))
 
-    bad = [
-        line for line in map(json.loads, (tmp_path / "run/log.jsonl").read_text().splitlines()) if line.get("is_bad")
-    ]
+    log = (tmp_path / "run/log.jsonl").read_text()
+    bad = [line for line in map(json.loads, log.splitlines()) if line.get("is_bad")]
     assert len(bad) == 3
+    assert bad[-1]["gradient_norm"] is None
+    assert not re.search("NaN|Infinity", log), "what is no JSON"
     assert (tmp_path / "run/report.html").exists()
 
 
