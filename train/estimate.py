@@ -31,7 +31,8 @@ def describe(run: Run) -> str:
     ]
     total_flop, total_images = 0.0, 0
     for stage in run.curriculum().stages:
-        flop = stage.num_images * image_flop(config, stage, run.execution.recompute_px)
+        of_one = image_flop(config, stage, run.execution.recompute_px, frozen=run.model.freeze_encoder)
+        flop = stage.num_images * of_one
         total_flop, total_images = total_flop + flop, total_images + stage.num_images
         lines.append(_line(stage, flop))
     hours = total_flop / GPU_FLOPS / 3600
@@ -64,29 +65,34 @@ def _line(stage: Stage, flop: float) -> str:
     )
 
 
-def image_flop(config: VaeConfig, stage: Stage, recompute_px: int = 0) -> float:
-    """Operations of one training image of a stage, forward and backward, the mean over its crops."""
-    others = LPIPS_FLOP_A_PX * (stage.lpips_weight > 0) + TEACHER_FLOP_A_PX * (stage.align_weight > 0)
-    forward = forward_flop(config) / SIDE_PX**2
-    flops = [
-        height * width * (forward * (TRAINED + (0 < recompute_px <= max(height, width))) + others)
-        for height, width in stage.sizes
-    ]
+def image_flop(config: VaeConfig, stage: Stage, recompute_px: int = 0, *, frozen: bool = False) -> float:
+    """Operations of one training image of a stage, forward and backward, the mean over its crops; `frozen`: the encoder
+    goes forward alone, and nothing is aligned."""
+    others = LPIPS_FLOP_A_PX * (stage.lpips_weight > 0) + TEACHER_FLOP_A_PX * (stage.align_weight > 0 and not frozen)
+    encoder, decoder = (flop / SIDE_PX**2 for flop in forward_flop(config))
+    flops = []
+    for height, width in stage.sizes:
+        times = TRAINED + (0 < recompute_px <= max(height, width))
+        flops.append(height * width * (encoder * (1 if frozen else times) + decoder * times + others))
     return sum(flops) / len(flops)
 
 
 SIDE_PX = 256
 
 
-def forward_flop(config: VaeConfig, side_px: int = SIDE_PX) -> float:
-    """Operations (a multiplication and an addition are two) to encode and decode one square image, counted layer by
-    layer on tensors without storage."""
+def forward_flop(config: VaeConfig, side_px: int = SIDE_PX) -> tuple[float, float]:
+    """Operations (a multiplication and an addition are two) to encode, and to decode, one square image, counted layer
+    by layer on tensors without storage."""
     with torch.device("meta"):
         vae = Vae(config)
         x = torch.empty(1, 3, side_px, side_px)
     for module in vae.modules():
         if isinstance(module, RmsSilu):
             module.forward = lambda x: x  # type: ignore[method-assign]  # it costs next to nothing
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        vae(x)
-    return float(counter.get_total_flops())
+    encoding, decoding = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with torch.no_grad():
+        with encoding:
+            z = vae.latents(x)
+        with decoding:
+            vae.decoder(z)
+    return float(encoding.get_total_flops()), float(decoding.get_total_flops())

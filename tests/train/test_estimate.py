@@ -33,3 +33,11 @@ def test_the_arithmetic_of_an_image(model: str, images_a_second: float) -> None:
     flop = image_flop(make_config(model), stage)
 
     assert 790e12 / flop == pytest.approx(images_a_second, rel=0.01)
+
+
+def test_a_frozen_encoder_goes_forward_alone() -> None:
+    stage = Stage(name="decoder", num_images=1, batch_size=1, lpips_weight=0.0, align_weight=0.5)
+
+    flop = image_flop(make_config("f16c64"), stage, frozen=True)
+
+    assert flop == pytest.approx(193e9 + 3 * 1057e9, rel=0.01)  # what the halves take forward
