@@ -23,7 +23,7 @@ from pipelines.shards.files import read_manifest, shard_name, sidecar_name, sum_
 from pipelines.shards.folder import Folder
 from tests.curate.pictures import blocks, encoded
 from tests.fuzzing import FLIPS, JSON, KEPT, NESTED, NUMBERS, Flips, as_json, few, outcome, spoiled, values_of
-from tests.pipelines.test_sources import tar_of
+from tests.pipelines.corpus_files import tar_of
 from tests.train.shards import pages, write
 from train.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from train.evaluation.picture_files import BadPicture, read_picture

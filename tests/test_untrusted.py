@@ -22,8 +22,8 @@ from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
 from tests.curate.pictures import encoded
 from tests.nasty import PIXELS, PNG, harmful, whole
+from tests.pipelines.corpus_files import write
 from tests.pipelines.curation import curate, rows
-from tests.pipelines.test_sources import write
 from train.evaluation.picture_files import BadPicture, read_picture
 from train.feeding import crops
 

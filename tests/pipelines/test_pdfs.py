@@ -2,8 +2,6 @@
 
 import io
 import struct
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,9 @@ from pipelines.corpora.archives import Entry
 from pipelines.corpora.pdfs import DAMAGED, LOCKED, PageOptions, PageReader
 from pipelines.corpora.sources import Source, open_source
 from tests.curate.pictures import blocks, encoded
+from tests.pipelines.corpus_files import listed, pdf, write
 
 PdfiumError = pytest.importorskip("pypdfium2").PdfiumError
-
-TYPE = b"/Type /Font /Subtype /Type1 /BaseFont /Helvetica"
-
-
-def pdf(*texts: str, size_pt: tuple[int, int] = (200, 100), trailer: bytes = b"") -> bytes:
-    """A PDF with a page for each text, which stands at its left in 18 pt Helvetica."""
-    first = 4
-    kids = b" ".join(b"%d 0 R" % (first + 2 * i) for i in range(len(texts)))
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [%s] /Count %d /MediaBox [0 0 %d %d] >>" % (kids, len(texts), *size_pt),
-        b"<< %s >>" % TYPE,
-    ]
-    for i, text in enumerate(texts):
-        stream = b"BT /F1 18 Tf 20 40 Td (%s) Tj ET" % text.encode("latin-1")
-        page = b"<< /Type /Page /Parent 2 0 R /Resources << /Font << /F1 3 0 R >> >> /Contents %d 0 R >>"
-        objects += [page % (first + 2 * i + 1), b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream)]
-    return _file(objects, trailer)
-
-
-def _file(objects: Sequence[bytes], trailer: bytes) -> bytes:
-    out, places = io.BytesIO(), []
-    out.write(b"%PDF-1.4\n")
-    for number, body in enumerate(objects, 1):
-        places.append(out.tell())
-        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
-    start = out.tell()
-    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
-    out.write(b"".join(b"%010d 00000 n \n" % place for place in places))
-    out.write(b"trailer << /Size %d /Root 1 0 R %s >>\n" % (len(objects) + 1, trailer))
-    out.write(b"startxref\n%d\n%%%%EOF\n" % start)
-    return out.getvalue()
 
 
 def encrypted_pdf() -> bytes:
@@ -58,19 +25,8 @@ def encrypted_pdf() -> bytes:
     return pdf("secret", trailer=lock % (b"41" * 32, b"42" * 32, struct.unpack("<i", permissions)[0]))
 
 
-def listed(source: Source) -> tuple[list[Entry], Counter[str]]:
-    counts: Counter[str] = Counter()
-    return list(source.entries(counts)), counts
-
-
-def written(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
 def test_each_page_is_an_entry_in_order_beside_other_images(tmp_path: Path):
-    source = open_source(str(written(tmp_path, {"b.pdf": pdf("one", "two"), "a.png": encoded(blocks(1), "PNG")})))
+    source = open_source(str(write(tmp_path, {"b.pdf": pdf("one", "two"), "a.png": encoded(blocks(1), "PNG")})))
 
     entries, counts = listed(source)
 
@@ -81,7 +37,7 @@ def test_each_page_is_an_entry_in_order_beside_other_images(tmp_path: Path):
 
 
 def test_a_page_is_drawn_at_the_stated_resolution(tmp_path: Path):
-    path = str(written(tmp_path, {"x.pdf": pdf("Hello")}) / "x.pdf")
+    path = str(write(tmp_path, {"x.pdf": pdf("Hello")}) / "x.pdf")
     (entry,), _ = listed(open_source(path))
 
     usual = read_header(open_source(path).read(entry))
@@ -92,7 +48,7 @@ def test_a_page_is_drawn_at_the_stated_resolution(tmp_path: Path):
 
 
 def test_a_page_is_dark_letters_on_white_and_the_same_each_time(tmp_path: Path):
-    path = str(written(tmp_path, {"x.pdf": pdf("Hello", "other")}))
+    path = str(write(tmp_path, {"x.pdf": pdf("Hello", "other")}))
     source = open_source(path)
     first, second = listed(source)[0]
 
@@ -118,7 +74,7 @@ def test_a_page_is_dark_letters_on_white_and_the_same_each_time(tmp_path: Path):
     ],
 )
 def test_a_file_that_cannot_be_opened_is_one_entry_that_says_so(tmp_path: Path, data: bytes, cause: str):
-    source = open_source(str(written(tmp_path, {"bad.pdf": data, "good.pdf": pdf("fine")})))
+    source = open_source(str(write(tmp_path, {"bad.pdf": data, "good.pdf": pdf("fine")})))
 
     bad, good = listed(source)[0]
 
@@ -129,7 +85,7 @@ def test_a_file_that_cannot_be_opened_is_one_entry_that_says_so(tmp_path: Path, 
 
 
 def test_a_file_after_a_locked_one_is_not_called_locked(tmp_path: Path):
-    source = open_source(str(written(tmp_path, {"a.pdf": encrypted_pdf(), "b.pdf": pdf()})))
+    source = open_source(str(write(tmp_path, {"a.pdf": encrypted_pdf(), "b.pdf": pdf()})))
 
     faults = [entry.fault for entry in listed(source)[0]]
 
@@ -137,7 +93,7 @@ def test_a_file_after_a_locked_one_is_not_called_locked(tmp_path: Path):
 
 
 def test_a_huge_page_is_refused_before_it_is_drawn(tmp_path: Path):
-    source = open_source(str(written(tmp_path, {"wall.pdf": pdf("big", size_pt=(14_400, 14_400))})))
+    source = open_source(str(write(tmp_path, {"wall.pdf": pdf("big", size_pt=(14_400, 14_400))})))
     small = open_source(str(tmp_path), pages=PageOptions(limits=Limits(max_pixels=1000)))
     (entry,), _ = listed(source)
 
@@ -149,7 +105,7 @@ def test_a_huge_page_is_refused_before_it_is_drawn(tmp_path: Path):
 
 
 def test_a_page_or_file_that_is_gone_is_named(tmp_path: Path):
-    path = written(tmp_path, {"x.pdf": pdf("one", "two"), "y.pdf": pdf("one")}) / "x.pdf"
+    path = write(tmp_path, {"x.pdf": pdf("one", "two"), "y.pdf": pdf("one")}) / "x.pdf"
     entries, _ = listed(open_source(str(path)))
     path.write_bytes(pdf("one"))
     source = open_source(str(path))
@@ -223,7 +179,7 @@ def test_pages_are_read_from_an_object_store_too(tmp_path: Path, s3: str):
     data = pdf("one", "two")
     with fsspec.open(f"{s3}/papers/x.pdf", "wb") as file:
         file.write(data)
-    local, remote = open_source(str(written(tmp_path, {"x.pdf": data}))), open_source(f"{s3}/papers")
+    local, remote = open_source(str(write(tmp_path, {"x.pdf": data}))), open_source(f"{s3}/papers")
 
     entries, _ = listed(remote)
 

@@ -29,7 +29,7 @@ from render.mix import Mix
 from render.recipe import Recipe
 from render.scene import Scene
 from tests.curate.pictures import black_png, blocks, encoded
-from tests.pipelines.test_sources import image_parquet, tar_of, write
+from tests.pipelines.corpus_files import image_parquet, tar_of, write
 
 GOOD = {f"good/{i}.png": encoded(blocks(i), "PNG") for i in range(3)}
 JPEG = encoded(blocks(9), "JPEG", quality=90)

@@ -17,8 +17,8 @@ from datasets.exceptions import DataFilesNotFoundError
 from pipelines.photos import in_split
 from pipelines.shards.record import RECORD_SCHEMA
 from tests.curate.pictures import blocks, encoded
+from tests.pipelines.corpus_files import image_parquet, write
 from tests.pipelines.small_job import NUM_IMAGES, SHARD_ROWS, SmallJob, shards
-from tests.pipelines.test_sources import image_parquet, write
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
 WITHOUT_PHOTOS = ("--grounds", "paper=1", "--num-images", "4", "--languages", "en=1")

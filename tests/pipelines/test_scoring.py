@@ -24,6 +24,7 @@ from pipelines.curation.scoring import Images, Reading, Scored, ScoreJob, TextJo
 from pipelines.runner import run
 from pipelines.shards.identity import claim_folder
 from tests.curate.pictures import encoded
+from tests.pipelines.corpus_files import pdf
 from tests.pipelines.curation import curate, digests, picture, rows, write_bad, write_good
 
 THROWING = """
@@ -227,9 +228,6 @@ def test_an_engine_that_throws_is_named_in_the_row_it_failed_on(read):
 
 
 def test_a_text_layer_that_cannot_be_read_costs_no_score(tmp_path):
-    pytest.importorskip("pypdfium2")
-    from tests.pipelines.test_pdfs import pdf  # that module needs it too
-
     source = tmp_path / "source"
     source.mkdir()
     (source / "x.pdf").write_bytes(pdf("one"))

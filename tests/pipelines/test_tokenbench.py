@@ -28,8 +28,8 @@ from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA, Record
+from tests.pipelines.corpus_files import pdf
 from tests.pipelines.mixed import pack
-from tests.pipelines.test_pdfs import pdf
 
 pytest.importorskip("rapidocr")
 

@@ -10,7 +10,7 @@ from datasets import Dataset, Features, Image, Value
 
 from pipelines.benchmark.trained import Seen, records
 from tests.curate.pictures import blocks, encoded
-from tests.pipelines.test_pdfs import pdf
+from tests.pipelines.corpus_files import pdf
 
 PHOTO = encoded(blocks(3, 20, 30), "PNG")
 
