@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 import skimage
 
+from pipelines.shards.folder import Folder
+from tests.digests import digests
 from tests.pipelines.small_job import SmallJob, sidecars, stop_writer, wait_until, writers
+from tests.pipelines.toy_job import make
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 S3_ENVIRONMENT = {
@@ -47,6 +50,37 @@ def ray_cluster(site: Path) -> Iterator[str]:
         yield cluster.address
         ray.shutdown()
         cluster.shutdown()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """An empty folder of this machine."""
+    return Folder(str(tmp_path / "out"))
+
+
+@pytest.fixture(params=["local", "s3"])
+def any_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    """An empty folder, of this machine or in a store."""
+    if request.param == "local":
+        return Folder(str(tmp_path / "out[1]"))  # which fsspec may take for a pattern
+    bucket: str = request.getfixturevalue("s3")
+    return Folder(f"{bucket}/{tmp_path.name}[1]")
+
+
+@pytest.fixture(params=["processes", "ray"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Where a job runs; where that is Ray, on the cluster."""
+    if request.param != "processes":
+        request.getfixturevalue("ray_cluster")
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the toy job's folder holds when nothing goes wrong, as digests."""
+    folder = tmp_path_factory.mktemp("toy")
+    make(folder)
+    return digests(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Inputs of a small mix, really rendered and really curated, and the mix run in this process or as a user would."""
 
-import hashlib
 import io
 import os
 import subprocess
@@ -16,6 +15,7 @@ from PIL import Image
 
 from pipelines.mixture import mixing
 from tests.curate.pictures import blocks, encoded
+from tests.digests import sha256
 from tests.pipelines.curation import curate, write_good
 from tests.pipelines.small_job import ROOT
 
@@ -99,10 +99,6 @@ def pack(source: Path, kind: str, out: Path) -> Path:
     return out / f"packed/{kind}"
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def mix(*args: str) -> int:
     """Run mix.py in this process; its exit code."""
     return mixing.execute(mixing.parse_settings([*args, "--workers", "0"]))
@@ -120,13 +116,6 @@ def start(*args: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """The sha256 of every file, temporary ones too."""
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()
-    }
 
 
 def rows(folder: Path, split: str, config: str = "*") -> list[dict[str, Any]]:

@@ -25,18 +25,17 @@ from pipelines.shards.files import sidecars
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
 from render.mix import Mix
+from tests.digests import digests, sha256
 from tests.pipelines.mixed import (
     DOCUMENT,
     NUM_BOOKS,
     NUM_PAGES,
     Inputs,
-    digests,
     kinds,
     make_inputs,
     mix,
     pack,
     rows,
-    sha256,
     start,
 )
 from tests.pipelines.small_job import SmallJob, wait_until

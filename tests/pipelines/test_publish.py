@@ -23,8 +23,9 @@ from pipelines.publication.webdataset import plain_rows
 from pipelines.shards.folder import Folder
 from pipelines.shards.images import suffix
 from tests.curate.pictures import blocks, encoded
+from tests.digests import digests, sha256
 from tests.pipelines.hub import Hub, running_hub
-from tests.pipelines.mixed import Inputs, digests, make_inputs, mix, rows, sha256
+from tests.pipelines.mixed import Inputs, make_inputs, mix, rows
 from tests.pipelines.small_job import ROOT, SmallJob
 
 TOKEN = "hf_" + "secretsecretsecret"

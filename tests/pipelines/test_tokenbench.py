@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA, Record
+from tests.digests import digests
 from tests.pipelines.corpus_files import pdf
 from tests.pipelines.mixed import pack
 
@@ -118,12 +118,6 @@ def summary(out: Path) -> dict[str, Any]:
     return json.loads((out / "summary.json").read_text())  # type: ignore[no-any-return]
 
 
-def contents(out: Path) -> dict[str, str]:
-    """The sha256 of every file."""
-    files = (path for path in sorted(out.rglob("*")) if path.is_file())
-    return {str(path.relative_to(out)): sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def test_samples_are_what_the_benchmark_asks(built: Path):
     found = samples(built)
 
@@ -184,7 +178,7 @@ def test_any_workers_write_the_same_bytes(backend: str, built: Path, corpus: Pat
     more = ["--workers", "2", "--backend", backend]
 
     assert making.make(parse_build(flags(corpus, tmp_path / "out", *more))) == 0
-    assert contents(tmp_path / "out") == contents(built)
+    assert digests(tmp_path / "out") == digests(built)
 
 
 def test_the_same_command_resumes(copy: Path, built: Path, corpus: Path):
@@ -196,7 +190,7 @@ def test_the_same_command_resumes(copy: Path, built: Path, corpus: Path):
     (copy / "summary.json").unlink()
 
     assert build(corpus, copy) == 0
-    assert contents(copy) == contents(built)
+    assert digests(copy) == digests(built)
     assert kept.stat().st_mtime_ns == written
 
 
@@ -210,7 +204,7 @@ def test_what_is_cut_short_is_made_again(copy: Path, built: Path, corpus: Path, 
     told = capsys.readouterr().err
     assert f"{copy}/job.json is damaged: the samples are written again" in told
     assert f"{copy}/measured/entries.parquet is damaged: the pages are listed again" in told
-    assert contents(copy) == contents(built)
+    assert digests(copy) == digests(built)
 
 
 def test_pages_of_another_list_are_read_again(
@@ -222,7 +216,7 @@ def test_pages_of_another_list_are_read_again(
 
     assert build(corpus, copy) == 0
     assert "listing.json is damaged" in capsys.readouterr().err
-    assert contents(copy) == contents(built)
+    assert digests(copy) == digests(built)
 
     (copy / "measured/job.json").write_text("{")
     assert build(corpus, copy) == 1
@@ -236,16 +230,16 @@ def test_strikes_leave_samples_out_and_are_replayed(copy: Path, built: Path, cor
     measured = {path: path.stat().st_mtime_ns for path in (copy / "measured/data").iterdir()}
 
     assert build(corpus, copy, "--strikes", str(strikes)) == 0
-    first = contents(copy)
+    first = digests(copy)
     assert [row["id"] for row in samples(copy)] == [names[0], *names[2:]]
     assert [row["id"] for row in candidates(copy) if row["reason"] == STRUCK] == [names[1]]
     assert summary(copy)["strikes that name no sample"] == ["book_en_nothing"]
     assert not (copy / f"bench/{names[1]}.png").exists()
     assert {path: path.stat().st_mtime_ns for path in measured} == measured  # no page was read again
     assert build(corpus, copy, "--strikes", str(strikes)) == 0
-    assert contents(copy) == first
+    assert digests(copy) == first
     assert build(corpus, copy) == 0
-    assert contents(copy) == contents(built)
+    assert digests(copy) == digests(built)
 
 
 def test_the_review_page_shows_every_sample_and_marks_what_was_struck(copy: Path, built: Path, corpus: Path, tmp_path):

@@ -6,17 +6,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pipelines.runner import run
 from pipelines.shards.codec import encode
+from pipelines.shards.files import ShardInfo
 from pipelines.shards.record import RECORD_SCHEMA, LineTable, Record
 from pipelines.shards.seeds import rng_for
 
 SIDE_PX = 16
+NUM_IMAGES, SHARD_ROWS = 65, 10  # the last shard holds 5
+NUM_SHARDS = 7
 
 
 def toy_record(index: int, side_px: int = SIDE_PX) -> Record:
@@ -91,3 +96,12 @@ class ToyJob:
             else:
                 left.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make(folder: Path | str, backend: str = "inline", num_workers: int = 2, **faults: Any) -> dict[int, ShardInfo]:
+    """Run a toy job of NUM_IMAGES images into the folder; the backend "actors" is Ray with workers that stay."""
+    actors, backend = backend == "actors", "ray" if backend == "actors" else backend
+    faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS} | faults
+    job = ToyJob(**faults)
+    make_job = partial(ToyJob, **faults)
+    return run(make_job, job.num_shards, str(folder), num_workers=num_workers, backend=backend, actors=actors)
