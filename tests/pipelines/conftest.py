@@ -1,4 +1,4 @@
-"""Shared by the tests of the pipelines: one Ray cluster and one S3 server a run, begun on first use."""
+"""Shared by the tests of the pipelines, made once a run on first use: a Ray cluster, an S3 server, small datasets."""
 
 import logging
 import os
@@ -16,8 +16,11 @@ import skimage
 
 from pipelines.shards.folder import Folder
 from tests.digests import digests
+from tests.pipelines.curation import curate, write_good
+from tests.pipelines.mixed import Inputs, make_inputs, mix, rows
 from tests.pipelines.small_job import SmallJob, sidecars, stop_writer, wait_until, writers
 from tests.pipelines.toy_job import make
+from tests.pipelines.toy_reading import make_read
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 S3_ENVIRONMENT = {
@@ -114,6 +117,46 @@ def midway(small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Pat
     driver.communicate()
     wait_until(lambda: not writers(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def inputs(whole: Path, small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """What is mixed; not to be changed."""
+    return make_inputs(whole, small_job.photos, tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="session")
+def mixed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mix of these inputs; not to be changed."""
+    out = tmp_path_factory.mktemp("mixed") / "out"
+    assert mix(*inputs.flags(out)) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def train(mixed: Path) -> list[dict[str, Any]]:
+    """The rows of its train split."""
+    return rows(mixed, "train")
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good images; not to be changed."""
+    return write_good(tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="session")
+def scored(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The curation of the good images when nothing goes wrong; not to be changed."""
+    out = tmp_path_factory.mktemp("scored")
+    assert curate("score", out, good) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good and bad images, scored and read by a toy engine; not to be changed."""
+    return make_read(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("out"))
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class Slow:
         time.sleep(0.1 * len(pictures))
         return pa.RecordBatch.from_pylist([{"slow": 1.0}] * len(pictures), schema=self.schema)
 """
-NUM_GOOD = 24
+NUM_GOOD, NUM_SHARDS = 24, 3
 
 
 def picture(number: int, fmt: str = "PNG", side_px: int = 96) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -126,3 +127,10 @@ def rows(folder: Path, split: str, config: str = "*") -> list[dict[str, Any]]:
 
 def kinds(found: list[dict[str, Any]]) -> Counter[str]:
     return Counter(row["kind"] for row in found)
+
+
+def document_of(source: str) -> str:
+    """The book that a page is of."""
+    match = re.fullmatch(DOCUMENT, source)
+    assert match is not None
+    return match[1]

@@ -12,7 +12,7 @@ from pipelines.curation.deduplicating import find_duplicates, leaders_of, repeat
 from pipelines.curation.scoretable import ScoreTable, images_of
 from tests.curate.pictures import blocks, encoded
 from tests.pipelines.curation import curate, digests, rows, write_bad, write_good
-from tests.pipelines.test_scoring import page, read_text
+from tests.pipelines.toy_reading import page, read_text
 
 
 def scene(seed: int) -> np.ndarray:
