@@ -1,12 +1,8 @@
-"""A mix of really rendered and really curated images: exact ratios, clean splits, lineage, taking out, resuming."""
+"""A mix of really rendered and really curated images: exact ratios, clean splits, lineage, weights, its card."""
 
 import json
-import os
 import re
-import shutil
-import signal
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 import numpy as np
@@ -17,47 +13,17 @@ from datasets import Image, get_dataset_config_names, load_dataset
 from curate.fingerprint import perceptual_hashes
 from curate.matches import MAX_DISTANCE, MAX_FINE
 from curate.picture import Picture
-from pipelines.mixture import mixing
-from pipelines.mixture.plan import read_plan
-from pipelines.mixture.settings import Mixture
-from pipelines.mixture.without import Asked
-from pipelines.shards.files import sidecars
-from pipelines.shards.folder import Folder
 from pipelines.shards.record import RECORD_SCHEMA
 from render.mix import Mix
-from tests.digests import digests, sha256
+from tests.digests import sha256
 from tests.pipelines.mixed import (
-    DOCUMENT,
     NUM_BOOKS,
     NUM_PAGES,
-    Inputs,
+    document_of,
     kinds,
-    make_inputs,
     mix,
-    pack,
     rows,
-    start,
 )
-from tests.pipelines.small_job import SmallJob, wait_until
-
-
-@pytest.fixture(scope="module")
-def inputs(whole: Path, small_job: SmallJob, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """What is mixed; not to be changed."""
-    return make_inputs(whole, small_job.photos, tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture(scope="module")
-def mixed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The mix; not to be changed."""
-    out = tmp_path_factory.mktemp("mixed") / "out"
-    assert mix(*inputs.flags(out)) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def train(mixed: Path) -> list[dict[str, Any]]:
-    return rows(mixed, "train")
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +51,6 @@ def num_held_books(mixed: Path) -> int:
     cells = json.loads(Path(f"{mixed}.plan/choice/plan.json").read_text())["cells"]
     [pages] = [cell["available"] for cell in cells if (cell["split"], cell["config"]) == ("test", "text")]
     return (int(pages) - 1) // NUM_PAGES  # the blank pages are one file, taken once
-
-
-def document_of(source: str, pattern: str = DOCUMENT) -> str:
-    match = re.fullmatch(pattern, source)
-    assert match is not None
-    return match[1]
 
 
 def looks(found: list[dict[str, Any]], photos: Path) -> set[tuple[int, int]]:
@@ -262,224 +222,6 @@ def test_the_card_tells_shares_licences_and_shows_previews(mixed, train):
     assert all((mixed / "previews" / name).stat().st_size < 400_000 for name in pictures)
 
 
-@pytest.mark.timeout(300)
-def test_processes_killed_midway_leave_what_the_same_command_finishes(inputs, mixed, tmp_path):
-    flags = ["--images-per-shard", "1"]  # so many that processes are worth starting
-    assert mix(*inputs.flags(tmp_path / "whole/out", *flags)) == 0
-    whole = digests(tmp_path / "whole/out")
-    out = tmp_path / "out"
-    driver = start(*inputs.flags(out, *flags))
-    try:
-        wait_until(lambda: list(out.glob("train/*/manifest/*.json")), seconds=200)
-    finally:
-        os.killpg(driver.pid, signal.SIGKILL)
-        driver.communicate()
-    half = digests(out)
-    made = {name: digest for name, digest in half.items() if re.fullmatch(r".*/(data|manifest)/\d+\.\w+", name)}
-    for folder in (out, tmp_path / "out.plan/choice"):
-        (folder / f".plan.json~{gethostname()}~0123abcd.tmp").write_bytes(b"half")  # as if it had been killed there
-    code = mix(*inputs.flags(out, *flags))
-
-    assert code == 0
-    assert 0 < len(made) < len([name for name in whole if "/data/" in name or "/manifest/" in name])
-    assert made.items() <= whole.items()  # two processes made what one does
-    assert digests(out) == whole
-    assert not list((tmp_path / "out.plan").rglob(".*.tmp"))
-
-
-def test_s3_holds_the_same_bytes(inputs, mixed, s3):
-    out = Folder(f"{s3}/mix/out")
-    code = mix(*inputs.flags(out.url))
-    there = {name: sha256(data) for name, data in out.read_each(list(out.list()))}
-    took_out = mix("--out", out.url, "--without", inputs.text.name)
-
-    assert (code, took_out) == (0, 0)
-    assert there == digests(mixed)
-    assert not [name for name in out.list() if "/text/" in name]
-
-
-@pytest.mark.timeout(300)
-def test_on_ray_the_bytes_are_the_same(inputs, mixed, ray_cluster, tmp_path):
-    settings = mixing.parse_settings(inputs.flags(tmp_path / "out", "--backend", "ray", "--workers", "2"))
-
-    assert mixing.execute(settings) == 0
-    assert digests(tmp_path / "out") == digests(mixed)
-
-
-def test_a_finished_mix_is_left_alone(inputs, mixed, tmp_path):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    shutil.copytree(f"{mixed}.plan", f"{out}.plan")
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
-
-    assert mix(*inputs.flags(out)) == 0
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
-    assert digests(out) == digests(mixed)
-
-
-def test_a_mix_whose_plan_was_removed_is_checked_and_mended(inputs, mixed, tmp_path):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    lost = next(iter(sorted((out / "train/general/data").iterdir())))
-    lost.unlink()
-
-    assert mix(*inputs.flags(out)) == 0
-    assert digests(out) == digests(mixed)
-
-
-def test_shards_that_another_run_is_writing_are_not_counted_as_a_finished_mix(mixed, tmp_path):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    shard = min((out / "train/general/data").iterdir())
-    (out / f"train/general/manifest/{shard.stem}.json").unlink()  # as while it is made anew
-
-    with pytest.raises(
-        ValueError, match=r"train/general holds \d+ images and \d+ are planned: perhaps another run is writing"
-    ):
-        mixing.finish(str(out), pq.read_schema(shard), read_plan(f"{mixed}.plan"))
-    assert (out / "statistics.json").read_bytes() == (mixed / "statistics.json").read_bytes()
-
-
-def test_without_takes_a_photo_out_wherever_it_is(inputs, mixed, train, tmp_path, capfd):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    before = digests(out)
-    row = next(row for row in train if row["kind"] == "synthetic" and row["source"])
-    gone = [one for one in train if one["source_sha256"] == row["source_sha256"]]
-    held = {str(Path(one["file"]).relative_to(mixed)) for one in gone}
-    code = mix("--out", str(out), "--without", row["source"])
-    said = capfd.readouterr().out
-    after = digests(out)
-
-    assert code == 0
-    assert {one["kind"] for one in gone} == {"synthetic", "general"} or len(gone) > 1
-    assert f"{len(gone)} rows of {row['source']} went:" in said
-    assert all(one["id"] in said for one in gone)
-    assert sorted(one["id"] for one in rows(out, "train")) == sorted(
-        {one["id"] for one in train} - {o["id"] for o in gone}
-    )
-    assert {name for name in before if name.endswith(".parquet") and after.get(name) != before[name]} == held
-    assert [json.loads(line)["id"] for line in (out / "removed.jsonl").read_text().splitlines()]
-    assert f"| {row['source']} | train | {len(gone)} |" in (out / "README.md").read_text()
-    assert row["source"] not in [one["source"] for one in rows(out, "*")]
-    for folder in out.glob("*/*/manifest"):
-        assert all(info.num_rows for info in sidecars(Folder(str(folder.parent))))
-
-
-@pytest.mark.parametrize(
-    ("source", "pattern", "fits"),
-    [
-        ("a/img1.png", "a/img[1].png", False),
-        ("a/img[1].png", "a/img[1].png", True),
-        ("a/img[1].png", "a/img[*", True),
-        ("a/b/c.png", "a/*", True),
-        ("b/a/c.png", "a/*", False),
-        ("p.pdf#page=3", "p.pdf", True),
-    ],
-)
-def test_a_source_means_itself_and_a_star_anything(source, pattern, fits):
-    row = {"source": source, "origin": "set", "source_sha256": "0", "id": "7"}
-
-    assert Asked([pattern], Mixture().document).match(row) == pattern * fits
-    assert Asked(["set/7"], Mixture().document).match(row) == "set/7"
-
-
-def test_without_knows_the_documents_of_the_mix(mixed, train, capfd):
-    book = document_of(next(row["source"] for row in train if row["kind"] == "text"))
-    pages = [row["id"] for row in train if row["source"].startswith(f"{book}/")]
-    code = mix("--out", str(mixed), "--without", book, "--dry-run")
-    said = capfd.readouterr().out
-
-    assert code == 0
-    assert len(pages) > 1
-    assert all(page in said for page in pages)
-
-
-def test_without_goes_on_where_it_was_stopped_and_is_not_undone(inputs, mixed, train, tmp_path, capfd):
-    once, out = (Path(shutil.copytree(mixed, tmp_path / name / "out")) for name in ("once", "again"))
-    book = document_of(next(row["source"] for row in train if row["kind"] == "text"))
-    assert mix("--out", str(once), "--without", f"{book}/*") == 0
-    assert mix("--out", str(out), "--without", f"{book}/*") == 0
-    shard = next(row["file"] for row in train if row["source"].startswith(f"{book}/"))
-    damaged = out / Path(shard).relative_to(mixed)
-    shutil.copy(shard, damaged)  # as a stop between the sidecar's removal and the new shard leaves it
-    (damaged.parents[1] / "manifest" / f"{damaged.stem}.json").unlink(missing_ok=True)
-    codes = [mix("--out", str(out), "--without", f"{book}/*"), mix(*inputs.flags(out))]
-    said = capfd.readouterr().err
-
-    assert codes == [0, 1]
-    assert digests(out) == digests(once)
-    assert f'--without (0): "{book}/*" -> (none)' in said
-
-
-def test_without_and_dry_run_tells_what_would_go_and_changes_nothing(mixed, train, capfd):
-    before, source = digests(mixed), train[0]["source"]
-    code = mix("--out", str(mixed), "--without", source, "--dry-run")
-    said = capfd.readouterr().out
-
-    assert code == 0
-    assert f"rows of {source} would go:" in said
-    assert train[0]["id"] in said
-    assert digests(mixed) == before
-
-
-def test_without_all_of_a_first_shard_leaves_a_dataset_that_loads(mixed, train, tmp_path):
-    out, first = Path(shutil.copytree(mixed, tmp_path / "out")), str(mixed / "train/general/data/000000.parquet")
-    sources = {row["source_sha256"] for row in train if row["file"] == first}
-    kept = {row["id"] for row in train if row["source_sha256"] not in sources}
-    code = mix("--out", str(out), "--without", *sources)
-    loaded = load_dataset(str(out), split="train", streaming=True, cache_dir=str(tmp_path / "cache"))
-
-    assert code == 0
-    assert not (out / "train/general/data/000000.parquet").exists()
-    assert {row["id"] for row in loaded} == kept
-
-
-def test_without_a_whole_input_leaves_no_empty_shard(mixed, inputs, tmp_path):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    code = mix("--out", str(out), "--without", inputs.text.name)
-    loaded = load_dataset(str(out), split="train", streaming=True, cache_dir=str(tmp_path / "cache"))
-
-    assert code == 0
-    assert not list(out.glob("*/text/*/*"))
-    assert {row["kind"] for row in loaded} == {"general", "synthetic"}
-    assert "text" not in get_dataset_config_names(str(out), cache_dir=str(tmp_path / "cache"))
-    assert not (out / "previews/text.png").exists()
-
-
-def test_a_train_split_that_would_be_empty_is_refused(inputs, tmp_path, capfd):
-    one_document = [
-        "--document",
-        r".*(p)_\d+\.png",
-        "--test-share",
-        "0.5",
-    ]  # the hash of "p" is among the held-out ones
-    flags = ["--inputs", str(inputs.general), str(inputs.text), *one_document]
-    code = mix(*flags, "--ratios", "general=1,text=1", "--out", str(tmp_path / "out"))
-    said = capfd.readouterr().err
-
-    assert code == 1
-    assert "the train split would be empty" in said
-    assert "--ratios all" in said
-
-
-def test_without_something_unknown_changes_nothing(mixed, inputs, tmp_path, capfd):
-    out = Path(shutil.copytree(mixed, tmp_path / "out"))
-    before = digests(out)
-    codes = [
-        mix("--out", str(out), "--without", "no/such.png", inputs.text.name),
-        mix(*inputs.flags(out), "--without", "x"),
-        mix("--out", str(tmp_path / "none"), "--without", "x"),
-    ]
-    (out / "statistics.json").rename(tmp_path / "statistics.json")
-    codes.append(mix("--out", str(out), "--without", inputs.text.name))
-    (tmp_path / "statistics.json").rename(out / "statistics.json")
-    said = capfd.readouterr().err
-
-    assert codes == [1, 1, 1, 1]
-    assert "is not finished: " in said
-    assert "has no row of no/such.png: " in said
-    assert "inputs and without are given together" in said
-    assert "holds no mix" in said
-    assert digests(out) == before
-
-
 def test_a_dry_run_tells_the_plan_and_writes_nothing(inputs, mixed, train, tmp_path, capfd):
     out = tmp_path / "out"
     code = mix(*inputs.flags(out), "--dry-run")
@@ -489,103 +231,3 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(inputs, mixed, train, tmp_p
     assert re.search(rf"train +general +{kinds(train)['general']} +\d+ +50.00% +[\d.]+ +[\d.]+\n", said)
     assert f"near a held-out source: {near(mixed)} rows" in said
     assert not list(tmp_path.iterdir())
-
-
-def test_photos_that_are_gone_are_told(inputs, tmp_path, capfd):
-    copy = Path(shutil.copytree(inputs.rendered, tmp_path / "rendered"))
-    (copy / "sources.json").write_text(json.dumps({"photo_index": str(tmp_path / "none")}))
-    flags = ["--inputs", str(copy), "--ratios", "all", "--test-share", str(inputs.test_share)]
-    code = mix(*flags, "--out", str(tmp_path / "out"))
-    said = capfd.readouterr().out
-    shas = [{row["source_sha256"] for row in rows(tmp_path / "out", split)} for split in ("train", "test")]
-
-    assert code == 0
-    assert re.search(r"rendered: the photos of \d+ rows cannot be fingerprinted", said)
-    assert shas[0] & shas[1] <= {""}
-    assert shas[1]
-
-
-def test_a_selection_without_its_curation_is_fingerprinted_from_its_images(inputs, mixed, tmp_path):
-    moved = Path(shutil.copytree(inputs.general, tmp_path / "general"))
-    flags = inputs.flags(tmp_path / "out")
-    flags[flags.index(str(inputs.general))] = str(moved)
-
-    assert mix(*flags) == 0
-    assert digests(tmp_path / "out/train") == digests(mixed / "train")
-
-
-def test_what_cannot_be_mixed_is_refused(inputs, tmp_path, capfd):
-    out = str(tmp_path / "out")
-    codes = [
-        mix("--out", out),
-        mix("--out", out, "--inputs", str(inputs.general.parents[1])),
-        mix("--out", out, "--inputs", str(inputs.general)),
-        mix("--out", out, "--inputs", str(inputs.general), "--ratios", "gen"),
-        mix(*inputs.flags(out + "2"), "--num-images", "1000"),
-        mix("--out", out + "3", "--inputs", str(inputs.rendered), "--ratios", "synthetic=1,synthetic-5-7=1"),
-    ]
-    said = capfd.readouterr().err
-
-    assert codes == [1, 1, 1, 1, 1, 1]
-    assert mix("--out", out, "--inputs", str(inputs.general), "--ratios", "general") == 0  # nothing was begun there
-    assert "inputs is empty: name rendered datasets" in said
-    assert f"holds no whole shard: name {inputs.general}" in said
-    assert "ratios name 'text', of which the inputs hold no image: they have general" in said
-    assert "ratios name 'gen', of which" in said
-    assert re.search(r"num_images is 1,000: .*text has \d+ of the 250 that .*; give at most \d+\n", said)
-    assert "both take synthetic-5-7" in said
-    for flags in (["--test-share", "0.9"], ["--document", "("], ["--document", "x"], ["--seed", "-1"]):
-        with pytest.raises(SystemExit):
-            mix("--out", out, "--inputs", "x", *flags)
-
-
-def test_inputs_of_other_columns_are_joined_and_of_other_types_refused(inputs, tmp_path, capfd):
-    table = pq.read_table(inputs.general / "data/000000.parquet")
-    at = table.schema.get_field_index("entropy_bits")
-    copy = Path(shutil.copytree(inputs.general, tmp_path / "other"))
-    for path in (copy / "data").iterdir():
-        table = pq.read_table(path)
-        pq.write_table(table.set_column(at, "entropy_bits", table.column(at).cast("double")), path)
-        sidecar = copy / f"manifest/{path.stem}.json"
-        sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"num_bytes": path.stat().st_size}))
-    code = mix("--out", str(tmp_path / "out"), "--inputs", str(inputs.general), str(copy), "--ratios", "all")
-
-    assert code == 1
-    assert "column entropy_bits is double in" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize("text_first", [False, True])
-def test_a_file_is_taken_once_and_rather_as_text(inputs, tmp_path, capfd, text_first):
-    text, again = (pack(inputs.photos, kind, tmp_path / f"{kind}-curated") for kind in ("text", "general"))
-    names = [str(text), str(inputs.general), str(again)] if text_first else [str(inputs.general), str(again), str(text)]
-    flags = ["--inputs", *names, "--ratios", "all", "--test-share", "0"]
-    codes = [
-        mix(*flags, "--out", str(tmp_path / "once")),
-        mix(*flags, "--out", str(tmp_path / "all"), "--keep-duplicates"),
-    ]
-    said = capfd.readouterr().out
-    once, everything = rows(tmp_path / "once", "train"), rows(tmp_path / "all", "train")
-    photos = {sha256(path.read_bytes()) for path in inputs.photos.iterdir()}
-
-    assert codes == [0, 0]
-    assert len(everything) == pq.read_table(inputs.general / "data").num_rows + 2 * len(photos)
-    assert len({row["source_sha256"] for row in once}) == len(once) == len(everything) - 2 * len(photos)
-    assert {row["source_sha256"] for row in once if row["kind"] == "text"} == photos
-    assert {row["origin"] for row in once} == {"general", "text"}
-    assert f"copies of a file that another row holds: {2 * len(photos)} rows" in said
-    assert f"{2 * len(photos)} rows were left out because another row" in (tmp_path / "once/README.md").read_text()
-
-
-def test_two_inputs_of_one_name_are_told_apart(inputs, tmp_path):
-    other = pack(inputs.photos, "general", tmp_path / "curated")
-    flags = ["--inputs", str(inputs.general), str(other), "--ratios", "all", "--test-share", "0", "--keep-duplicates"]
-    code = mix(*flags, "--out", str(tmp_path / "out"))
-    both = rows(tmp_path / "out", "train")
-    codes = [code, mix("--out", str(tmp_path / "out"), "--without", "general-2")]
-    left = rows(tmp_path / "out", "train")
-
-    assert codes == [0, 0]
-    assert {row["origin"] for row in both} == {"general", "general-2"}
-    assert len({row["id"] for row in both}) < len(both)  # ids are of their own input
-    assert [row["id"] for row in left] == [row["id"] for row in both if row["origin"] == "general"]
-    assert not (tmp_path / "out/test").exists()
