@@ -4,12 +4,8 @@ import json
 import re
 import shutil
 import socket
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,78 +14,34 @@ from datasets import load_dataset
 from curate.benchchoice import STRUCK
 from curate.ngrams import grams
 from pipelines.benchmark import making
-from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_FILE, SAME_TEXT, Documents
-from pipelines.benchmark.pages import category_in, document_of
-from pipelines.benchmark.review import read_strikes
+from pipelines.benchmark.leakage import SAME_DOCUMENT, SAME_FILE, SAME_TEXT
+from pipelines.benchmark.pages import document_of
 from pipelines.benchmark.settings import parse_build
-from pipelines.benchmark.trained import Seen, records
 from pipelines.shards.codec import decode
 from pipelines.shards.files import write_shard
 from pipelines.shards.folder import Folder
-from pipelines.shards.record import RECORD_SCHEMA, Record
 from tests.digests import digests
-from tests.pipelines.corpus_files import pdf
+from tests.pipelines.benched import (
+    BOOK,
+    NEWS,
+    NUM_PARTS,
+    Training,
+    build,
+    candidates,
+    flags,
+    make_corpus,
+    samples,
+    summary,
+)
 from tests.pipelines.mixed import pack
 
 pytest.importorskip("rapidocr")
 
-SCRIPT = Path(__file__).parents[2] / "pipelines/tokenbench.py"
-NEWS = "newspaper_5e266dfd9c498cab274e12a7b4a75755_4.jpg"
-TEXTBOOK = "jiaocaineedrop_jiaocai_needrop_en_3361.jpg"
-BOOK = "docstructbench_dianzishu_zhongwenzaixian-o.O-60599898.pdf_30.jpg"
-NUM_PARTS = {NEWS: 8, TEXTBOOK: 6, BOOK: 3}
-PAGE = "book/en_small.pdf"
-
 
 @pytest.fixture(scope="module")
 def corpus(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three annotated pages of the demo, each with a few of its blocks, seven that are at fault in some way, one
-    that nobody annotated, and a PDF; not to be changed."""
-    demo, folder = data / "omnidocbench-demo", tmp_path_factory.mktemp("corpus")
-    images = folder / "images"
-    images.mkdir()
-    pages = {
-        page["page_info"]["image_path"]: page for page in json.loads((demo / "OmniDocBench_demo.json").read_text())
-    }
-    listed: list[Any] = []
-    for name, count in NUM_PARTS.items():
-        shutil.copyfile(demo / "images" / name, images / name)
-        blocks = [part for part in pages[name]["layout_dets"] if part["category_type"] == "text_block"]
-        listed.append(pages[name] | {"layout_dets": blocks[:count]})
-    listed += _faulty(listed[0], demo, images)
-    shutil.copyfile(demo / "images" / NEWS, images / "unlisted.jpg")
-    (folder / "annotations.json").write_text(json.dumps(listed))
-    (folder / "book").mkdir()
-    (folder / PAGE).write_bytes(pdf("a few words", "more words"))
-    return folder
-
-
-def _faulty(whole: dict[str, Any], demo: Path, images: Path) -> Iterator[Any]:
-    """Pages that give nothing: annotated outside, with fields of other types, without an image, cut short."""
-    beyond = [part | {"poly": [value + 5000 for value in part["poly"]]} for part in whole["layout_dets"]]
-    (images / "outside.jpg").write_bytes((demo / "images" / NEWS).read_bytes())
-    yield whole | {"layout_dets": beyond, "page_info": whole["page_info"] | {"image_path": "outside.jpg"}}
-    odd = [{"category_type": "text_block", "poly": "none", "text": "words"}, 5]
-    (images / "odd.jpg").write_bytes((demo / "images" / NEWS).read_bytes())
-    yield whole | {"layout_dets": odd, "page_info": whole["page_info"] | {"image_path": "odd.jpg"}}
-    data = (demo / "images" / NEWS).read_bytes()
-    (images / "cut.jpg").write_bytes(data[: len(data) // 2])
-    yield whole | {"page_info": whole["page_info"] | {"image_path": "cut.jpg"}}
-    (images / "text.jpg").write_text("<html>404</html>")
-    yield whole | {"page_info": whole["page_info"] | {"image_path": "text.jpg"}}
-    yield whole | {"page_info": whole["page_info"] | {"image_path": "gone.jpg"}}
-    yield whole | {"page_info": whole["page_info"] | {"image_path": "../annotations.json"}}
-    yield {"layout_dets": "none"}
-
-
-def flags(corpus: Path, out: Path, *more: str) -> list[str]:
-    places = ["--annotations", str(corpus / "annotations.json"), "--images", str(corpus / "images")]
-    return [*places, "--pages", str(corpus / "book"), "--least-share", "0", "--out", str(out), *more]
-
-
-def build(corpus: Path, out: Path, *more: str) -> int:
-    """Build in this process; its exit code."""
-    return making.make(parse_build(flags(corpus, out, "--workers", "0", "--backend", "inline", *more)))
+    """What the benchmark is built from; not to be changed."""
+    return make_corpus(data / "omnidocbench-demo", tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -104,18 +56,6 @@ def built(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(built: Path, tmp_path: Path) -> Path:
     """The same, to be changed."""
     return shutil.copytree(built, tmp_path / "out")
-
-
-def samples(out: Path) -> list[dict[str, Any]]:
-    return [row for path in sorted(out.glob("data/*.parquet")) for row in pq.read_table(path).to_pylist()]
-
-
-def candidates(out: Path) -> list[dict[str, Any]]:
-    return pq.read_table(out / "candidates.parquet").to_pylist()  # type: ignore[no-any-return]
-
-
-def summary(out: Path) -> dict[str, Any]:
-    return json.loads((out / "summary.json").read_text())  # type: ignore[no-any-return]
 
 
 def test_samples_are_what_the_benchmark_asks(built: Path):
@@ -171,10 +111,7 @@ def test_every_crop_has_a_reason_or_is_a_sample(built: Path):
     assert sum(told["samples by language"].values()) == told["samples"] == len(samples(built))
 
 
-@pytest.mark.parametrize("backend", ["processes", "ray"])
-def test_any_workers_write_the_same_bytes(backend: str, built: Path, corpus: Path, tmp_path: Path, request):
-    if backend == "ray":
-        request.getfixturevalue("ray_cluster")
+def test_any_workers_write_the_same_bytes(backend: str, built: Path, corpus: Path, tmp_path: Path):
     more = ["--workers", "2", "--backend", backend]
 
     assert making.make(parse_build(flags(corpus, tmp_path / "out", *more))) == 0
@@ -257,47 +194,6 @@ def test_the_review_page_shows_every_sample_and_marks_what_was_struck(copy: Path
     assert before.count(" checked>") == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [("[]", "need {"), ('{"strikes": [1]}', "need {"), ("{", "is no JSON"), (None, "there is no such file")],
-)
-def test_a_file_that_holds_no_strikes_is_refused(text: str | None, cause: str, tmp_path: Path):
-    path = tmp_path / "strikes.json"
-    if text is not None:
-        path.write_text(text)
-
-    with pytest.raises(ValueError, match=cause):
-        read_strikes(str(path))
-
-
-class Training:
-    """A job that packs pages as a training dataset does."""
-
-    schema = RECORD_SCHEMA
-
-    def __init__(self, pages: list[tuple[str, str]]) -> None:
-        self._pages = pages
-
-    def num_rows(self, shard: int) -> int:
-        return len(self._pages)
-
-    def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
-        for number, (source, text) in enumerate(self._pages):
-            yield Record(
-                id=str(number),
-                image=b"png",
-                width_px=1,
-                height_px=1,
-                kind="text",
-                source=source,
-                licence="",
-                language="en",
-                layout="",
-                band="",
-                text=text,
-            ).row()
-
-
 def test_a_benchmark_without_a_sample_is_an_error_that_tells_why(copy: Path, corpus: Path, tmp_path: Path, capsys):
     documents = {row["document"] for row in candidates(copy)}  # of pages of one, or a page by itself
     everything = [(f"pages/{name}{end}", "") for name in documents for end in ("", "_31.jpg")]
@@ -305,14 +201,6 @@ def test_a_benchmark_without_a_sample_is_an_error_that_tells_why(copy: Path, cor
 
     assert build(corpus, copy, "--exclude", str(tmp_path / "train")) == 1
     assert "no sample is left:" in capsys.readouterr().err
-
-
-def test_a_mix_is_a_training_dataset_of_several_parts(tmp_path: Path):
-    for part in ("train/text", "test/text"):
-        write_shard(Folder(str(tmp_path / part)), 0, Training([("c/book.pdf#page=3", "words")]), {})
-    (tmp_path / "README.md").write_text("card")
-
-    assert list(records(str(tmp_path))) == [Seen("c/book.pdf#page=3", "words")] * 2
 
 
 def test_nothing_of_a_training_dataset_is_in_the_benchmark(copy: Path, built: Path, corpus: Path, tmp_path: Path):
@@ -363,83 +251,10 @@ def test_a_packed_selection_is_known_by_its_files_whatever_their_names(copy: Pat
     assert SAME_FILE in {row["reason"] for row in candidates(copy) if row["category"] == "book"}
 
 
-def test_documents_are_compared_by_the_end_of_their_names():
-    documents = Documents()
-    for name in ("a/b.jpg", "c.jpg", "set/book.pdf", "alone.jpg/alone.jpg"):
-        documents.add(name)
-    alike = ["a/b.jpg", "b.jpg", "x/a/b.jpg", "y/c.jpg", "other/book.pdf", "z/alone.jpg"]
-
-    assert [name for name in [*alike, "x/b.jpg", "jpg", "ook.pdf", ""] if documents.like(name)] == alike
-
-
-def test_names_say_document_and_category():
-    assert document_of("book/x.pdf#page=3") == document_of("book/x.pdf_12.jpg") == "book/x.pdf"
-    assert document_of("book/page_3.jpg") == "book/page_3.jpg"
-    assert category_in("/data/book/note/x.pdf") == "note"
-    assert category_in("/data/slides/x.pdf") == "PPT2PDF"
-    assert category_in("/data/booklet/x.pdf") == ""
-
-
-def test_pages_are_sampled_by_category_language_and_document(tmp_path: Path, capsys):
-    sizes = {"book/en_a.pdf": 6, "book/en_b.pdf": 2, "book/zh_c.pdf": 4, "note/en_d.pdf": 9, "other/e.pdf": 3}
-    for name, count in sizes.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(pdf(*["x"] * count))
-    job = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--sample-pages", "8", "--workers", "0"]
-
-    assert making.make(parse_build([*job, "--backend", "inline"])) == 1  # no text, no sample
-    rows = pq.read_table(tmp_path / "out/measured/entries.parquet").to_pylist()
-
-    assert Counter(row["document"] for row in rows) == {
-        "book/en_a.pdf": 1,
-        "book/en_b.pdf": 1,
-        "book/zh_c.pdf": 2,
-        "note/en_d.pdf": 4,
-    }
-    assert summary(tmp_path / "out")["samples"] == 0
-    assert not list((tmp_path / "out").glob("bench/*"))
-
-
 def test_a_dry_run_writes_nothing(corpus: Path, tmp_path: Path, capsys):
     assert build(corpus, tmp_path / "out", "--dry-run") == 0
     assert "would read 12 pages" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "cause"),
-    [
-        (["--pages", "{}/nothing"], "no such folder or file"),
-        (["--annotations", "{}/none.json", "--images", "{}"], "there is no such file"),
-        (["--pages", "{}"], "give --category NAME"),
-    ],
-)
-def test_pages_that_are_not_there_are_named(more: list[str], cause: str, tmp_path: Path, capsys):
-    (tmp_path / "x.pdf").write_bytes(pdf("words"))
-    args = [one.format(tmp_path) for one in more]
-
-    code = making.make(parse_build([*args, "--out", str(tmp_path / "out"), "--workers", "0"]))
-
-    assert code == 1
-    assert cause in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("args", "cause"),
-    [
-        ([], "there are no pages"),
-        (["--annotations", "x.json"], "annotations and images belong together"),
-        (["--pages", "x", "--category", "books"], "category is 'books'"),
-        (["--pages", "x", "--ocr", "paddleocr"], "without ocr_models"),
-        (["--pages", "x", "--chars-zh", "300", "200"], "chars_zh is 300 200"),
-        (["--pages", "x", "--max-blank", "2"], "max_blank is 2"),
-    ],
-)
-def test_settings_that_do_not_fit_are_named(args: list[str], cause: str, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        parse_build(args)
-
-    assert cause in str(stopped.value) + capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_left_alone(corpus: Path, tmp_path: Path, capsys):
@@ -453,11 +268,3 @@ def test_a_folder_of_something_else_is_left_alone(corpus: Path, tmp_path: Path, 
 def test_other_pages_or_another_filter_need_another_folder(copy: Path, corpus: Path, capsys):
     assert build(corpus, copy, "--chars-en", "250", "600") == 1
     assert "chars_en" in capsys.readouterr().err
-
-
-def test_help_says_units(capsys):
-    done = subprocess.run([sys.executable, str(SCRIPT), "--help"], capture_output=True, text=True, check=True)
-
-    for flag in ("--annotations", "--pages", "--sample-pages", "--dpi", "--exclude", "--strikes", "--target", "--out"):
-        assert flag in done.stdout
-    assert "pixels an inch" in " ".join(done.stdout.replace("│", " ").split())

@@ -9,7 +9,10 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 
 from pipelines.benchmark.trained import Seen, records
+from pipelines.shards.files import write_shard
+from pipelines.shards.folder import Folder
 from tests.curate.pictures import blocks, encoded
+from tests.pipelines.benched import Training
 from tests.pipelines.corpus_files import pdf
 
 PHOTO = encoded(blocks(3, 20, 30), "PNG")
@@ -64,3 +67,11 @@ def test_nothing_to_compare_with_is_an_error(tmp_path: Path):
 
     with pytest.raises(ValueError, match="holds no image, tar, PDF or row of Parquet"):
         list(records(str(tmp_path)))
+
+
+def test_a_mix_is_a_training_dataset_of_several_parts(tmp_path: Path):
+    for part in ("train/text", "test/text"):
+        write_shard(Folder(str(tmp_path / part)), 0, Training([("c/book.pdf#page=3", "words")]), {})
+    (tmp_path / "README.md").write_text("card")
+
+    assert list(records(str(tmp_path))) == [Seen("c/book.pdf#page=3", "words")] * 2
