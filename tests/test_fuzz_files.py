@@ -99,7 +99,10 @@ def test_a_spoiled_sidecar_is_read_or_its_shard_is_missing(whole: Path, spoil: C
     @few(120)
     @given(FLIPS, KEPT)
     def check(flips: Flips, kept: float) -> None:
-        check_manifest(spoil(sidecar_name(0), spoiled(data, flips, kept)))
+        folder = spoil(sidecar_name(0), spoiled(data, flips, kept))
+
+        assert read_manifest(folder).keys() <= {0}
+        assert all(isinstance(count, int) for count in sum_counts(folder).values())
 
     check()
 
@@ -114,14 +117,12 @@ def test_any_json_as_a_sidecar(whole: Path, spoil: Callable[[str, bytes], Folder
     @example(NESTED)
     def check(values: Any) -> None:
         text = as_json(known | values if isinstance(values, dict) else values)
-        check_manifest(spoil(sidecar_name(0), text.encode()))
+        folder = spoil(sidecar_name(0), text.encode())
+
+        assert read_manifest(folder).keys() <= {0}
+        assert all(isinstance(count, int) for count in sum_counts(folder).values())
 
     check()
-
-
-def check_manifest(folder: Folder) -> None:
-    assert read_manifest(folder).keys() <= {0}
-    assert all(isinstance(count, int) for count in sum_counts(folder).values())
 
 
 def test_a_spoiled_checkpoint_is_read_or_named(tmp_path: Path):
