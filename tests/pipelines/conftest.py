@@ -7,7 +7,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pipelines.shards.folder import Folder
 from tests.digests import digests
 from tests.pipelines.curation import curate, write_good
 from tests.pipelines.mixed import Inputs, make_inputs, mix, rows
-from tests.pipelines.small_job import SmallJob, sidecars, stop_writer, wait_until, writers
+from tests.pipelines.small_job import SmallJob, ended, sidecars, stop_writer, wait_until, writers
 from tests.pipelines.toy_job import make
 from tests.pipelines.toy_reading import make_read
 
@@ -162,17 +161,13 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start(small_job: SmallJob) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the small job as a user would, `start(out, *flags)`; neither it nor a worker outlives the test."""
-    started: list[subprocess.Popen[str]] = []
+    with ended() as processes:
 
-    def start_one(*args: Any, **keywords: Any) -> subprocess.Popen[str]:
-        started.append(small_job.start(*args, **keywords))
-        return started[-1]
+        def start_one(*args: Any, **keywords: Any) -> subprocess.Popen[str]:
+            processes.append(small_job.start(*args, **keywords))
+            return processes[-1]
 
-    yield start_one
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        yield start_one
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import io
 import os
 import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,8 +14,8 @@ import pyarrow.parquet as pq
 
 from pipelines.curation import curating
 from tests.curate.pictures import black_png, blocks, encoded, with_orientation
+from tests.pipelines.small_job import ROOT, start_script
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "pipelines/curate.py"
 SCORERS = ("sanity", "fingerprint")
 RULES = """
@@ -139,16 +138,7 @@ def start(
     env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """Run a command as a user would, on two workers, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, str(script), *flags(command, out, source, "--workers", "2", *more)],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return start_script(script, flags(command, out, source, "--workers", "2", *more), cwd, env)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -1,10 +1,8 @@
 """Inputs of a small mix, really rendered and really curated, and the mix run in this process or as a user would."""
 
 import io
-import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from pipelines.mixture import mixing
 from tests.curate.pictures import blocks, encoded
 from tests.digests import sha256
 from tests.pipelines.curation import curate, write_good
-from tests.pipelines.small_job import ROOT
+from tests.pipelines.small_job import ROOT, start_script
 
 SCRIPT = ROOT / "pipelines/mix.py"
 RULES = """
@@ -107,16 +105,7 @@ def mix(*args: str) -> int:
 
 def start(*args: str) -> subprocess.Popen[str]:
     """Run it as a user would, on two processes."""
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *args, "--backend", "processes", "--workers", "2"],
-        cwd=ROOT,
-        env=dict(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return start_script(SCRIPT, [*args, "--backend", "processes", "--workers", "2"])
 
 
 def rows(folder: Path, split: str, config: str = "*") -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -47,16 +47,36 @@ class SmallJob:
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:
         """Run it as a user would, on two workers, in a process group of its own."""
-        return subprocess.Popen(
-            [sys.executable, str(script), *self.flags(out, "--workers", "2", *more)],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return start_script(script, self.flags(out, "--workers", "2", *more), cwd, env)
+
+
+def start_script(
+    script: Path, args: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start a script as a user would, in a process group of its own; what it says comes as one stream."""
+    return subprocess.Popen(
+        [sys.executable, str(script), *args],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def ended() -> Iterator[list[subprocess.Popen[str]]]:
+    """A list of which no process outlives the block, nor one that it started in its group."""
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def shards(folder: Path) -> dict[str, str]:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -25,7 +24,7 @@ from tests.pipelines.curation import (
     digests,
     start,
 )
-from tests.pipelines.small_job import sidecars, stop_writer, wait_until, writers
+from tests.pipelines.small_job import ended, sidecars, stop_writer, wait_until, writers
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +46,13 @@ def slowly_scored(good: Path, slow: list[str], tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts commands; neither they nor their workers outlive the test."""
-    processes: list[subprocess.Popen[str]] = []
+    with ended() as processes:
 
-    def start_one(*args: Any, **options: Any) -> subprocess.Popen[str]:
-        processes.append(start(*args, **options))
-        return processes[-1]
+        def start_one(*args: Any, **options: Any) -> subprocess.Popen[str]:
+            processes.append(start(*args, **options))
+            return processes[-1]
 
-    yield start_one
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        yield start_one
 
 
 def test_two_processes_make_the_same_bytes(tmp_path, good, scored, started):
