@@ -11,6 +11,7 @@ from render.colour import to_rgb
 from render.scene import Crop, Ground, Scene, Shape
 
 Image = NDArray[np.uint8]
+Pixels = tuple[int, int, int, int]  # a box: left, top, right, bottom
 
 
 def prepare(scene: Scene, photo: Image | None) -> Image:
@@ -75,29 +76,43 @@ def _paper(ground: Ground, size_px: tuple[int, int]) -> Image:
 
 def draw_shape(canvas: Image, shape: Shape) -> None:
     """Draw one shape in place; its edges lie on whole pixels, and what is outside is cut off."""
-    height, width = canvas.shape[:2]
     left, top = _whole(shape.x), _whole(shape.y)
-    x0, x1 = max(0, left), min(width, max(_whole(shape.x + shape.width), left + 1))
-    y0, y1 = max(0, top), min(height, max(_whole(shape.y + shape.height), top + 1))
-    if x1 <= x0 or y1 <= y0:
-        return
-    part = canvas[y0:y1, x0:x1]
-    colour = to_rgb(shape.colour)
+    right, bottom = _whole(shape.x + shape.width), _whole(shape.y + shape.height)
+    box = left, top, max(right, left + 1), max(bottom, top + 1)
     if shape.radius_px:
-        mask = _mask(shape, x1 - x0, y1 - y0)[..., None] * (shape.opacity / 255.0)
-        part[:] = part + (colour.astype(np.float32) - part) * mask + 0.5
-    elif shape.kind == "frame":
-        line = max(1, round(shape.line_px))
-        sides = (part[:line], part[line:-line, :line], part[line:-line, -line:], part[-line:])
-        for side in sides if min(part.shape[:2]) > 2 * line else (part,):
-            _fill(side, colour, shape.opacity)
-    else:
-        _fill(part, colour, shape.opacity)
+        _draw_rounded(canvas, box, shape)
+        return
+    for part in _sides(box, max(1, round(shape.line_px))) if shape.kind == "frame" else (box,):
+        _fill(_inside(canvas, part), to_rgb(shape.colour), shape.opacity)
 
 
 def _whole(px: float) -> int:
     """The nearest whole px, halves upwards, so that a line of 1 px is as thick wherever it lies."""
     return math.floor(px + 0.5)
+
+
+def _sides(box: Pixels, line_px: int) -> tuple[Pixels, ...]:
+    """The four sides of a frame, or all of it where they meet."""
+    left, top, right, bottom = box
+    if min(right - left, bottom - top) <= 2 * line_px:
+        return (box,)
+    low, high = top + line_px, bottom - line_px
+    level = (left, top, right, low), (left, high, right, bottom)
+    return *level, (left, low, left + line_px, high), (right - line_px, low, right, high)
+
+
+def _inside(canvas: Image, box: Pixels) -> Image:
+    """The part of a box that lies on the canvas, perhaps none."""
+    left, top, right, bottom = np.maximum(box, 0)
+    return canvas[top:bottom, left:right]
+
+
+def _draw_rounded(canvas: Image, box: Pixels, shape: Shape) -> None:
+    left, top, right, bottom = box
+    part, colour = _inside(canvas, box), to_rgb(shape.colour)
+    mask = _mask(shape, right - left, bottom - top)[max(0, -top) :, max(0, -left) :]
+    mask = mask[: part.shape[0], : part.shape[1], None] * (shape.opacity / 255.0)
+    part[:] = part + (colour.astype(np.float32) - part) * mask + 0.5
 
 
 def _fill(part: Image, colour: NDArray[np.uint8], opacity: float) -> None:

@@ -192,6 +192,18 @@ def test_a_rule_is_as_thick_wherever_it_lies(at_px: float) -> None:
         assert np.count_nonzero(canvas[0, :, 0]) == np.count_nonzero(canvas[:, 0, 0]) == num_px
 
 
+@pytest.mark.parametrize("radius_px", [0.0, 6.0])
+@pytest.mark.parametrize("kind", ["rule", "frame", "plate"])
+def test_a_shape_partly_outside_is_cut_off_and_not_drawn_smaller(kind: str, radius_px: float) -> None:
+    for x, y in ((-10, -5), (30, 25), (-10, 25), (-90, 5)):
+        page, large = np.zeros((40, 50, 3), np.uint8), np.zeros((240, 250, 3), np.uint8)
+        shape = Shape(kind=kind, x=x, y=y, width=30, height=20, radius_px=radius_px, line_px=2, colour="#ffffff")
+        draw_shape(page, shape)
+        draw_shape(large, replace(shape, x=x + 100, y=y + 100))
+
+        assert np.array_equal(page, large[100:140, 100:150])
+
+
 def test_resampling_leaves_opencv_as_it_was():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     before = cv2.ipp.useIPP()
