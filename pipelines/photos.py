@@ -20,7 +20,7 @@ from pipelines.corpora.indexing import NOT_MEASURED, IndexJob, index_tables
 from pipelines.corpora.listing import ENTRIES, LISTING, describe_counts, write_entries
 from pipelines.corpora.sources import absolute, open_source
 from pipelines.runner import run
-from pipelines.shards.folder import Folder
+from pipelines.shards.folder import Folder, source_names
 from pipelines.shards.identity import JOB_FILE, claim_folder
 
 SPLITS = ("all", "train", "held-out")
@@ -91,7 +91,8 @@ class PhotoIndex:
         tables = index_tables(target, (*PLACE, *FACTS, "sha256", "verdict", "cause"))
         job = json.loads(target.read(JOB_FILE))["identity"]
         self.sources: tuple[str, ...] = tuple(job["sources"])
-        rows = _Rows(split, [_corpus(source) for source in self.sources])
+        self._corpora = source_names(self.sources)
+        rows = _Rows(split, self._corpora)
         for table in tables:
             rows.add(table)
         if not rows.num_kept:
@@ -121,7 +122,7 @@ class PhotoIndex:
 
     def photo(self, number: int) -> PhotoInfo:
         """What is known of one photo; its name begins with its corpus's, as in rows that were curated."""
-        name = f"{_corpus(self.sources[self.source_of(number)])}/{self._columns['name'][number]}"
+        name = f"{self._corpora[self.source_of(number)]}/{self._columns['name'][number]}"
         facts = {field: self._columns[field][number].as_py() for field in FACTS}
         return PhotoInfo(name=name, sha256=self._sha256[number].tobytes().hex(), **facts)
 
@@ -146,11 +147,6 @@ class PhotoIndex:
         key = ((source * len(containers.dictionary) + container) << 32) + row_group
         key = np.where(row_group < 0, -1 - np.arange(len(self)), key)
         return np.unique(key, return_inverse=True)[1].astype(np.int64).reshape(-1)
-
-
-def _corpus(source: str) -> str:
-    """What a corpus is called: the last part of where it lies."""
-    return source.rstrip("/").rpartition("/")[2]
 
 
 class _Rows:

@@ -137,6 +137,13 @@ def distinct_names(urls: Sequence[str]) -> list[str]:
     return found
 
 
+def source_names(urls: Sequence[str]) -> list[str]:
+    """What each of several sources is called: as `distinct_names`, but one that is given twice is called the same."""
+    there = list(dict.fromkeys(url.rstrip("/") for url in urls))
+    names = dict(zip(there, distinct_names(there), strict=True))
+    return [names[url.rstrip("/")] for url in urls]
+
+
 def _temporary_name(name: str) -> str:
     return f".{name}~{socket.gethostname()}~{secrets.token_hex(4)}.tmp"
 

@@ -153,6 +153,16 @@ def test_several_corpora_make_one_index(tmp_path: Path):
     assert all(np.array_equal(reader.read(i), blocks(i)) for i in range(3))
 
 
+def test_corpora_that_end_alike_are_told_apart(tmp_path: Path):
+    photos = list(GOOD.values())
+    write(tmp_path, {f"{part}/photos/a.png": photo for part, photo in zip(("one", "two"), photos, strict=False)})
+    places = [str(tmp_path / "one/photos"), str(tmp_path / "two/photos"), str(tmp_path / "one/photos")]
+    build_index(places, str(tmp_path / "index"))
+    index = PhotoIndex.load(str(tmp_path / "index"))
+
+    assert [index.photo(i).name for i in range(3)] == ["photos/a.png", "photos-2/a.png", "photos/a.png"]
+
+
 def test_splits_share_no_photo_and_miss_none(tmp_path: Path):
     photos = [encoded(blocks(i, 264, 260), "PNG") for i in range(300)]
     held_out = [photo for photo in photos if in_split(hashlib.sha256(photo).hexdigest(), "held-out")]
