@@ -164,7 +164,7 @@ def sidecars(folder: Folder) -> Iterator[ShardInfo]:
     """The sidecars of whole shards, by index; without garbled ones and those whose shard has another size."""
     sizes = folder.list("data")
     names = [name for name in folder.list("manifest") if re.fullmatch(r"manifest/\d{6,}\.json", name)]
-    for name, data in folder.read_each(names):
+    for name, data in folder.read_each(sorted(names, key=len)):  # from a million on a number has more digits
         try:
             info = ShardInfo(**json.loads(data))
         except (ValueError, TypeError, RecursionError):

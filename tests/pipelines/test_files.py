@@ -20,6 +20,7 @@ from pipelines.shards.files import (
     write_shard,
 )
 from pipelines.shards.parquet import ParquetFile
+from pipelines.shards.rows import Rows
 from tests.digests import digests
 from tests.pipelines.toy_job import ToyJob
 
@@ -109,6 +110,14 @@ def test_damaged_shards_are_missing(folder, fault):
             shard_file.unlink()
 
     assert list(read_manifest(folder)) == [1]
+
+
+def test_shards_come_by_number_beyond_a_million_too(folder):
+    last = 1_000_000
+    for shard in (last, last - 1, 5):
+        write_shard(folder, shard, ToyJob(num_images=10 * last + 4), VERSIONS)
+
+    assert list(read_manifest(folder)) == list(Rows(folder).shards) == [5, last - 1, last]
 
 
 def test_changed_bytes_are_found(folder):
