@@ -117,13 +117,13 @@ def print_checks() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the subcommand; 2 where its values are wrong."""
+    """Run the subcommand; 2 where its values are wrong, or a file cannot be written."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     command = tyro.cli(List | Check | Fetch | Specimen, prog="python -m fonts", description=__doc__, args=args)
     try:
         return command.run()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

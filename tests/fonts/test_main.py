@@ -72,3 +72,10 @@ def test_the_module_runs_and_writes_a_specimen(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(out)]
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_specimen_that_cannot_be_written_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "file").touch()
+
+    assert main(["specimen", "--fonts", str(folder), "--out", str(folder / "file/specimen.png")]) == 2
+    assert "error: " in capsys.readouterr().err
