@@ -11,10 +11,12 @@ from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import Folder, shard_name
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import Record
+from pipelines.shards.rows import rows_of_shard
 
 Image = NDArray[np.uint8]
 CELL_PX, CAPTION_PX, GAP_PX = 512, 18, 8
 NUM_CELLS = 12
+KEYS = ("band", "language", "layout")  # by which rows are chosen
 
 
 def lay_out(pictures: Sequence[tuple[Image, str]], columns: int = 4) -> Image:
@@ -63,11 +65,10 @@ def preview_of(records: Sequence[Record]) -> bytes:
 def contact_sheet(folder: Folder) -> bytes:
     """A PNG contact sheet of the first shard: bands and languages in turn, as evenly as the shard allows."""
     with folder.open(shard_name(0)) as file:
-        table = ParquetFile(file)
-        keys = table.read(columns=["band", "language", "layout"]).to_pylist()
-        chosen = varied(keys, NUM_CELLS)
-        rows = table.read(columns=["image", "band", "language", "layout", "lines"]).take(chosen).to_pylist()
-    return encode(lay_out([(decode(row["image"]["bytes"]), caption_of(row)) for row in rows]))
+        keys = ParquetFile(file).read(columns=KEYS).to_pylist()
+    chosen = varied(keys, NUM_CELLS)
+    rows = dict(zip(sorted(chosen), rows_of_shard(folder, 0, chosen, (*KEYS, "image", "lines")), strict=True))
+    return encode(lay_out([(decode(rows[i]["image"]["bytes"]), caption_of(rows[i])) for i in chosen]))
 
 
 def varied(keys: Sequence[dict[str, str]], count: int) -> list[int]:

@@ -55,20 +55,24 @@ class Rows:
         for shard, end in zip(self.shards, self._ends, strict=True):
             low, high = np.searchsorted(wanted, (first, end)).tolist()
             if low < high:
-                yield from self._rows(shard, (wanted[low:high] - first).tolist(), columns)
+                yield from rows_of_shard(self._folder, shard, (wanted[low:high] - first).tolist(), columns)
             first = end
 
-    def _rows(self, shard: int, places: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        with self._folder.open(shard_name(shard)) as file:
-            parquet = ParquetFile(file)
-            first = 0
-            for group in range(parquet.num_row_groups):
-                num_rows = parquet.metadata.row_group(group).num_rows
-                mine = [place - first for place in places if first <= place < first + num_rows]
-                if mine:
-                    table = parquet.read_row_group(group, columns=columns)
-                    yield from (table.slice(place, 1).to_pylist()[0] for place in mine)
-                first += num_rows
+
+def rows_of_shard(
+    folder: Folder, shard: int, places: Sequence[int], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Rows of one shard by their place in it, in rising order: only row groups that hold one are read, each once."""
+    with folder.open(shard_name(shard)) as file:
+        parquet = ParquetFile(file)
+        rising, first = sorted(places), 0
+        for group in range(parquet.num_row_groups):
+            num_rows = parquet.metadata.row_group(group).num_rows
+            mine = [place - first for place in rising if first <= place < first + num_rows]
+            if mine:
+                table = parquet.read_row_group(group, columns=columns)
+                yield from (table.slice(place, 1).to_pylist()[0] for place in mine)
+            first += num_rows
 
 
 def spread(total: int, count: int) -> list[int]:
