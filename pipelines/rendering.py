@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from pipelines.shards.record import BoxTable, LineTable, Record, record_schema
 from pipelines.shards.seeds import rng_for
 from pipelines.views import Views
 from render.draw import ClippedError, Rendering, draw_text
-from render.labels import Lines, character_quads, geometry, words_of
+from render.labels import Lines, character_quads, characters_of, geometry, words_of
 from render.recipe import BANDS, LANGUAGES
 from render.sample import Cell, Sampler, Style, View, sample_style
 from render.scene import Scene
@@ -28,6 +28,7 @@ from render.text import open_writer
 from render.typeset import typeset
 
 SCENE_TRIES = 4
+_SPANS = {"words": words_of, "chars": characters_of}
 
 
 class RenderJob:
@@ -166,41 +167,42 @@ def line_table(lines: Lines) -> LineTable:
 
 def boxes(scene: Scene, faces: Catalog, *, words: bool, chars: bool) -> dict[str, BoxTable]:
     """Quads of the words and characters of a scene, where asked for."""
-    if not (words or chars):
-        return {}
-    texts: dict[str, list[str]] = {"words": [], "chars": []}
-    quads: dict[str, list[Any]] = {"words": [], "chars": []}
-    numbers: dict[str, list[int]] = {"words": [], "chars": []}
-    base = 0
+    asked = [kind for kind, wanted in (("words", words), ("chars", chars)) if wanted]
+    lines = list(_lines_by_character(scene, faces)) if asked else []
+    return {kind: _box_table(lines, _SPANS[kind]) for kind in asked}
+
+
+class _Line(NamedTuple):
+    """A line as drawn, with the quads (k, 4, 2) px of its k characters."""
+
+    text: str
+    quads: NDArray[np.float64]
+    vertical: bool
+
+    def quad(self, start: int, end: int) -> list[NDArray[np.float64]]:
+        """The quad of the characters from `start` up to `end`."""
+        first, last = self.quads[start], self.quads[end - 1]
+        return [first[0], first[1], last[2], last[3]] if self.vertical else [first[0], last[1], last[2], first[3]]
+
+
+def _lines_by_character(scene: Scene, faces: Catalog) -> Iterator[_Line]:
+    """The lines of a scene in reading order."""
     for block in scene.blocks:
         done = typeset(block, faces)
-        _, char_quads = character_quads(block, done, geometry(block, done, faces))
-        offset = 0
-        for i, text in enumerate(done.texts):
-            for kind, spans in (("words", words_of(text)), ("chars", [(k, k + 1) for k in range(len(text))])):
-                for a, b in spans:
-                    if text[a:b].strip():
-                        texts[kind].append(text[a:b])
-                        quads[kind].append(_joined(char_quads[offset + a], char_quads[offset + b - 1], block.vertical))
-                        numbers[kind].append(base + i)
-            offset += len(text)
-        base += len(done.texts)
-    return {
-        kind: BoxTable(
-            text=texts[kind],
-            quad_px=np.array(quads[kind], np.float32).reshape(-1, 4, 2),
-            line=np.array(numbers[kind], np.int32),
-        )
-        for kind, wanted in (("words", words), ("chars", chars))
-        if wanted
-    }
+        _, quads = character_quads(block, done, geometry(block, done, faces))
+        ends = np.cumsum([len(text) for text in done.texts], dtype=np.int64)
+        for text, mine in zip(done.texts, np.split(quads, ends)[:-1], strict=True):
+            yield _Line(text, mine, block.vertical)
 
 
-def _joined(first: Any, last: Any, vertical: bool) -> Any:
-    """The quad from the first character's start to the last one's end."""
-    if vertical:
-        return [first[0], first[1], last[2], last[3]]
-    return [first[0], last[1], last[2], first[3]]
+def _box_table(lines: Sequence[_Line], spans_of: Callable[[str], list[tuple[int, int]]]) -> BoxTable:
+    """The parts of each line at the spans that its text has."""
+    parts = [(number, line, start, end) for number, line in enumerate(lines) for start, end in spans_of(line.text)]
+    return BoxTable(
+        text=[line.text[start:end] for _, line, start, end in parts],
+        quad_px=np.array([line.quad(start, end) for _, line, start, end in parts], np.float32).reshape(-1, 4, 2),
+        line=np.array([number for number, *_ in parts], np.int32),
+    )
 
 
 def tally(record: Record, counts: Counter[str]) -> None:

@@ -159,3 +159,8 @@ def words_of(text: str) -> list[tuple[int, int]]:
     if start < len(text):
         spans.append((start, len(text)))
     return spans
+
+
+def characters_of(text: str) -> list[tuple[int, int]]:
+    """Spans of the characters of a line, but for spaces."""
+    return [(i, i + 1) for i, char in enumerate(text) if not char.isspace()]
