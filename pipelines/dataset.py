@@ -5,7 +5,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ from pipelines.rendering import RenderJob
 from pipelines.runner import run, workers_of
 from pipelines.settings import Inputs, Settings
 from pipelines.shardloop import ShardsFailed
-from pipelines.shards.files import Folder, read_manifest, sum_counts
+from pipelines.shards.files import Folder, ShardInfo, read_manifest, sum_counts
 from pipelines.shards.identity import JOB_FILE, claim_folder
 from pipelines.sheet import contact_sheet, preview_of
 from render.recipe import Recipe
@@ -62,35 +62,41 @@ def _told(text: str) -> int:
 
 
 def _make(settings: Settings) -> int:
-    execution, began = settings.execution, time.monotonic()
-    out = Folder(execution.out)
+    began, out, execution = time.monotonic(), Folder(settings.execution.out), settings.execution
     faces_of(settings)  # checked before photos are indexed and the folder is claimed
     index = photo_index(settings)
     identity = identity_of(settings, index)
+    num_before = _claim(out, settings, index, identity)
+    make_job = partial(RenderJob, settings, identity, _index_folder(settings) if index else "")
+    workers, backend = execution.workers, execution.backend
+    done = run(make_job, settings.inputs.num_shards, out.url, num_workers=workers, backend=backend)
+    seconds = time.monotonic() - began
+    summary = _sum_up(out, settings, index, done.values())
+    print(describe(summary, settings, summary["images"] - num_before, seconds))
+    return 0
+
+
+def _claim(out: Folder, settings: Settings, index: PhotoIndex | None, identity: dict[str, Any]) -> int:
+    """Make the folder this job's and write what stands there before the first shard; how many images there are."""
     flags = flags_of(Recipe, "recipe.") | flags_of(Inputs, "inputs.") | CONTENT_FLAGS
     claim_folder(out, identity, flags=flags)
-    before = _images_there(out)
     sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
     out.put(SOURCES_FILE, json.dumps(sources).encode())
-    if not before:  # else its totals stay until there are new ones, or for good where the run is refused
+    num_images = sum(info.num_rows for info in read_manifest(out).values())
+    if not num_images:  # else its totals stay until there are new ones, or for good where the run is refused
         write_card(out, settings, index)
-    make_job = partial(RenderJob, settings, identity, _index_folder(settings) if index else "")
-    done = run(
-        make_job,
-        settings.inputs.num_shards,
-        out.url,
-        num_workers=execution.workers,
-        backend=execution.backend,
-    )
-    seconds = time.monotonic() - began
+    return num_images
+
+
+def _sum_up(out: Folder, settings: Settings, index: PhotoIndex | None, shards: Iterable[ShardInfo]) -> dict[str, Any]:
+    """Write the card with its totals, the summary and the contact sheet; the summary."""
     counts = sum_counts(out)
-    write_card(out, settings, index, counts, done.values())
+    write_card(out, settings, index, counts, shards)
     inputs = settings.inputs
     summary = summarise(counts, index, load_catalog(inputs.fonts), open_writer(inputs.corpus))
     out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
     out.put(PREVIEW, contact_sheet(out))
-    print(describe(summary, settings, counts["images"] - before, seconds))
-    return 0
+    return summary
 
 
 def photo_index(settings: Settings) -> PhotoIndex | None:
@@ -137,10 +143,6 @@ def identity_of(settings: Settings, index: PhotoIndex | None) -> dict[str, Any]:
     return settings.identity() | {"faces": faces, "corpus": corpus, "photos": photos}
 
 
-def _images_there(out: Folder) -> int:
-    return sum(info.num_rows for info in read_manifest(out).values())
-
-
 def preview(settings: Settings) -> int:
     """Render the first few images in this process, lay them side by side, and say where they are. Raises ValueError
     where the folder holds a dataset, whose contact sheet bears that name."""
@@ -161,7 +163,24 @@ def open_job(settings: Settings) -> RenderJob:
 
 
 def estimate(settings: Settings) -> str:
-    """The plan, and its bytes and time from a few records on a few of the photos, rendered in this process."""
+    """The plan, with the bytes and the time that a few records let expect."""
+    num_images, num_shards = settings.inputs.num_images, settings.inputs.num_shards
+    num_bytes, seconds = _measured(settings)
+    workers = max(1, workers_of(settings.execution.workers, "processes"))  # no cluster is begun to be asked
+    gigabytes, hours = num_images * num_bytes / 1e9, num_images * seconds / workers / 3600
+    return "\n".join(
+        [
+            f"would render {num_images:,} images into {num_shards:,} shards in {settings.execution.out}",
+            f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
+            f"texts     {describe_texts(settings)}",
+            f"size      about {gigabytes:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
+            f"time      about {spoken(hours)} on {workers} workers ({seconds * 1e3:.0f} ms each)",
+        ]
+    )
+
+
+def _measured(settings: Settings) -> tuple[float, float]:
+    """Mean bytes and CPU seconds of an image: of a few, on a few of the photos, rendered in this process."""
     inputs = settings.inputs
     with tempfile.TemporaryDirectory() as folder:
         if "photo" in settings.recipe.grounds.names:
@@ -171,21 +190,7 @@ def estimate(settings: Settings) -> str:
         job.record(SAMPLE_IMAGES, Counter())  # loads faces and compiled code, once a worker
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
-        seconds = (time.process_time() - began) / SAMPLE_IMAGES
-    workers = max(1, workers_of(settings.execution.workers, "processes"))  # no cluster is begun to be asked
-    size, hours = (
-        inputs.num_images * sum(num_bytes) / SAMPLE_IMAGES,
-        inputs.num_images * seconds / workers / 3600,
-    )
-    return "\n".join(
-        [
-            f"would render {inputs.num_images:,} images into {inputs.num_shards:,} shards in {settings.execution.out}",
-            f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
-            f"texts     {describe_texts(settings)}",
-            f"size      about {size / 1e9:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
-            f"time      about {spoken(hours)} on {workers} workers ({seconds * 1e3:.0f} ms each)",
-        ]
-    )
+        return sum(num_bytes) / SAMPLE_IMAGES, (time.process_time() - began) / SAMPLE_IMAGES
 
 
 def spoken(hours: float) -> str:
@@ -205,8 +210,8 @@ def _few_photos(settings: Settings, folder: Path) -> str:
     folder.mkdir()
     lacking = set(settings.recipe.sizes())
     serves = _judge(settings)
-    found = (source for url in settings.inputs.photos for source in [open_source(url)])
-    entries = ((source, entry) for source in found for entry in source.entries(Counter()))
+    sources = map(open_source, settings.inputs.photos)
+    entries = ((source, entry) for source in sources for entry in source.entries(Counter()))
     for number, (source, entry) in enumerate(islice(entries, MAX_LOOKED_AT)):
         with suppress(BadImage):
             picture = Picture(source.read(entry))
