@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from pipelines.photos import SPLITS
 from pipelines.recipe_files import (
     absolute_path,
     convert,
@@ -17,12 +18,12 @@ from pipelines.recipe_files import (
     recipe_path,
     take_recipe,
 )
+from pipelines.runner import BACKENDS
 from pipelines.shards.codec import FORMATS
 from render.mix import Mix
 from render.recipe import Recipe
 
 ELSEWHERE = ("num_images", "photos", "photo_licence", "fonts", "corpus")
-SPLITS = ("all", "train", "held-out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,8 @@ class Execution:
     """Render only this many images into OUT/preview.png (a contact sheet) and stop."""
 
     def __post_init__(self) -> None:
-        if self.backend not in ("ray", "processes", "inline"):
-            raise ValueError(f"backend is {self.backend!r}: choose ray, processes or inline")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend is {self.backend!r}: choose {', '.join(BACKENDS)}")
         if self.workers < -1 or self.preview < 0:
             raise ValueError(f"workers is {self.workers}, preview {self.preview}: give at least -1 and 0")
 

@@ -131,7 +131,7 @@ def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
         (lambda: Inputs(split="test"), r"split is 'test': choose one of all, train, held-out"),
         (lambda: Inputs(image_format="gif"), r"image_format is 'gif': choose one of"),
         (lambda: Inputs(fonts=()), r'fonts is empty: give "default"'),
-        (lambda: Execution(backend="slurm"), r"backend is 'slurm': choose ray, processes or inline"),
+        (lambda: Execution(backend="slurm"), r"backend is 'slurm': choose ray, processes, inline"),
         (lambda: Execution(workers=-2), r"workers is -2.*give at least -1"),
     ],
 )
