@@ -31,18 +31,5 @@ def _or_line(layout: Layout) -> Layout:
     return made
 
 
-LAYOUTS: dict[str, Layout] = {
-    "paragraph": _or_line(paragraph),
-    "article": _or_line(article),
-    "bullets": _or_line(bullets),
-    "table": _or_line(table),
-    "slide": _or_line(slide),
-    "poster": _or_line(poster),
-    "webpage": _or_line(webpage),
-    "form": _or_line(form),
-    "code": _or_line(code),
-    "newspaper": _or_line(newspaper),
-    "labels": _or_line(labels),
-    "line": _or_line(line),
-    "vertical": _or_line(vertical),
-}
+_KINDS = (paragraph, article, bullets, table, slide, poster, webpage, form, code, newspaper, labels, line, vertical)
+LAYOUTS: dict[str, Layout] = {layout.__name__: _or_line(layout) for layout in _KINDS}
