@@ -25,10 +25,10 @@ def sized_face(face: FontFace, size_px: float, kind: str) -> freetype.Face:
     """The FreeType face at a size. ValueError where a strike of that size is asked for and there is none."""
     ft = open_face(face)
     if kind == "strike":
-        sizes = [size.y_ppem // 64 for size in ft.available_sizes]
-        if round(size_px) not in sizes:
+        sizes = [round(size.y_ppem / 64) for size in ft.available_sizes]
+        if size_px not in sizes:
             raise ValueError(f"{face.id} has no strike of {size_px} px: it has {sizes}")
-        ft.select_size(sizes.index(round(size_px)))
+        ft.select_size(sizes.index(size_px))
     else:
         ft.set_char_size(round(size_px * 64))
     return ft

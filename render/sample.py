@@ -90,7 +90,7 @@ def sample_style(recipe: Recipe, faces: Catalog, band: str, language: str, rng: 
     kind = recipe.rasters.draw(rng)
     body, size = _body_face(faces, language, kind, (low, high, size), rng)
     why_grey = ""
-    if kind == "strike" and round(size) not in body.strikes:
+    if kind == "strike" and size not in body.strikes:
         kind, why_grey = "grey", "no face with bitmaps of this size"
     if kind == "full" and np.ceil(low) > np.floor(high):  # whole sizes alone are hinted as they should be
         kind, why_grey = "grey", "no whole size to hint"

@@ -140,3 +140,14 @@ def test_hinted_text_stays_in_the_range_of_sizes(faces: Catalog, sizes: tuple[fl
 
             assert low <= style.size_px <= high
             assert style.raster.kind != "full" or style.size_px == round(style.size_px)
+
+
+@pytest.mark.parametrize(("sizes", "kind"), [((12.1, 12.4), "grey"), ((11.6, 12.4), "strike")])
+def test_strikes_are_taken_at_their_own_size_alone(sizes: tuple[float, float], kind: str, faces: Catalog):
+    struck = Catalog([replace(face, strikes=(12,)) for face in faces.faces])
+    recipe = Recipe(size_px=sizes, rasters=Mix.parse("strike"))
+    for number in range(8):
+        style = sample_style(recipe, struck, "10-14", "en", np.random.default_rng(number))
+
+        assert style.raster.kind == kind
+        assert (style.size_px == 12) == (kind == "strike")

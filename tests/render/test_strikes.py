@@ -13,6 +13,7 @@ from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
 from fonts.catalog import Catalog, FontFace
 from render.draw import draw
+from render.hinting import sized_face
 from render.raster import Raster
 from render.scene import Block
 from tests.render.test_draw import page_of
@@ -57,3 +58,8 @@ def test_heights_are_those_of_the_bitmaps(struck: FontFace):
     assert made.lines.text == ["Word", "xx"]
     assert np.concatenate(made.lines.ink_px).tolist() == [HEIGHT_PX, X_HEIGHT_PX] == [len(inked) for inked in rows]
     assert made.lines.x_height_px == [X_HEIGHT_PX] * 2
+
+
+def test_a_strike_of_another_size_is_refused(struck: FontFace):
+    with pytest.raises(ValueError, match=r"struck has no strike of 12.3 px: it has \[12\]"):
+        sized_face(struck, 12.3, "strike")
