@@ -35,7 +35,7 @@ def inspect(url: str, num_images: int = 4, num_ocr_images: int = 100) -> str:
     folder = Folder(url)
     rows, counts = Rows(folder), sum_counts(folder)
     name = next(rows.take([0], ["id"]))["id"].rpartition("/")[0]
-    report = Report(url.rstrip("/").rpartition("/")[2], f"{name}: {len(rows):,} images rendered by Smallprint")
+    report = Report(folder.url.rpartition("/")[2], f"{name}: {len(rows):,} images rendered by Smallprint")
     tally, keys = _gather(rows)
     _overview(report, counts, tally)
     _sheets(report, rows, choose(keys, num_images))

@@ -67,6 +67,14 @@ def test_does_not_need_a_finished_run(tmp_path):
     assert "8 images rendered" in (folder / "report.html").read_text("utf-8")
 
 
+def test_bears_the_name_of_the_folder_it_is_called_in(tmp_path, monkeypatch):
+    copy = copy_of(rendered(), tmp_path)
+    monkeypatch.chdir(copy)
+
+    assert inspect(".", num_images=1, num_ocr_images=0) == f"{copy}/report.html"
+    assert f"<title>{copy.name}</title>" in (copy / "report.html").read_text("utf-8")
+
+
 def test_chooses_languages_layouts_and_photos_in_turn():
     keys = {
         n: {"band": "5-7", "language": "en" if n < 6 else "zh", "layout": f"l{n % 3}", "source": f"p{n // 3}"}
