@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 import tomllib
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,11 +109,16 @@ def _run_tool(command: Sequence[str], folder: Path) -> None:
 
 @contextmanager
 def open_archive(archive: Path) -> Iterator[tarfile.TarFile]:
-    """The files of an npm .tgz or a Debian .deb, to be read once in order. ValueError for a broken .deb."""
-    if archive.suffix == ".tgz":
-        with tarfile.open(archive) as files:
+    """The files of an npm .tgz or a Debian .deb, to be read once in order. ValueError for a damaged one."""
+    try:
+        with tarfile.open(archive) if archive.suffix == ".tgz" else _open_debian(archive) as files:
             yield files
-        return
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ValueError(f"{archive.name} is damaged: {error}") from error
+
+
+@contextmanager
+def _open_debian(archive: Path) -> Iterator[tarfile.TarFile]:
     command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None, "asked for a pipe"

@@ -1,5 +1,6 @@
 """Fetching: hostile archives, a real npm package, a real Debian archive, and tools that are missing."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -140,10 +141,19 @@ def test_a_debian_archive_is_read(tmp_path: Path, make_subset: Make) -> None:
 _CONTROL = "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: Me <me@example.org>\nDescription: fonts\n"
 
 
-def test_a_broken_debian_archive_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.deb").write_bytes(b"!<arch>\nnothing")
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("broken.deb", b"!<arch>\nnothing"),
+        ("page.tgz", b"<html>not found</html>"),
+        ("cut.tgz", gzip.compress(bytes(10_240))[:20]),
+        ("garbled.tgz", gzip.compress(bytes(10_240))[:12] + b"\xff" * 30),
+    ],
+)
+def test_a_damaged_archive_is_an_error_that_names_it(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
 
-    with pytest.raises((ValueError, tarfile.TarError)), open_archive(tmp_path / "broken.deb") as files:
+    with pytest.raises(ValueError, match=f"{name} is damaged: "), open_archive(tmp_path / name) as files:
         unpack(files, tmp_path)
 
 
