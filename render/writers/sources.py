@@ -43,8 +43,8 @@ def find_sources(corpus: Sequence[str]) -> list[Source]:
     """All files of the corpus, in a fixed order.
 
     Each entry is a file, a folder or a glob; ":COLUMN" at the end asks for the Parquet files among them.
-    A folder is read whole, but where some of its subfolders are named after a language
-    (en, zh-hans, zh-hant ...) those alone are. Raises ValueError where an entry leads to no file.
+    A folder is read whole but for what is hidden in it; where some of its subfolders are named after a
+    language (en, zh-hans, zh-hant ...) those alone are. Raises ValueError where an entry leads to no file.
     """
     return [source for entry in corpus for source in _expand(entry)]
 
@@ -52,19 +52,24 @@ def find_sources(corpus: Sequence[str]) -> list[Source]:
 def _expand(entry: str) -> list[Source]:
     place, column = (entry, "") if Path(entry).exists() or ":" not in entry else entry.rsplit(":", 1)
     endings = frozenset((".parquet",)) if column else _TEXT_ENDINGS
-    root = Path(place)
+    root = Path(place).absolute()
     if root.is_dir():
         paths = [path for path in root.rglob("*") if path.suffix.lower() in endings]
     else:
-        paths = [root] if root.is_file() else [Path(match) for match in glob.glob(place, recursive=True)]
-    files = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+        paths = [root] if root.is_file() else [Path(match).absolute() for match in glob.glob(place, recursive=True)]
+    below = len(root.parts) if root.is_dir() else -1  # where in a path the parts under the entry begin
+    files = sorted(path for path in paths if path.is_file() and not _is_hidden(path.parts[below:]))
     wrong = [path for path in files if (path.suffix.lower() == ".parquet") != bool(column)]
     if not files or wrong:
         raise ValueError(f"corpus {entry!r} leads to no text: {_HELP}")
-    top = len(root.parts) - 1 if root.is_dir() else -2
-    sources = [Source(path=path, column=column, language=_folder_language(path.parts[top:-1])) for path in files]
+    languages = (_folder_language(path.parts[below - 1 : -1]) for path in files)
+    sources = [Source(path=path, column=column, language=found) for path, found in zip(files, languages, strict=True)]
     named = [source for source in sources if source.language]
     return named or sources
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith(".") for part in parts)
 
 
 def _folder_language(folders: Sequence[str]) -> str:

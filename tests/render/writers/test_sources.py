@@ -11,7 +11,7 @@ from render.writers.sources import Source, find_sources
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("b.txt", "a.md", "notes.pdf", "deep/c.TXT", ".hidden.txt"):
+    for name in ("b.txt", "a.md", "notes.pdf", "deep/c.TXT", ".hidden.txt", ".venv/lib/LICENSE.txt"):
         path = tmp_path / "plain" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("text\n")
@@ -34,6 +34,12 @@ def test_folders_named_after_languages_are_read_alone(tree: Path) -> None:
     found = {source.path.parent.name: source.language for source in find_sources([str(tree / "named")])}
 
     assert found == {"en": "en", "zh-hans": "zh", "old": "zh-Hant"}
+
+
+def test_the_folder_at_hand_is_read_as_by_its_name(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree / "named")
+
+    assert find_sources(["."]) == find_sources([str(tree / "named")])
 
 
 def test_a_file_and_a_glob_take_the_language_of_their_folder(tree: Path) -> None:
