@@ -14,6 +14,7 @@ from render.scene import Crop, Layer, Paint, Shape
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
+_RATIOS = {"ink": 6.0, "accent": 3.5, "faint": 2.0}  # of the lighter to the darker, a shape's and the ground's
 LEAST_GAIN = 0.5  # a photo toned further would be a plate
 FULL_PX, SMALL_PX, SMALL_FACTOR = 12.0, 5.0, 1.4  # text is as faint as the floor from 12 px on; at 5 px 1.4 times that
 
@@ -159,11 +160,10 @@ def colour_shapes(shapes: Sequence[Shape], canvas: Image, mood: Mood) -> tuple[S
 
 
 def _coloured(shape: Shape, mean: float, mood: Mood) -> Shape:
-    ratio = {"ink": 6.0, "accent": 3.5, "faint": 2.0, "plate": 1.0}[shape.tone]
     if shape.tone == "plate":
         target, opacity = (0.85 if mood.dark else 0.02), 0.92
     else:
-        target, opacity = _apart(mean, ratio), shape.opacity
+        target, opacity = _apart(mean, _RATIOS[shape.tone]), shape.opacity
     saturation = 0.75 if shape.tone == "accent" else mood.saturation / 2
     colour = shades(mood.hue, saturation, np.array([target]))[0]
     return replace(shape, colour=to_hex(colour), opacity=opacity)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from render.layouts.kinds import LAYOUTS
 from render.mix import Mix
 from render.raster import KINDS
+from render.scene import BLENDS, DEGRADATIONS, GROUNDS
 
 BANDS: dict[str, tuple[float, float]] = {"5-7": (5, 7), "7-10": (7, 10), "10-14": (10, 14), "14-20": (14, 20)}
 LANGUAGES = ("en", "zh", "zh-Hant")
-GROUNDS = ("photo", "paper", "gradient")
-INKS = ("alpha", "multiply", "screen", "fade")
+INKS = (*BLENDS, "fade")
 LAYERS = ("none", "shadow", "outline")
-EFFECTS = ("none", "blur", "noise", "jpeg", "resample")
+EFFECTS = ("none", *DEGRADATIONS)
 VERTICAL_ONLY_ZH = ("vertical",)
 
 

@@ -12,8 +12,22 @@ from render.raster import Halo, Raster
 
 ROLES = ("body", "heading", "caption", "label", "cell", "code", "small")
 ALIGNS = ("left", "centre", "right", "justify")
+FLOWS = ("through", "each")
+GROUNDS = ("photo", "paper", "gradient")
+SHAPES = ("rule", "frame", "plate")
+TONES = ("ink", "faint", "plate", "accent")
+BLENDS = ("alpha", "multiply", "screen")
+DEGRADATIONS = ("blur", "noise", "jpeg", "resample")
 
 Frame = tuple[float, float, float, float]  # x, y, width, height
+
+
+def _check(owner: object, **allowed: tuple[str, ...]) -> None:
+    """Raise ValueError where a field of owner holds none of the names that are allowed for it."""
+    for field, names in allowed.items():
+        if (value := getattr(owner, field)) not in names:
+            place = f"{type(owner).__name__.lower()}.{field}"
+            raise ValueError(f"{place} is {value!r}: choose one of {', '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +58,9 @@ class Ground:
     grain: float = 0.0  # standard deviation, 0..255
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _check(self, kind=GROUNDS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -64,6 +81,9 @@ class Shape:
     colour: str = ""
     opacity: float = 1.0
     group: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self, kind=SHAPES, tone=TONES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +120,7 @@ class Block:
             )
         if not 1 <= self.size_px <= 200:
             raise ValueError(f"block.size_px is {self.size_px}: choose 1 to 200 px")
-        for name, allowed in (("align", ALIGNS), ("flow", ("through", "each")), ("role", ROLES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"block.{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        _check(self, align=ALIGNS, flow=FLOWS, role=ROLES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +144,9 @@ class Paint:
     blend: str = "alpha"
     layers: tuple[Layer, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check(self, blend=BLENDS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -135,6 +156,9 @@ class Effect:
     kind: str
     amount: float
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self, kind=DEGRADATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
