@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -87,7 +88,7 @@ class Export:
         """Export and say what was written."""
         _at_least(self, "limit", 0)
         num_images = export(self.dir, self.to, self.format, self.limit)
-        print(f"{num_images:,} images exported  {self.to}/{FORMATS[self.format].label_file}")
+        print(f"{num_images:,} images exported  {Path(self.to, FORMATS[self.format].label_file)}")
         return 0
 
 

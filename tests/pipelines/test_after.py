@@ -28,13 +28,13 @@ def test_inspects_and_exports(tmp_path, capsys):
     folder = copy_of(rendered(), tmp_path)
     codes = [
         after.main(["inspect", str(folder), "--images", "1", "--ocr-images", "0"]),
-        after.main(["export", str(folder), "--to", str(tmp_path / "det"), "--format", "paddle-det", "--limit", "2"]),
+        after.main(["export", str(folder), "--to", f"{tmp_path}/det/", "--format", "paddle-det", "--limit", "2"]),
     ]
 
     assert codes == [0, 0]
     assert (folder / "report.html").exists()
     assert (tmp_path / "det/Label.txt").exists()
-    assert "2 images exported" in capsys.readouterr().out
+    assert f"2 images exported  {tmp_path}/det/Label.txt" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
