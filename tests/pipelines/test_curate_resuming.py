@@ -1,7 +1,6 @@
 """Curation stopped, damaged, out of room or run elsewhere: the same command ends with the same bytes."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from fsspec.core import url_to_fs
 
 from pipelines.shards.files import shard_name, sidecar_name
+from tests.full_disks import file_limit, small_disk
 from tests.pipelines.curation import (
     NUM_GOOD,
     NUM_SHARDS,
@@ -104,34 +104,24 @@ def test_a_damaged_score_shard_is_made_again_and_no_other(tmp_path, good, scored
 
 
 def test_a_full_disk_is_named_and_resumed(tmp_path, good, scored, capfd):
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(small)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root")
-    try:
-        full = curate("score", small / "out", good)
-        said, left = capfd.readouterr().err, digests(small / "out/scores")
-        subprocess.run(["mount", "-o", "remount,size=4m", str(small)], check=True)
-        mended = curate("score", small / "out", good)
-        made = digests(small / "out/scores")
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+    out = tmp_path / "small/out"
+    with small_disk(tmp_path / "small", "48k") as resize:
+        full = curate("score", out, good)
+        said, left = capfd.readouterr().err, digests(out / "scores")
+        resize("4m")
+        mended = curate("score", out, good)
+        made = digests(out / "scores")
 
     assert (full, mended) == (1, 0)
-    assert f"in {small}/out/scores" in said
+    assert f"in {out}/scores" in said
     assert "no room for " in said
     assert left.items() <= digests(scored / "scores").items()
     assert made == digests(scored / "scores")
 
 
 def test_a_disk_too_full_for_anything(tmp_path, good, capsys):  # in memory, unlike capfd
-    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
+    with file_limit(100):
         code = curate("score", tmp_path / "out", good)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     assert code == 1
     assert f"no room for job.json in {tmp_path}/out/list" in capsys.readouterr().err

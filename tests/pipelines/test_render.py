@@ -2,12 +2,8 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -15,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.shards.files import shard_name, sidecar_name
+from tests.full_disks import file_limit, small_disk
 from tests.pipelines.small_job import (
     NUM_IMAGES,
     NUM_SHARDS,
@@ -149,25 +146,12 @@ def test_another_recipe_is_refused_with_the_difference(whole, small_job, capfd):
     assert shards(whole) == before
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[list[str]]:
-    """A file system with room for little; the command makes it larger."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root")
-    try:
-        yield ["mount", "-o", "remount,size=9m", str(folder)]
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk_is_named_and_resumed(tmp_path, small_job, whole, capfd):
-    with small_disk(tmp_path / "small") as enlarging:
+    with small_disk(tmp_path / "small", "400k") as resize:
         out = tmp_path / "small/out"
         full = small_job.make(out)
         said, left = capfd.readouterr().err, shards(out)
-        subprocess.run(enlarging, check=True)
+        resize("9m")
         mended = small_job.make(out)
         made = shards(out)
 
@@ -179,12 +163,8 @@ def test_a_full_disk_is_named_and_resumed(tmp_path, small_job, whole, capfd):
 
 @pytest.mark.usefixtures("whole")  # the index is made
 def test_a_disk_too_full_for_anything(tmp_path, small_job, capsys):  # in memory, unlike capfd
-    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
+    with file_limit(100):
         code = small_job.make(tmp_path / "out")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     assert code == 1
     assert f"no room for job.json in {tmp_path}/out" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 from pipelines.shardloop import MAX_DEATHS, Deaths, ShardsFailed
 from pipelines.shards.files import sidecar_name
 from tests.digests import digests
+from tests.full_disks import small_disk
 from tests.pipelines.small_job import ROOT, wait_until
 from tests.pipelines.toy_job import make
 
@@ -133,22 +134,16 @@ def test_a_killed_worker_of_another_process_group_is_noticed(tmp_path, driver, t
 
 
 def test_a_full_disk_is_named_and_resumed(tmp_path, toy):
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root")
-    try:
+    out = tmp_path / "small/out"
+    with small_disk(tmp_path / "small", "64k") as resize:
         with pytest.raises(ShardsFailed) as failed:
-            make(small / "out")
-        full = digests(small / "out")
-        subprocess.run(["mount", "-o", "remount,size=4m", str(small)], check=True)
-        make(small / "out")
-        mended = digests(small / "out")
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+            make(out)
+        full = digests(out)
+        resize("4m")
+        make(out)
+        mended = digests(out)
 
-    assert f"no room for data/00000{len(full) // 2}.parquet in {small / 'out' / 'data'}" in str(failed.value)
+    assert f"no room for data/00000{len(full) // 2}.parquet in {out}/data" in str(failed.value)
     assert "shards were not begun" in str(failed.value)
     assert full.items() <= toy.items()
     assert mended == toy
