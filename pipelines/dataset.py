@@ -22,7 +22,7 @@ from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index, in_split
 from pipelines.recipe_files import flags_of
-from pipelines.rendered.summary import describe, summarise, texts_of, told_texts
+from pipelines.rendered.summary import SUMMARY_FILE, describe, summarise, texts_of, told_texts
 from pipelines.rendered.verification import SOURCES_FILE
 from pipelines.rendering import RenderJob
 from pipelines.runner import run, workers_of
@@ -94,7 +94,7 @@ def _sum_up(out: Folder, settings: Settings, index: PhotoIndex | None, shards: I
     write_card(out, settings, index, counts, shards)
     inputs = settings.inputs
     summary = summarise(counts, index, load_catalog(inputs.fonts), open_writer(inputs.corpus))
-    out.put("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    out.put(SUMMARY_FILE, json.dumps(summary, indent=1, ensure_ascii=False).encode())
     out.put(PREVIEW, contact_sheet(out))
     return summary
 

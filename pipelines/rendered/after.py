@@ -44,7 +44,7 @@ class Inspect:
 class Verify:
     """Check a dataset; name what is wrong and exit with 1.
 
-    Checked are bytes, sha256 and rows of every shard against its sidecar, ids for order, gaps and
+    Checked are that every shard is there, its bytes, sha256 and rows against its sidecar, ids for order, gaps and
     duplicates, and a sample drawn again from its scenes: pixels and labels must be the same, and each
     line's box must hold ink.
     """

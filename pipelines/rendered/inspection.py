@@ -12,6 +12,7 @@ from curate.ocr import INSTALL, engine_version, is_installed
 from pipelines.charts import Axis, Chart, Point, bars, curves, histogram
 from pipelines.pictures import Picture
 from pipelines.rendered.roundtrip import Cell, round_trip
+from pipelines.rendered.summary import SUMMARY_FILE
 from pipelines.report import Report
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import counts_under, sum_counts
@@ -187,8 +188,8 @@ def _losses(report: Report, folder: Folder, counts: Counter[str]) -> None:
         else:
             report.text("None.")
     report.heading("Photos by verdict")
-    if folder.exists("summary.json"):
-        report.table(["verdict", "photos"], json.loads(folder.read("summary.json"))["photos"].items())
+    if folder.exists(SUMMARY_FILE):
+        report.table(["verdict", "photos"], json.loads(folder.read(SUMMARY_FILE))["photos"].items())
     else:
         report.text("The run is not finished: its summary tells.")
 

@@ -11,6 +11,8 @@ from pipelines.shards.files import counts_under
 from render.recipe import BANDS
 from render.text import Writer
 
+SUMMARY_FILE = "summary.json"
+
 
 def summarise(counts: Counter[str], index: PhotoIndex | None, faces: Catalog, writer: Writer) -> dict[str, Any]:
     """Counts by name: images by band, language, layout and ground; characters by band and language, and each
@@ -63,7 +65,7 @@ def describe(summary: dict[str, Any], settings: Settings, num_new: int, seconds:
             f"speed       {num_new / max(seconds, 1e-9):,.1f} images/s in {seconds:,.1f} s, the photos' index included"
         )
     out = settings.execution.out
-    lines += [f"dataset     {out}", f"preview     {out}/preview.png", f"summary     {out}/summary.json"]
+    lines += [f"dataset     {out}", f"preview     {out}/preview.png", f"summary     {out}/{SUMMARY_FILE}"]
     return "\n".join(lines)
 
 

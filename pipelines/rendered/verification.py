@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from curate.picture import BadImage
 from fonts.catalog import load_catalog
 from pipelines.photos import PhotoIndex, PhotoReader
+from pipelines.rendered.summary import SUMMARY_FILE
 from pipelines.rendering import boxes, hash8, line_table
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import shard_name, sidecar_name, sidecars, verify_shard
@@ -51,7 +52,7 @@ def verify(url: str, num_redrawn: int = 50, *, fonts: Sequence[str] = (), photo_
         raise ValueError(f"{folder.url} holds no {JOB_FILE}: name the folder of a rendered dataset")
     job = json.loads(folder.read(JOB_FILE))
     findings = Findings(other_versions=difference(job["versions"], library_versions()))
-    findings.wrong += check_shards(folder)
+    findings.wrong += check_shards(folder, _num_told(folder, job["identity"]))
     rows = Rows(folder)
     findings.num_shards, findings.num_rows = len(rows.shards), len(rows)
     findings.wrong += check_ids(rows, job["identity"])
@@ -68,8 +69,17 @@ def sources_of(folder: Folder) -> dict[str, Any]:
     return {"fonts": ["default"], "photo_index": f"{folder.url}/photos"} | known
 
 
-def check_shards(folder: Folder) -> Iterator[str]:
-    """What is wrong with shards and sidecars: one missing, garbled, or a shard of other bytes or rows."""
+def _num_told(folder: Folder, identity: dict[str, Any]) -> int:
+    """How many shards the summary of the last finished run counts, 0 where none was finished."""
+    if not folder.exists(SUMMARY_FILE):
+        return 0
+    num_images = int(json.loads(folder.read(SUMMARY_FILE))["images"])
+    return -(-num_images // int(identity["inputs"]["images_per_shard"]))
+
+
+def check_shards(folder: Folder, num_told: int = 0) -> Iterator[str]:
+    """What is wrong with shards and sidecars: one of `num_told` or between others missing, one garbled, or a shard of
+    other bytes or rows."""
     infos = {info.index: info for info in sidecars(folder)}
     whole = {sidecar_name(index) for index in infos}
     shards, manifest = set(folder.list("data")), set(folder.list("manifest"))
@@ -81,8 +91,9 @@ def check_shards(folder: Folder) -> Iterator[str]:
         yield f"{name} has no sidecar that fits it"
     for name in sorted(manifest - whole):
         yield f"{name} is garbled, or its shard is missing or of another size"
-    for index in sorted(set(range(max(infos, default=-1))) - set(infos)):
-        yield f"{shard_name(index)} is not there, though later shards are"
+    last = max(infos, default=-1)
+    for index in sorted(set(range(max(last, num_told))) - set(infos)):
+        yield f"{shard_name(index)} is not there, though {'later shards are' if index < last else 'it was made'}"
 
 
 def check_ids(rows: Rows, identity: dict[str, Any]) -> Iterator[str]:

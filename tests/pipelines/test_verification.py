@@ -70,6 +70,15 @@ def test_names_a_truncated_shard_and_a_garbled_and_a_missing_sidecar(folder):
     ]
 
 
+def test_names_a_last_shard_that_is_not_there(folder):
+    (folder / "data/000002.parquet").unlink()
+    (folder / "manifest/000002.json").unlink()
+
+    assert verify(str(folder), 0).wrong == ["data/000002.parquet is not there, though it was made"]
+    (folder / "summary.json").unlink()  # as in a run that is under way
+    assert verify(str(folder), 0).wrong == []
+
+
 @pytest.mark.parametrize("change", [lambda ids: ids[:3] + ids[2:5], lambda ids: [*ids[1:], ids[0]]])
 def test_names_ids_that_repeat_or_are_out_of_order(folder, change):
     rewrite(folder, 1, "id", change)
