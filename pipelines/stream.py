@@ -16,7 +16,10 @@ def stream(settings: Settings, *, first: int = 0, step: int = 1) -> Iterator[Rec
     """Records first, first + step, ... of a recipe without end, the same as a rendering job would store.
 
     settings.inputs.seed is the seed; settings.execution.out (or photo_index) keeps the index of the photos.
+    Raises ValueError, once the first record is asked for, where first is below 0 or step below 1.
     """
+    if first < 0 or step < 1:
+        raise ValueError(f"first is {first}, step {step}: give at least 0 and 1")
     job = open_job(settings)
     index = first
     while True:

@@ -177,6 +177,7 @@ class Scene:
     effects: tuple[Effect, ...] = ()
 
     def to_json(self) -> str:
+        """The scene as JSON, every field of it."""
         return _encoder.encode(self).decode()
 
     @staticmethod

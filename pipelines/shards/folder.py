@@ -34,6 +34,7 @@ class Folder:
         self._scratch = Path(tempfile.gettempdir(), f"smallprint-{os.getuid()}")  # uploads start here
 
     def exists(self, name: str) -> bool:
+        """Whether there is such a file, or a folder of that name."""
         with self._faults(name):
             return bool(self._fs.exists(f"{self._root}/{name}"))
 
@@ -45,6 +46,7 @@ class Folder:
         return {path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")}
 
     def read(self, name: str) -> bytes:
+        """The whole file. FileNotFoundError where there is none."""
         with self._faults(name):
             return cast(bytes, self._fs.cat_file(f"{self._root}/{name}"))
 

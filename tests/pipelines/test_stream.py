@@ -110,6 +110,12 @@ def test_a_share_that_does_not_fit_is_refused(given):
         torch_dataset(Settings(), **given)
 
 
+@pytest.mark.parametrize("given", [{"first": -1}, {"step": 0}, {"step": -2}])
+def test_a_stream_goes_forward_from_a_record_that_there_is(given):
+    with pytest.raises(ValueError, match="give at least 0 and 1"):
+        next(stream(Settings(), **given))
+
+
 def test_no_cluster_is_begun_where_the_photos_are_indexed(small_job, tmp_path):
     photos, index = str(small_job.photos), str(tmp_path / "index")
     open_job(settings_of(photos, index))
