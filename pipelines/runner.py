@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from pipelines.pools import InlinePool, Pool, ProcessPool, Task
 from pipelines.progress import Progress
@@ -36,11 +37,7 @@ def run(
     shards are missing. A shard whose worker dies is tried again, twice from the same row. Raises ShardsFailed once all
     others are done, ValueError where there are more rows than asked for.
     """
-    if backend not in BACKENDS or num_shards < 1 or num_workers < -1:
-        raise ValueError(
-            f"backend {backend!r}, num_shards {num_shards}, num_workers {num_workers}: use a backend of "
-            f"{', '.join(BACKENDS)}, at least 1 shard, and 0 workers or more (-1: one a CPU)"
-        )
+    _check(num_shards, num_workers, backend)
     target = Folder(folder)
     target.sweep()
     job = make_job()
@@ -51,19 +48,30 @@ def run(
         return done
     task = Task(make_job=make_job, folder=target.url, versions=library_versions())
     num_done = sum(info.num_promised for info in done.values())
+    ray_pool = partial(ActorPool if actors else RayPool, num_cpus=num_cpus, num_gpus=num_gpus)
     try:
-        num_workers = 0 if backend == "inline" else workers_of(num_workers, backend)
-        if not num_workers:
-            pool: Pool = InlinePool(task, job)
-        elif backend == "processes":
-            pool = ProcessPool(task, num_workers)
-        else:
-            pool = (ActorPool if actors else RayPool)(task, num_workers, num_cpus, num_gpus)
+        pool = _pool(task, job, num_workers, backend, ray_pool)
         with pool, Progress(sum(wanted.values()), num_done, unit) as progress:
             done |= make_shards(pool, missing, progress, Trail(target).last_row)
     finally:
         target.sweep()
     return dict(sorted(done.items()))
+
+
+def _check(num_shards: int, num_workers: int, backend: str) -> None:
+    if backend not in BACKENDS or num_shards < 1 or num_workers < -1:
+        raise ValueError(
+            f"backend {backend!r}, num_shards {num_shards}, num_workers {num_workers}: use a backend of "
+            f"{', '.join(BACKENDS)}, at least 1 shard, and 0 workers or more (-1: one a CPU)"
+        )
+
+
+def _pool(task: Task, job: Job, num_workers: int, backend: str, ray_pool: Callable[[Task, int], Pool]) -> Pool:
+    """The workers asked for; the job is for this process, where it is to be the only one."""
+    num_workers = 0 if backend == "inline" else workers_of(num_workers, backend)
+    if not num_workers:
+        return InlinePool(task, job)
+    return ProcessPool(task, num_workers) if backend == "processes" else ray_pool(task, num_workers)
 
 
 def workers_of(asked: int, backend: str) -> int:
