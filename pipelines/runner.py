@@ -75,7 +75,13 @@ def _pool(task: Task, job: Job, num_workers: int, backend: str, ray_pool: Callab
 
 
 def workers_of(asked: int, backend: str) -> int:
-    """Workers to start: as asked, or for -1 one a CPU of this machine (under Ray of the cluster, which is joined)."""
+    """Workers to start: as asked, or for -1 one a CPU that this process may use (under Ray of the cluster, which is
+    joined)."""
     if asked >= 0:
         return asked
-    return cluster_cpus() if backend == "ray" else os.cpu_count() or 1
+    return cluster_cpus() if backend == "ray" else _num_cpus()
+
+
+def _num_cpus() -> int:
+    """The CPUs of this machine, or those that a scheduler leaves to this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runner import run
+from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import read_manifest, shard_name, sidecar_name, verify_shard
 from pipelines.shards.folder import Folder
@@ -122,6 +122,19 @@ def test_s3_holds_the_same_bytes(tmp_path, s3, toy):
 
     assert there == toy
     assert [verify_shard(folder, info) for info in read_manifest(folder).values()] == [""] * NUM_SHARDS
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU can be kept from a process here")
+def test_there_is_a_worker_for_each_cpu_that_may_be_used():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        num_workers = workers_of(-1, "processes")
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+    assert num_workers == 1
+    assert workers_of(-1, "processes") == len(allowed)
 
 
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
