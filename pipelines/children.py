@@ -1,4 +1,4 @@
-"""Worker processes of ours: Ctrl-C is for the driver alone, and none outlives it."""
+"""Worker processes of ours: how many there is room for; Ctrl-C is for the driver alone, and none outlives it."""
 
 import os
 import signal
@@ -18,6 +18,11 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def num_cpus() -> int:
+    """The CPUs of this machine, or those that a scheduler leaves to this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def leave_with_parent() -> None:

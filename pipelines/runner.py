@@ -1,9 +1,9 @@
 """Runs a job: its missing shards go to workers, by Ray, in processes or in process; the bytes are the same."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 
+from pipelines.children import num_cpus
 from pipelines.pools import InlinePool, Pool, ProcessPool, Task
 from pipelines.progress import Progress
 from pipelines.raypools import ActorPool, RayPool, cluster_cpus
@@ -79,9 +79,4 @@ def workers_of(asked: int, backend: str) -> int:
     joined)."""
     if asked >= 0:
         return asked
-    return cluster_cpus() if backend == "ray" else _num_cpus()
-
-
-def _num_cpus() -> int:
-    """The CPUs of this machine, or those that a scheduler leaves to this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cluster_cpus() if backend == "ray" else num_cpus()

@@ -1,7 +1,8 @@
 """The objective's terms as plain functions: equations 1 to 4 of the Qwen-Image-VAE-2.0 report, section 4.
 
 All are means, so that neither batch, resolution nor width changes a weight's meaning. Maps of features are
-(n, positions, channels), positions row by row. Cosines are float32 whatever the caller's autocast.
+(n, positions, channels), positions row by row. Cosines are float32 whatever the caller's autocast;
+on a GPU their products are TF32 where torch allows it, as a run does.
 """
 
 import math

@@ -17,7 +17,8 @@ from curate.textcolumns import LINE
 from curate.tokenbench import HOPELESS_ANNOTATED, HOPELESS_FOUND, Block, Crop, crops_of
 from pipelines.benchmark.pages import parts_of
 from pipelines.corpora.listing import PLACE_FIELDS, Listing
-from pipelines.curation.scoring import NOT_DECODED, OK, OUTCOME_FIELDS, ImageOpener, Images, image_id, tally, trailed
+from pipelines.curation.columns import OUTCOME_FIELDS
+from pipelines.curation.scoring import NOT_DECODED, OK, ImageOpener, Images, image_id, tally, trailed
 from pipelines.shards.folder import Folder
 from pipelines.trail import Trail
 

@@ -17,8 +17,9 @@ from curate.scorers import column
 from curate.textcolumns import SCHEMA as TEXT_SCHEMA
 from pipelines.corpora.listing import ENTRIES, Listing, entry_of
 from pipelines.corpora.sources import open_source
+from pipelines.curation.columns import RESERVED
 from pipelines.curation.scoretable import CARRIED, images_of, part_of
-from pipelines.curation.scoring import RESERVED, Images, image_id
+from pipelines.curation.scoring import Images, image_id
 from pipelines.runner import run
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder

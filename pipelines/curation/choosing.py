@@ -8,11 +8,11 @@ from curate.rules import Selection
 from curate.scorers import BUILT_IN, open_scorers
 from curate.textcolumns import SCHEMA
 from pipelines.curation.carrying import carried_names, parse_carried
+from pipelines.curation.columns import LAYER_TEXT, score_names
 from pipelines.curation.deduplicating import PRINTS
 from pipelines.curation.deduplicating import SCHEMA as DUPLICATE_SCHEMA
 from pipelines.curation.packing import all_selections
 from pipelines.curation.scoretable import OUTCOME, PATH, PLACE, TEXT, part_of
-from pipelines.curation.scoring import LAYER_TEXT, score_names
 from pipelines.curation.selecting import chosen, load_rules, read_cuts
 from pipelines.curation.selection_counts import alone
 from pipelines.curation.settings import Choice, Measures

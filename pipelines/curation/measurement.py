@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipelines.corpora.listing import ENTRIES, Listing, describe_skipped, images_by_source, write_entries
 from pipelines.corpora.sources import Source, absolute, open_source
 from pipelines.curation.carrying import carry, describe_carried, parse_carried
+from pipelines.curation.columns import check_scorers, score_names
 from pipelines.curation.deduplicating import find_duplicates
 from pipelines.curation.scoretable import CARRIED, DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
 from pipelines.curation.scoring import (
@@ -22,8 +23,6 @@ from pipelines.curation.scoring import (
     Reading,
     ScoreJob,
     TextJob,
-    check_scorers,
-    score_names,
 )
 from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.curation.timings import timed

@@ -16,9 +16,10 @@ from curate.picture import Limits
 from pipelines.corpora.listing import ENTRIES, PLACE_FIELDS, entry_of
 from pipelines.corpora.pdfs import PageOptions
 from pipelines.corpora.sources import open_source
-from pipelines.curation.scoring import OK, OUTCOME_FIELDS, Images
+from pipelines.curation.columns import OUTCOME_FIELDS
+from pipelines.curation.scoring import OK, Images
 from pipelines.shards.files import read_manifest, shard_name
-from pipelines.shards.folder import Folder, distinct_names
+from pipelines.shards.folder import Folder, source_names
 from pipelines.shards.identity import JOB_FILE
 from pipelines.shards.parquet import ParquetFile
 
@@ -163,10 +164,7 @@ class ScoreTable:
 
     @cached_property
     def _source_names(self) -> list[str]:
-        """The last part of each source's name; of other sources that end alike one with a number."""
-        urls = list(dict.fromkeys(url.rstrip("/") for url in self._images.urls))
-        names = dict(zip(urls, distinct_names(urls), strict=True))
-        return [names[url.rstrip("/")] for url in self._images.urls]
+        return source_names(self._images.urls)
 
     def source_name(self, place: Mapping[str, Any]) -> str:
         """Where an image is from, for people: its source's name, and its own in there."""

@@ -1,7 +1,7 @@
 """The scoring jobs: a row for every listed image, good or bad; pixel scores by one, text by the other."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,28 +10,20 @@ import pyarrow as pa
 
 from curate.ocr import open_engine
 from curate.picture import BadImage, Limits, Picture
-from curate.scorers import Scorer, column, open_scorers
+from curate.scorers import Scorer, open_scorers
 from curate.text import TextDensity, TextOptions
 from pipelines.corpora.listing import PLACE_FIELDS, Listing, entry_of
 from pipelines.corpora.pdfs import PageOptions
 from pipelines.corpora.sources import open_source
+from pipelines.curation.columns import LAYER_TEXT, OUTCOME_FIELDS, check_columns
 from pipelines.shards.files import shard_name
 from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
-from pipelines.shards.record import RECORD_SCHEMA, has_feature
 from pipelines.trail import KILLED, KILLED_REASON, Trail
 
 OK = "ok"
 SCORER_FAILED, NOT_DECODED = "scorer failed", "not decoded"
-OUTCOME_FIELDS = [("status", pa.string()), ("reason", pa.string())]
-LAYER_TEXT = column("layer_text", pa.string(), "the text a PDF holds for its page; text; null where none; PDF")
 MAX_REASON = 300
-# Columns that other parts of a curation own: the row itself, its text, its duplicates, and what is packed.
-RESERVED = {
-    *("id", "path", "duplicate_of", "duplicate_kind", "weight", "category", LAYER_TEXT.name),
-    *(name for name, _ in (*OUTCOME_FIELDS, *PLACE_FIELDS)),
-    *RECORD_SCHEMA.names,
-} - {"width_px", "height_px"}  # which are scores too
 Place = tuple[dict[str, Any], str, str]  # where an image lies, and its status and reason as far as known
 
 
@@ -147,29 +139,6 @@ def image_id(place: dict[str, Any]) -> str:
 def tally(status: str, counts: Counter[str]) -> None:
     """Count a row by its outcome, as sidecars do."""
     counts["ok" if status == OK else f"fault/{status}"] += 1
-
-
-def score_names(scorers: Sequence[str]) -> list[str]:
-    """The columns that scorers make, by the scorers' names. Raises ValueError as `open_scorers`."""
-    return [name for scorer in open_scorers(scorers) for name in scorer.schema.names]
-
-
-def check_scorers(scorers: Sequence[str], *, with_text: bool) -> None:
-    """Raise ValueError where a scorer cannot be opened, or would hide a column that a curation has anyway."""
-    for name, scorer in zip(scorers, open_scorers(scorers), strict=True):
-        check_columns(name, scorer, RESERVED | set(TextDensity.schema.names) if with_text else RESERVED)
-
-
-def check_columns(name: str, scorer: Scorer, reserved: Container[str] = RESERVED) -> None:
-    """Raise ValueError where a scorer's column is a reserved one, or of a type that a packed set could not be read
-    with."""
-    if taken := [one for one in scorer.schema.names if one in reserved]:
-        raise ValueError(f"scorer {name}: column {taken[0]!r} is one that each curation has: give it another name")
-    if odd := [field for field in scorer.schema if not has_feature(field.type)]:
-        raise ValueError(
-            f"scorer {name}: column {odd[0].name!r} is of type {odd[0].type}, which `datasets` does not read: use "
-            "another, such as float32 or string"
-        )
 
 
 class ScoreJob:

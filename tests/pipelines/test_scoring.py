@@ -7,8 +7,9 @@ import pytest
 
 from curate.scorers import BUILT_IN, open_scorers
 from curate.text import TextDensity
+from pipelines.curation.columns import RESERVED, check_scorers
 from pipelines.curation.scoretable import SCORES, ScoreTable, part_of
-from pipelines.curation.scoring import RESERVED, ScoreJob, check_scorers
+from pipelines.curation.scoring import ScoreJob
 from pipelines.runner import run
 from tests.pipelines.curation import curate, picture, rows, write_bad, write_good
 from tests.pipelines.toy_reading import listed
