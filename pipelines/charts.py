@@ -55,7 +55,7 @@ def histogram(
     room = 1.04 + 0.08 * min(len(axis.marks), MARK_ROWS)
     frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * room), axis.ticks)
     bars, base = [], [0.0] * len(totals)
-    by_name = {**_colours(series), **(colours or {})}
+    by_name = _colours(series) | {name: colour for name, colour in (colours or {}).items() if name in series}
     for name, counts in series.items():
         for i, count in enumerate(counts):
             if count:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from curate.expressions import expression
 from pipelines.charts import Axis, Chart, bars, histogram, number
 from pipelines.curation.facts import Around, Facts, SelectionFacts
 from pipelines.curation.samples import Samples, amount
@@ -15,7 +16,11 @@ MAX_TICKS = 6
 NUM_STAGE_RULES = 2  # of which images are shown, those that most images fail
 WORDS = {"bad": "fails", "good": "kept"}
 FAILING, ELSEWHERE = "fails the bound", "dropped for another reason"
-COLOURS = {FAILING: "#d2691e", ELSEWHERE: "#c3c9ce"}
+FAILING_COLOUR, ELSEWHERE_COLOUR = "#d2691e", "#c3c9ce"
+LEGEND = (
+    "Charts count images without a fault; dashed: the bound. Under each picture stands its part with the strongest \
+edges, at its own pixels. A green edge: kept; a red one: fails the bound."
+)
 
 
 class SelectionPages:
@@ -30,6 +35,7 @@ class SelectionPages:
         cuts, report = selection.cuts, self._report
         report.section(name)
         report.text(cuts["about"])
+        report.text(LEGEND)
         report.totals({"kept": cuts["counts"]["kept"], "dropped": cuts["counts"]["rows"] - cuts["counts"]["kept"]})
         report.charts([_funnel(cuts), *self._histograms(name, [selection])])
         report.table(
@@ -38,7 +44,7 @@ class SelectionPages:
             "How many images without a fault fail each rule, be it the first they fail or not",
         )
         self._skipped(cuts)
-        self._categories(cuts)
+        self._categories(selection)
         self._kept(selection)
         for around in selection.around:
             self._around(around)
@@ -49,6 +55,7 @@ class SelectionPages:
         all_cuts, report = [selection.cuts for selection in chain], self._report
         report.section("Stages")
         report.text("Each stage is a part of the one before it. Bounds as they hold in each; empty: no such rule.")
+        report.text(LEGEND)
         counts = [["kept", *(cuts["counts"]["kept"] for cuts in all_cuts)], ["of all", *map(share_text, all_cuts)]]
         sides = dict.fromkeys((rule["column"], rule["side"]) for cuts in all_cuts for rule in cuts["rules"])
         rows = [
@@ -82,19 +89,28 @@ class SelectionPages:
         marks = dict(bins.mark(bound, label) for bound, label in bounds.items())
         axis = Axis(ticks=log_ticks(bins.edges[0], bins.edges[-1]) if bins.is_log else None, marks=marks)
         kept = f"kept by {name}" if name else "sound"
-        counts = {kept: bins.kept, FAILING: bins.dropped, ELSEWHERE: bins.elsewhere}
+        elsewhere = ELSEWHERE if bounds else f"dropped by {name}"
+        counts = {kept: bins.kept, FAILING: bins.dropped, elsewhere: bins.elsewhere}
         series = {word: part.tolist() for word, part in counts.items() if word == kept or part.any()}
-        about = self._about.get(text, "")
-        return histogram(text, bins.edges.tolist(), series, axis=axis, caption=about, colours=COLOURS)
+        colours = {FAILING: FAILING_COLOUR, elsewhere: ELSEWHERE_COLOUR}
+        return histogram(text, bins.edges.tolist(), series, axis=axis, caption=self._meaning(text), colours=colours)
+
+    def _meaning(self, text: str) -> str:
+        """What a column means; of an expression, what each of its columns means."""
+        columns = sorted(expression(text).columns & self._about.keys())
+        return ". ".join(self._about[name] if name == text else f"{name}: {self._about[name]}" for name in columns)
 
     def _skipped(self, cuts: Cuts) -> None:
         if cuts["skipped"]:
             self._report.text(f"Left out, since the scores have no such column: {'; '.join(cuts['skipped'])}.")
 
-    def _categories(self, cuts: Cuts) -> None:
-        if [part["name"] for part in cuts["categories"]] in ([], [""]):
+    def _categories(self, selection: SelectionFacts) -> None:
+        parts = selection.cuts["categories"]
+        if [part["name"] for part in parts] in ([], [""]):
             return
         self._report.heading("Categories")
+        self._report.text("An image belongs to the first category whose condition it meets.")
+        conditions = {category.name: category.where or "all others" for category in selection.selection.categories}
         rows = [
             [
                 part["name"] or "(none)",
@@ -102,10 +118,13 @@ class SelectionPages:
                 "" if part["share"] is None else part["share"],
                 part["share_of_weight"],
                 part["factor"],
+                conditions.get(part["name"], "all others"),
             ]
-            for part in cuts["categories"]
+            for part in parts
         ]
-        self._report.table(["category", "kept", "share asked for", "share of weight", "weights times"], rows)
+        self._report.table(
+            ["category", "kept", "share asked for", "share of weight", "weights times", "condition"], rows
+        )
 
     def _kept(self, selection: SelectionFacts) -> None:
         if selection.weight:

@@ -10,6 +10,7 @@ from pipelines.pictures import Picture
 Pixels = NDArray[np.uint8]
 THUMB_PX = 168  # two side by side fit a phone
 DETAIL_PX = (168, 112)  # width, height
+DETAIL_SIGMA = 1.0  # px; noise gives way to edges, and small text still counts for more than a few large letters
 QUALITY = 82  # WebP, of the whole; the detail shows artefacts, so its own are kept low
 DETAIL_QUALITY = 92
 
@@ -29,7 +30,7 @@ def detail(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Pixels:
     """The part of DETAIL_PX, or less where the image is smaller, with the strongest edges. Raises BadImage."""
     rgb = decode(data, 1, limits)
     width, height = (min(want, side) for want, side in zip(DETAIL_PX, rgb.shape[1::-1], strict=True))
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), 2).astype(np.float32)
+    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), DETAIL_SIGMA).astype(np.float32)
     slopes = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     ways_x, ways_y = max(1, grey.shape[1] // width), max(1, grey.shape[0] // height)
     strength = cv2.resize(slopes, (ways_x, ways_y), interpolation=cv2.INTER_AREA)

@@ -28,6 +28,14 @@ def test_stacks_bars_as_high_as_their_counts():
     assert {"en", "zh"} <= set(texts(chart))
 
 
+def test_a_colour_for_a_series_that_is_not_there_is_no_part_of_the_legend():
+    colours = {"fails": "#d2691e", "dropped": "#c3c9ce"}
+    chart = histogram("clarity", [0, 1, 2], {"kept": [1, 2], "dropped": [2, 0]}, colours=colours)
+
+    assert {"kept", "dropped"} <= set(texts(chart))
+    assert "fails" not in texts(chart)
+
+
 def test_writes_the_ticks_it_is_given():
     chart = histogram("characters", [2, 4, 6], {"en": [1, 2]}, axis=Axis(ticks={2.0: "4", 6.0: "64"}))
 

@@ -106,6 +106,17 @@ def test_the_page_stands_alone_and_is_small(html):
     assert max(int(image["width"] or 0) for image in page.attributes("img")) <= 340
 
 
+def test_says_what_pictures_colours_and_expressions_mean(html):
+    text = unescape(re.sub(r"<[^>]*>", " ", html))
+    scores = text[text.rindex("Other scores") :]
+
+    assert "Under each picture stands its part with the strongest edges, at its own pixels." in text
+    assert "height_px: height as seen, after EXIF orientation; px" in text
+    assert "dropped by general" in scores
+    assert "fails the bound" not in scores
+    assert "dropped for another reason" not in scores
+
+
 def test_the_page_says_all_that_was_found(html):
     text = re.sub(r"<[^>]*>", " ", html)
 

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 
 from pipelines.curation.thumbnails import DETAIL_PX, THUMB_PX, detail, picture, side_by_side, whole
@@ -19,6 +20,24 @@ def test_shows_the_most_detailed_part_at_its_own_pixels():
     assert part.base is None  # a view would hold the whole image
     assert part.shape == (DETAIL_PX[1], DETAIL_PX[0], 3)
     assert part.std() > 5
+
+
+def test_of_a_page_it_shows_small_text_rather_than_a_few_large_letters():
+    rgb = np.full((1344, 840, 3), 255, np.uint8)
+    cv2.putText(rgb, "LOGO", (10, 100), cv2.FONT_HERSHEY_SIMPLEX, 3.5, (0, 0, 0), 24, cv2.LINE_AA)
+    for y in range(700, 1000, 16):
+        cv2.putText(
+            rgb, "many small words in a line " * 3, (60, y), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0,) * 3, 1, cv2.LINE_AA
+        )
+    part = detail(encode(rgb))
+    at = [
+        y
+        for y in range(0, 1344, DETAIL_PX[1])
+        for x in range(0, 840, DETAIL_PX[0])
+        if np.array_equal(rgb[y : y + 112, x : x + 168], part)
+    ]
+
+    assert min(at) >= 600
 
 
 def test_shows_a_small_image_as_it_is():
