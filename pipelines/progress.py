@@ -9,6 +9,18 @@ from tqdm import tqdm
 LINE_SECONDS = 10.0
 
 
+def spoken_time(seconds: float, workers: int = 1) -> str:
+    """How long work of so many CPU seconds takes, as one says it: 2.5 minutes on 2 workers."""
+    amount = seconds / workers
+    size, unit = next((one for one in ((3600, "hours"), (60, "minutes")) if amount >= one[0]), (1, "seconds"))
+    return f"{amount / size:,.1f} {unit} on {workers} worker{'s' if workers > 1 else ''}"
+
+
+def spoken_size(num_bytes: float) -> str:
+    """Bytes as one says them, in GB or MB."""
+    return f"{num_bytes / 1e9:,.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:,.1f} MB"
+
+
 class Progress:
     """Counts rows up to `total`, of which `done` were there before; shows rate and time left on stderr."""
 

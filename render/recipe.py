@@ -128,9 +128,9 @@ _RANGES = (
 
 
 def _parse_size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
+    width, times, height = text.partition("x")
     try:
-        size = int(width), int(height or width)
+        size = int(width), int(height if times else width)
     except ValueError:
         raise ValueError(f"image_size is {text!r}: write 512 or 768x512, in px") from None
     if not all(64 <= side <= 4096 for side in size):

@@ -47,7 +47,7 @@ def write_entries(folder: Folder, sources: Sequence[Source]) -> None:
                 num_rows += len(group)
         if not num_rows:
             raise ValueError(
-                f"{', '.join(map(str, sources))} hold no image ({describe_counts(counts)}): give images, or folders, "
+                f"no image in {', '.join(map(str, sources))} ({describe_counts(counts)}): give images, or folders, "
                 "Parquet files, tars or PDFs of them"
             )
         folder.put(LISTING, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False).encode())

@@ -17,6 +17,7 @@ from pipelines.curation.scoretable import SCORES, TEXT, ScoreTable, images_of, p
 from pipelines.curation.scoring import OK, ImageOpener, Measuring
 from pipelines.curation.selecting import selected_batches
 from pipelines.curation.settings import Corpus, Execution, Measures, Packing
+from pipelines.progress import spoken_size, spoken_time
 from pipelines.runner import workers_of
 from pipelines.shards.files import read_manifest
 from pipelines.shards.folder import Folder
@@ -69,9 +70,9 @@ def _line(name: str, cost: Cost, num_images: int, execution: Execution) -> str:
     workers = max(1, workers_of(asked, "processes"))  # no cluster is begun to be asked
     folder = part_of(execution.out, {"scores": SCORES, "text": TEXT}[name])
     done = sum(info.num_rows for info in read_manifest(folder).values())
-    hours = (num_images - done) * cost.seconds / workers / 3600
+    left = spoken_time((num_images - done) * cost.seconds, workers)
     return (
-        f"{name:<8} about {hours:,.2f} hours on {workers} workers ({cost.seconds * 1e3:,.0f} ms an image; "
+        f"{name:<8} about {left} ({cost.seconds * 1e3:,.0f} ms an image; "
         f"{done:,} are done; {cost.num_faults} of a sample of {SAMPLE_IMAGES} have a fault)"
     )
 
@@ -92,6 +93,6 @@ def estimate_packing(name: str, packing: Packing, execution: Execution) -> str:
     workers = max(1, workers_of(execution.workers, "processes"))
     return (
         f"would pack {len(kept):,} images of {name} into {-(-len(kept) // packing.images_per_shard):,} shards, about "
-        f"{len(kept) * sum(sizes) / max(1, len(sizes)) / 1e9:,.2f} GB, {len(kept) * seconds / workers / 3600:,.2f} "
-        f"hours on {workers} workers (mean of {len(sizes)} images)"
+        f"{spoken_size(len(kept) * sum(sizes) / max(1, len(sizes)))}, {spoken_time(len(kept) * seconds, workers)} "
+        f"(mean of {len(sizes)} images)"
     )

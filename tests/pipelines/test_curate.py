@@ -147,7 +147,7 @@ def test_an_empty_source_is_refused(tmp_path, capfd):
     said = capfd.readouterr().err
 
     assert codes == [1, 1]
-    assert f"{tmp_path / 'source'} hold no image (1 skipped (.txt)): " in said
+    assert f"no image in {tmp_path / 'source'} (1 skipped (.txt)): " in said
     assert f"photos {tmp_path}/no: no such folder or file" in said
 
 

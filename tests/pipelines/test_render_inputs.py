@@ -79,8 +79,8 @@ def test_a_corpus_without_photos_is_refused(tmp_path, capfd):
     said = capfd.readouterr().err
 
     assert codes == [1, 1]
-    assert f"{photos} hold no image (it is empty): give images, or folders" in said
-    assert f"{photos} hold no image (1 skipped (.txt)): " in said
+    assert f"no image in {photos} (it is empty): give images, or folders" in said
+    assert f"no image in {photos} (1 skipped (.txt)): " in said
     assert shards(tmp_path / "out") == {}
 
 

@@ -124,6 +124,7 @@ def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
         (lambda: Recipe(image_size=()), r"image_size is empty: give at least one"),
         (lambda: Mix.parse("en=0.5,zh=1,en=2"), r"'en' has two shares in 'en=0.5,zh=1,en=2': give it one"),
         (lambda: Recipe(image_size=("big",)), r"image_size is 'big': write 512 or 768x512"),
+        (lambda: Recipe(image_size=("512x",)), r"image_size is '512x': write 512 or 768x512"),
         (lambda: Recipe(image_size=("32",)), r"image_size is '32': choose sides of 64 to 4096 px"),
         (lambda: Recipe(grounds=Mix.parse("wood")), r"grounds names 'wood': choose from photo"),
         (lambda: Recipe(layouts=Mix.parse("vertical")), r"none of them is set in en; add another"),
