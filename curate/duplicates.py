@@ -16,7 +16,7 @@ from curate.fingerprint import Fingerprint
 from curate.neighbours import MAX_DISTANCE, leaders
 from curate.ngrams import NUM_BANDS, Grams, band_keys, grams, overlap
 
-__all__ = ["Fingerprint", "exact_duplicates", "near_duplicates", "text_duplicates"]
+__all__ = ["Fingerprint", "exact_duplicates", "near_duplicates", "parted_by_text", "text_duplicates"]
 
 Rows = NDArray[np.int64]
 Column: TypeAlias = Any  # pa.Array or pa.ChunkedArray, which carry no types
@@ -65,6 +65,22 @@ def _words(fine: Column) -> NDArray[np.uint64]:
     size = flat.type.byte_width
     joined = np.frombuffer(flat.buffers()[1], np.uint8)[flat.offset * size : (flat.offset + len(flat)) * size]
     return joined.view(np.uint64).reshape(len(flat), size // 8)
+
+
+def parted_by_text(
+    leading: Rows, texts: Sequence[str | None], *, min_overlap: float = 0.5, min_grams: int = 50
+) -> Rows:
+    """What stands for each row, itself again where the two have texts that share less than min_overlap (Jaccard).
+
+    For near duplicates among pages of one layout. Only pairs in which both texts have min_grams different n-grams are
+    judged, and only by what a file itself says: what OCR reads of a poor copy shares little with what it is a copy of.
+    """
+    parted = leading.copy()
+    for row in np.flatnonzero(leading != np.arange(len(leading))).tolist():
+        own, other = (grams(texts[number] or "") for number in (row, int(leading[row])))
+        if min(len(own), len(other)) >= min_grams and overlap(own, other) < min_overlap:
+            parted[row] = row
+    return parted
 
 
 def text_duplicates(texts: Sequence[str | None], *, min_overlap: float = 0.7, min_grams: int = 50) -> Rows:

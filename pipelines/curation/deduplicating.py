@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.duplicates import exact_duplicates, near_duplicates, text_duplicates
+from curate.duplicates import exact_duplicates, near_duplicates, parted_by_text, text_duplicates
 from curate.scorers import column
 from curate.select import OK, STATUS
 from pipelines.curation.scoretable import DUPLICATES, SCORES, TEXT, ScoreTable, part_of
@@ -22,14 +22,19 @@ from pipelines.shards.identity import claim_anew
 PRINTS = ("sha256", "phash", "phash_fine")
 QUALITIES = ("width_px", "height_px", "clarity", "upscale", "blockiness", "entropy_bits")
 MIN_PIXELS = 512 * 512  # of the rules `general`
-TEXTS = ("layer_text", "ocr_text")  # the first there is
+LAYER = "layer_text"
+TEXTS = (LAYER, "ocr_text")  # the first there is
 EXACT, NEAR, SAME_TEXT = KINDS = ("exact", "near", "text")  # the surest first
-VERSION = "4"
+VERSION = "5"
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         column("duplicate_of", pa.string(), "id of the image that this one repeats; null where it repeats none"),
-        column("duplicate_kind", pa.string(), "exact: the same file; near: the same to the eye; text: the same words"),
+        column(
+            "duplicate_kind",
+            pa.string(),
+            "exact: the same file; near: the same to the eye, pages of PDFs by their words too; text: the same words",
+        ),
     ]
 )
 Rows = NDArray[np.int64]
@@ -101,23 +106,24 @@ def without_faults(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def texts_of(table: ScoreTable) -> Iterator[pa.ChunkedArray | None]:
-    """The text of each row, its page's own before what OCR read; None where none was looked for.
+def texts_of(table: ScoreTable) -> Iterator[pa.Table | None]:
+    """Of each row the page's own text as "layer", and as "text" that or else what OCR read; None where none was looked
+    for.
 
     They lie in a temporary file that is mapped: the system may drop what was read of it at any time.
     """
-    names = [name for name in TEXTS if name in table.schema.names]
-    if not names:
+    if not set(TEXTS) <= set(table.schema.names):
         yield None
         return
-    schema = pa.schema([("text", pa.string())])
+    schema = pa.schema([("layer", pa.string()), ("text", pa.string())])
     with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
         with pa.ipc.new_file(file, schema) as writer:
-            for batch in map(without_faults, table.batches((STATUS, *names))):
-                writer.write_batch(pa.RecordBatch.from_arrays([pc.coalesce(*batch.columns)], schema=schema))
+            for batch in map(without_faults, table.batches((STATUS, *TEXTS))):
+                columns = [batch.column(LAYER), pc.coalesce(*batch.columns)]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
         file.flush()
         with pa.memory_map(file.name) as mapped:
-            yield pa.ipc.open_file(mapped).read_all().column("text")
+            yield pa.ipc.open_file(mapped).read_all()
 
 
 def root_of(found: dict[int, tuple[int, str]], number: int) -> tuple[int, str]:
@@ -149,13 +155,14 @@ def _numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
     return np.asarray(rows.column(name).fill_null(0).to_numpy(), np.float64)
 
 
-def leaders_of(rows: pa.Table, texts: pa.ChunkedArray | None, order: Rows) -> Iterator[tuple[str, Rows]]:
+def leaders_of(rows: pa.Table, texts: pa.Table | None, order: Rows) -> Iterator[tuple[str, Rows]]:
     """For each kind of likeness which place in the order stands for each, the surest kind first."""
     at = pa.array(order)
     yield EXACT, exact_duplicates(rows.column("sha256").take(at))
-    yield NEAR, near_duplicates(rows.column("phash").take(at), rows.column("phash_fine").take(at))
+    near = near_duplicates(rows.column("phash").take(at), rows.column("phash_fine").take(at))
+    yield NEAR, near if texts is None else parted_by_text(near, Texts(texts.column("layer"), order))
     if texts is not None:
-        yield SAME_TEXT, text_duplicates(Texts(texts, order))
+        yield SAME_TEXT, text_duplicates(Texts(texts.column("text"), order))
 
 
 class Texts(Sequence[str | None]):

@@ -104,7 +104,7 @@ def test_without_fingerprints_nothing_is_looked_for(tmp_path):
 
 def test_pages_of_the_same_words_repeat_the_first():
     words = " ".join(f"word{number} of page" for number in range(80))
-    texts = pa.chunked_array([[words, None], ["something else", f"{words} and a little more"]])
+    texts = pa.table({"layer": pa.nulls(4, pa.string()), "text": [words, None, "something else", f"{words} and more"]})
     rows = pa.table({"sha256": ["a", "b", "c", "d"]})
     prints = {"phash": pa.array([None] * 4, pa.uint64()), "phash_fine": pa.array([None] * 4, pa.binary(32))}
     for name, values in prints.items():
@@ -113,6 +113,17 @@ def test_pages_of_the_same_words_repeat_the_first():
 
     assert found["text"].tolist() == [0, 1, 2, 0]
     assert found["exact"].tolist() == found["near"].tolist() == [0, 1, 2, 3]
+
+
+def test_pages_of_one_look_whose_own_words_are_others_repeat_none():
+    first, second = (" ".join(f"{word}{number} of page" for number in range(80)) for word in ("bread", "wine"))
+    layers = [first, second, f"{first} and more", None, "short"]
+    texts = pa.table({"layer": layers, "text": layers})
+    rows = pa.table({"sha256": list("abcde"), "phash": pa.array([1] * 5, pa.uint64()), "phash_fine": [b"1" * 32] * 5})
+    rows = rows.set_column(2, "phash_fine", rows.column("phash_fine").cast(pa.binary(32)))
+    found = dict(leaders_of(rows, texts, np.arange(5)))
+
+    assert found["near"].tolist() == [0, 1, 0, 0, 0]
 
 
 def test_text_that_is_read_later_replaces_the_duplicates(tmp_path):
