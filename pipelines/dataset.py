@@ -21,6 +21,7 @@ from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index, in_split
+from pipelines.progress import spoken_size, spoken_time
 from pipelines.recipe_files import flags_of
 from pipelines.rendered.summary import SUMMARY_FILE, describe, summarise, texts_of, told_texts
 from pipelines.rendered.verification import SOURCES_FILE
@@ -29,13 +30,14 @@ from pipelines.runner import run, workers_of
 from pipelines.settings import Inputs, Settings
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import Folder, ShardInfo, read_manifest, sum_counts
-from pipelines.shards.identity import JOB_FILE, claim_folder
+from pipelines.shards.identity import JOB_FILE, check_free, claim_folder
 from pipelines.sheet import contact_sheet, preview_of
 from render.recipe import Recipe
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS, MAX_LOOKED_AT = 40, 12, 1000
-PREVIEW = "preview.png"
+PREVIEW, PHOTOS = "preview.png", "photos"
+OWN = (PREVIEW, PHOTOS)  # what may lie in OUT before the job has begun
 CONTENT_FLAGS = {"faces": "--fonts", "corpus": "--corpus, its content", "photos": "--photos, their content"}
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \
 shards that `datasets.load_dataset(OUT)` opens.
@@ -64,6 +66,8 @@ def _told(text: str) -> int:
 def _make(settings: Settings) -> int:
     began, out, execution = time.monotonic(), Folder(settings.execution.out), settings.execution
     faces_of(settings)  # checked before photos are indexed and the folder is claimed
+    if not out.exists(JOB_FILE):
+        check_free(out, OWN)
     index = photo_index(settings)
     identity = identity_of(settings, index)
     num_before = _claim(out, settings, index, identity)
@@ -79,7 +83,7 @@ def _make(settings: Settings) -> int:
 def _claim(out: Folder, settings: Settings, index: PhotoIndex | None, identity: dict[str, Any]) -> int:
     """Make the folder this job's and write what stands there before the first shard; how many images there are."""
     flags = flags_of(Recipe, "recipe.") | flags_of(Inputs, "inputs.") | CONTENT_FLAGS
-    claim_folder(out, identity, flags=flags)
+    claim_folder(out, identity, flags=flags, own=OWN)
     sources = {"fonts": settings.inputs.fonts, "photo_index": _index_folder(settings)}
     out.put(SOURCES_FILE, json.dumps(sources).encode())
     num_images = sum(info.num_rows for info in read_manifest(out).values())
@@ -120,7 +124,7 @@ def _least_side_px(settings: Settings) -> int:
 
 
 def _index_folder(settings: Settings) -> str:
-    return settings.execution.photo_index or f"{settings.execution.out}/photos"
+    return settings.execution.photo_index or f"{settings.execution.out}/{PHOTOS}"
 
 
 def faces_of(settings: Settings) -> Catalog:
@@ -167,14 +171,13 @@ def estimate(settings: Settings) -> str:
     num_images, num_shards = settings.inputs.num_images, settings.inputs.num_shards
     num_bytes, seconds = _measured(settings)
     workers = max(1, workers_of(settings.execution.workers, "processes"))  # no cluster is begun to be asked
-    gigabytes, hours = num_images * num_bytes / 1e9, num_images * seconds / workers / 3600
     return "\n".join(
         [
             f"would render {num_images:,} images into {num_shards:,} shards in {settings.execution.out}",
             f"recipe    {settings.recipe.name}: {settings.recipe.languages}; {settings.recipe.band_mix()}",
             f"texts     {describe_texts(settings)}",
-            f"size      about {gigabytes:,.2f} GB (mean of {SAMPLE_IMAGES} images)",
-            f"time      about {spoken(hours)} on {workers} workers ({seconds * 1e3:.0f} ms each)",
+            f"size      about {spoken_size(num_images * num_bytes)} (mean of {SAMPLE_IMAGES} images)",
+            f"time      about {spoken_time(num_images * seconds, workers)} ({seconds * 1e3:.0f} ms each)",
         ]
     )
 
@@ -191,11 +194,6 @@ def _measured(settings: Settings) -> tuple[float, float]:
         began = time.process_time()
         num_bytes = [len(job.record(index, Counter()).image) for index in range(SAMPLE_IMAGES)]
         return sum(num_bytes) / SAMPLE_IMAGES, (time.process_time() - began) / SAMPLE_IMAGES
-
-
-def spoken(hours: float) -> str:
-    """A time as one says it."""
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:,.1f} minutes"
 
 
 def describe_texts(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import JOB_FILE, difference
+from pipelines.shards.identity import check_free, difference
 from train.checkpoint import CHECKPOINTS
 from train.world import World
 
@@ -32,10 +32,9 @@ def claimed(out: Path, identity: Mapping[str, Any], world: World) -> Iterator[No
 
 def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
     """The file that says whose the folder is, locked."""
-    if (out / JOB_FILE).exists() or (out / "manifest").exists():
-        raise ValueError(f"{out} holds a dataset: name another folder with --out")
     path = out / RUN_FILE
     if not path.exists():
+        check_free(Folder(str(out)), (CHECKPOINTS,))
         Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
     _check(path, mine)
     file = path.open("r+b")  # for writing: what a lock over a network needs

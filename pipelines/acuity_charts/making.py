@@ -14,20 +14,23 @@ from numpy.typing import NDArray
 
 from fonts.catalog import load_catalog
 from pipelines.acuity_charts.job import ChartJob
-from pipelines.acuity_charts.settings import ChartSettings
+from pipelines.acuity_charts.settings import PHOTOS, ChartSettings
 from pipelines.card import default_config, size_category
 from pipelines.exits import exit_code
 from pipelines.photos import PhotoIndex, build_index
+from pipelines.progress import spoken_size, spoken_time
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode, encode
 from pipelines.shards.files import fingerprint, read_manifest, sum_counts
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import claim_folder
+from pipelines.shards.identity import JOB_FILE, check_free, claim_folder
 from pipelines.sheet import lay_out
 from render.text import open_writer
 
 SAMPLE_CHARTS = 16
+PREVIEW = "preview.png"
+OWN = (PREVIEW, PHOTOS)  # what may lie in OUT before the job has begun
 MIN_PHOTO_SIDE_PX = 256
 DESCRIPTION = """Render acuity charts: lines of known English and Chinese text, 5 to 20 px, dark and light, on paper \
 and on photos, each character with its true look and that of the nine characters that look most like it. They measure \
@@ -70,8 +73,10 @@ def make(settings: ChartSettings) -> int:
 
 def _make(settings: ChartSettings) -> None:
     out, execution = Folder(settings.execution.out), settings.execution
+    if not out.exists(JOB_FILE):
+        check_free(out, OWN)
     identity = _identity(settings)
-    claim_folder(out, identity)
+    claim_folder(out, identity, own=OWN)
     began, before = time.monotonic(), sum(info.num_rows for info in read_manifest(out).values())
     if not before:  # else its totals stay until there are new ones
         out.put("README.md", card_text(settings, Counter(), fingerprint(())).encode())
@@ -134,8 +139,8 @@ def _preview(settings: ChartSettings) -> str:
     """Write OUT/preview.png, charts beside their first targets' candidates; says where it is."""
     out = Folder(settings.execution.out)
     pictures = [(_beside(row), _caption(row)) for row in _spread_charts(settings, settings.execution.preview)]
-    out.put("preview.png", encode(lay_out(pictures, columns=2)))
-    return f"contact sheet: {out.url}/preview.png"
+    out.put(PREVIEW, encode(lay_out(pictures, columns=2)))
+    return f"contact sheet: {out.url}/{PREVIEW}"
 
 
 def _beside(row: dict[str, Any]) -> NDArray[np.uint8]:
@@ -171,8 +176,8 @@ def _estimate(settings: ChartSettings) -> str:
         [
             f"would make {settings.num_charts:,} charts in {settings.num_shards:,} shards in {settings.execution.out}",
             f"targets   about {settings.num_charts * num_targets:,.0f} (mean of {len(rows)} charts)",
-            f"size      about {settings.num_charts * num_bytes / 1e6:,.0f} MB",
-            f"time      about {settings.num_charts * seconds / workers / 60:,.1f} minutes on {workers} workers",
+            f"size      about {spoken_size(settings.num_charts * num_bytes)}",
+            f"time      about {spoken_time(settings.num_charts * seconds, workers)}",
         ]
     )
 

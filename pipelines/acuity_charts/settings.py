@@ -16,6 +16,7 @@ CONTRASTS = ("dark", "light")  # of the ink: dark on light ground, light on dark
 GROUNDS = ("paper", "photo")
 LANGUAGES = ("en", "zh")
 SMALLEST_PX, LARGEST_PX = 5, 20
+PHOTOS = "photos"  # the index of photos within OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ class ChartSettings:
         """The folder of the photo index, "" where no ground is a photo."""
         if "photo" not in self.charts.grounds:
             return ""
-        return self.execution.photo_index or f"{self.execution.out}/photos"
+        return self.execution.photo_index or f"{self.execution.out}/{PHOTOS}"
 
     def absolute(self) -> "ChartSettings":
         """The same with local paths made absolute: workers have another working directory."""

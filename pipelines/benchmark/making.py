@@ -22,12 +22,13 @@ from pipelines.benchmark.settings import PROG, Build
 from pipelines.curation.scoring import Images
 from pipelines.exits import exit_code
 from pipelines.pools import one_thread
+from pipelines.progress import spoken_time
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.codec import decode
 from pipelines.shards.files import fingerprint, read_manifest, sum_counts
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import JOB_FILE, claim_folder, library_versions
+from pipelines.shards.identity import JOB_FILE, check_free, claim_folder, library_versions
 from pipelines.shards.rows import spread
 from pipelines.trail import Trail
 
@@ -53,7 +54,7 @@ def make_benchmark(build: Build) -> str:
     Raises ValueError where OUT was begun with other pages or another engine, ShardsFailed where shards failed.
     """
     out = Folder(build.execution.out)
-    check_free(out)
+    check_kind(out)
     out.sweep()  # what a killed driver was writing
     struck = read_strikes(build.choice.strikes) if build.choice.strikes else []
     images = measure(build, out)
@@ -75,9 +76,11 @@ def make_benchmark(build: Build) -> str:
     return "\n".join([describe(summary, out.url), *(f"  lost since it was read: {one}" for one in lost)])
 
 
-def check_free(out: Folder) -> None:
-    """Raise ValueError where the folder holds a dataset of another kind, which would be replaced."""
+def check_kind(out: Folder) -> None:
+    """Raise ValueError where the folder holds other things than a benchmark, which would be replaced."""
     if not out.exists(JOB_FILE):
+        if not out.exists(f"{MEASURED}/{JOB_FILE}"):
+            check_free(out, (MEASURED,))
         return
     job = job_of(out)
     if KIND in job.get("identity", {}):
@@ -136,7 +139,7 @@ def pack(build: Build, out: Folder, images: Images, chosen: Chosen, card: Callab
     current = {"identity": identity, "versions": library_versions()}
     if out.exists(JOB_FILE) and job_of(out) != current:
         clear(out)
-    claim_folder(out, identity)
+    claim_folder(out, identity, own=out.entries())
     out.put("README.md", card(fingerprint(read_manifest(out).values())).encode())
     make_job = partial(BenchJob, images, out.url, per_shard)
     done = run(
@@ -202,7 +205,7 @@ def estimate(build: Build) -> str:
         [
             f"would read {len(pages):,} pages into {build.execution.out}",
             *(f"  {count:>6,} {name}" for name, count in Counter(page["category"] for page in pages).most_common()),
-            f"time     about {len(pages) * seconds / workers / 3600:,.2f} hours on {workers} workers "
+            f"time     about {spoken_time(len(pages) * seconds, workers)} "
             f"({seconds:,.1f} s a page, mean of {len(few)}, start included)",
         ]
     )

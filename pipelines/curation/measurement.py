@@ -29,7 +29,7 @@ from pipelines.curation.timings import timed
 from pipelines.runner import run
 from pipelines.shards.files import sum_counts
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import claim_folder
+from pipelines.shards.identity import JOB_FILE, check_free, claim_folder
 from pipelines.trail import Trail
 
 MAX_NAMED = 10
@@ -56,6 +56,8 @@ def list_images(corpus: Corpus, out: str) -> None:
         raise ValueError("source is empty: give --source PATH")
     sources = [open_source(url, corpus.source_licence, corpus.pages) for url in urls]
     identity = {"sources": urls, "licence": corpus.source_licence, "dpi": corpus.dpi, "limits": asdict(corpus.limits)}
+    if not folder.exists(JOB_FILE):
+        check_free(Folder(out), (LIST,))
     claim_folder(folder, identity, flags=LIST_FLAGS)
     if not folder.exists(ENTRIES):
         write_entries(folder, sources)

@@ -27,7 +27,7 @@ from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import JOB_FILE, claim_folder
+from pipelines.shards.identity import JOB_FILE, check_free, claim_folder
 
 PROG = "mix.py"
 RECIPE_FILE = "recipe.yaml"
@@ -92,6 +92,8 @@ def make(settings: Settings) -> str:
         folder.sweep()  # what a killed driver was writing
     if out.exists(JOB_FILE):
         claim_folder(out, identity, remedy, flags=flags)
+    else:
+        check_free(out)
     workers = workers_of(running.workers, running.backend)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
     claim_folder(out, identity, remedy, flags=flags)  # only now, so that ratios that cannot be had may be mended

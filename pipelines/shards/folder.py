@@ -45,6 +45,18 @@ class Folder:
         start = len(self._root) + 1
         return {path[start:]: info["size"] for path, info in sorted(found.items()) if not path.endswith(".tmp")}
 
+    def entries(self) -> tuple[str, ...]:
+        """The names of the files and folders that lie in it directly; none where it is not there.
+
+        Raises NotADirectoryError where it is a file.
+        """
+        with self._faults(""):
+            is_file, is_folder = self._fs.isfile(self._root), self._fs.isdir(self._root)
+            found = self._fs.ls(self._root, detail=False) if is_folder else []
+        if is_file:
+            raise NotADirectoryError(f"{self.url} is a file: name a folder")
+        return tuple(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
+
     def read(self, name: str) -> bytes:
         """The whole file. FileNotFoundError where there is none."""
         with self._faults(name):

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from pipelines.shards.folder import Folder
 
 JOB_FILE = "job.json"
-MAX_DIFFERENCES = 20
+MAX_DIFFERENCES, MAX_NAMED = 20, 5
+HARMLESS = (".yaml", ".yml", ".log", ".txt")  # recipes and logs, which may lie where a job begins
 REMEDY = "Name another folder, or go back to what it was begun with."
 LIBRARIES = (
     "fonttools",
@@ -44,10 +45,27 @@ def _version(name: str) -> str:
         return ""
 
 
+def check_free(folder: Folder, own: Container[str] = ()) -> None:
+    """Raise ValueError where the folder holds more than `own` names, recipes, logs and hidden files: what a job that
+    begins there writes would lie among other things, and replace those of the same names."""
+    others = [name for name in folder.entries() if name not in own and not name.startswith(".")]
+    if others := [name for name in others if not name.lower().endswith(HARMLESS)]:
+        more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
+        raise ValueError(
+            f"{folder.url} holds other things ({', '.join(others[:MAX_NAMED])}{more}) and no job of this kind: name "
+            "another folder, or empty this one"
+        )
+
+
 def claim_folder(
-    folder: Folder, identity: dict[str, Any], remedy: str = REMEDY, *, flags: Mapping[str, str] | None = None
+    folder: Folder,
+    identity: dict[str, Any],
+    remedy: str = REMEDY,
+    *,
+    flags: Mapping[str, str] | None = None,
+    own: Container[str] = (),
 ) -> None:
-    """Make the folder this job's, or check that it is.
+    """Make the folder this job's, or check that it is; `own` may lie there before it is (see `check_free`).
 
     `identity` is what the shards' bytes depend on, as JSON (never how many images are asked for).
     `flags` says what a user gives for a part of it: {"limits.max_pixels": "--max-mpx, in pixels"}. Raises
@@ -56,8 +74,7 @@ def claim_folder(
     """
     mine = json.loads(json.dumps({"identity": identity, "versions": library_versions()}))
     if not folder.exists(JOB_FILE):
-        if folder.list("manifest") or folder.list("data"):
-            raise ValueError(f"{folder.url} holds shards but no {JOB_FILE}: name another folder, or empty this one")
+        check_free(folder, own)
         folder.put(JOB_FILE, json.dumps(mine, indent=1, sort_keys=True, ensure_ascii=False).encode())
         return
     try:
@@ -76,7 +93,7 @@ def claim_anew(folder: Folder, identity: dict[str, Any]) -> None:
         claim_folder(folder, identity)
     except ValueError:
         folder.clear()
-        claim_folder(folder, identity)
+        claim_folder(folder, identity, own=folder.entries())  # empty folders may stay
 
 
 def _named(line: str, flags: Mapping[str, str]) -> str:

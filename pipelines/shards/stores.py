@@ -28,7 +28,10 @@ def store_faults(url: str) -> Iterator[None]:
 
 
 def open_store(url: str, **options: Any) -> tuple[Any, str]:
-    """The file system of a path or fsspec URL, and the path in it. Raises ValueError where its library is missing."""
+    """The file system of a path or fsspec URL, and the path in it.
+
+    Raises ValueError where the scheme is not known, or its library is missing.
+    """
     scheme = url.partition("://")[0]
     try:
         with store_faults(f"{scheme}://"):
@@ -36,6 +39,10 @@ def open_store(url: str, **options: Any) -> tuple[Any, str]:
     except ImportError as error:
         remedy = ": pip install '.[s3]'" if scheme in ("s3", "s3a") else ""
         raise ValueError(f"{scheme}:// cannot be opened: {error}{remedy}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"{url} cannot be opened ({error}): use a local path or a URL such as s3://bucket/name"
+        ) from error
     return fs, path
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipelines.shards.files import write_shard
+from pipelines.shards.folder import Folder
 from pipelines.shards.identity import claim_folder, difference, library_versions
 from tests.pipelines.toy_job import ToyJob
 
@@ -40,8 +41,31 @@ def test_other_library_versions_are_refused(folder):
 def test_shards_of_nobody_are_refused(folder):
     write_shard(folder, 0, ToyJob(num_images=10), {})
 
-    with pytest.raises(ValueError, match=r"holds shards but no job.json"):
+    with pytest.raises(ValueError, match=r"holds other things \(data, manifest\)"):
         claim_folder(folder, {})
+
+
+def test_a_file_in_place_of_a_folder_and_an_unknown_scheme_are_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(NotADirectoryError, match=f"^{tmp_path}/file is a file: name a folder$"):
+        claim_folder(Folder(f"{tmp_path}/file"), {})
+    with pytest.raises(ValueError, match=r"^s4://bucket/set cannot be opened \(.*s4\): use a local path or a URL"):
+        Folder("s4://bucket/set")
+
+
+def test_a_folder_of_other_things_is_refused_but_for_recipes_logs_and_what_is_the_jobs(any_folder):
+    for name in ("recipe.yaml", "run.log", ".hidden", "photos/a.jpg"):
+        any_folder.put(name, b"")
+    any_folder.put("scores/job.json", b"{}")
+
+    with pytest.raises(ValueError, match=r"holds other things \(photos, scores\)"):
+        claim_folder(any_folder, {"seed": 1})
+    with pytest.raises(ValueError, match=r"holds other things \(scores\)"):
+        claim_folder(any_folder, {"seed": 1}, own=("photos",))
+    claim_folder(any_folder, {"seed": 1}, own=("photos", "scores"))
+
+    claim_folder(any_folder, {"seed": 1})
 
 
 def test_versions_name_what_makes_the_bytes():

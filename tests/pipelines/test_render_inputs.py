@@ -106,6 +106,18 @@ def test_a_text_that_cannot_be_used_and_a_language_without_texts_are_told(tmp_pa
     assert f"not used: {corpus}/chinese.txt: " in said
 
 
+def test_a_folder_of_something_else_is_refused_before_photos_are_indexed_there(tmp_path, small_job, capfd):
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "report.html").write_text("a curation's")
+    (tmp_path / "recipe.yaml").write_text("a recipe may lie there")
+
+    assert small_job.make(tmp_path) == 1
+    assert f"{tmp_path} holds other things (report.html, scores) and no job of this kind: name another folder" in (
+        capfd.readouterr().err
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.yaml", "report.html", "scores"]
+
+
 def test_a_preview_leaves_a_dataset_s_contact_sheet_alone(tmp_path, small_job, capfd):
     small_job.make(tmp_path, *WITHOUT_PHOTOS)
     sheet = (tmp_path / "preview.png").read_bytes()

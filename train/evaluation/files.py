@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.shards.folder import Folder
-from pipelines.shards.identity import difference
-from train.evaluation.measuring import Row
+from pipelines.shards.identity import check_free, difference
+from train.evaluation.measuring import MADE, Row
 from train.evaluation.ned import Reading, ned_details, ned_over_all, official_ned
 from train.metrics import mean_finite, rank_correlation
 
@@ -116,7 +116,7 @@ def read_evaluation(folder: str) -> Evaluation:
 def claim(out: Folder, identity: dict[str, Any], weights: dict[str, str]) -> None:
     """Make the folder this evaluation's, or check that it is; `weights`, by metric, may be added to later.
 
-    Raises ValueError showing each difference.
+    Raises ValueError showing each difference, and where it holds other things.
     """
     mine = json.loads(json.dumps(identity | {"weights": weights}))
     if out.exists(IDENTITY):
@@ -126,6 +126,8 @@ def claim(out: Folder, identity: dict[str, Any], weights: dict[str, str]) -> Non
         if lines := difference(theirs, mine):
             shown = "\n".join(f"  {line}" for line in lines)
             raise ValueError(f"{out.url} holds another evaluation (there -> now):\n{shown}\nName another folder.")
+    else:
+        check_free(out, (MADE,))
     out.put(IDENTITY, _json(mine))
 
 
