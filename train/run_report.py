@@ -14,6 +14,7 @@ from train.settings import Run
 TERMS = ("total", "l1", "lpips", "align_cos", "align_dist")
 SMOOTHED = 50  # a curve is drawn through so many means of neighbouring lines
 HELD_OUT = {"psnr": "dB", "ssim": "", "lpips": ""}  # unit by figure; LPIPS where it is trained on
+TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)  # of each power of ten on the axis of losses
 SHEETS = 4  # shown, evenly apart, the last among them
 CURVE_FILE, REPORT_FILE = "curve.png", "report.html"
 Line = dict[str, Any]
@@ -45,16 +46,22 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     """A PNG: losses on a logarithmic scale, and held-out figures, over the images seen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
-    shown = {name: unit for name, unit in HELD_OUT.items() if name != "lpips" or any(_held_out_names(evals, name))}
+    shown = _figures(evals)
     axes = figure.subplots(1, 1 + len(shown))
     terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
     for name in terms:
         points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
         if points:
             axes[0].plot(*zip(*points, strict=True), label=name)
-    axes[0].set(title="Loss", xlabel="images seen", yscale="log" if steps else "linear")
+    meaning = "mean absolute difference, pixels from -1 to 1" if terms == ("l1",) else "terms as they are, total weighted"
+    axes[0].set(title="Loss", xlabel="images seen", ylabel=meaning, yscale="log" if steps else "linear")
+    if steps:
+        axes[0].yaxis.set_major_locator(LogLocator(subs=TICKS))
+        axes[0].yaxis.set_major_formatter("{x:g}")
+        axes[0].yaxis.set_minor_formatter(NullFormatter())
     for axis, (figure_name, unit) in zip(axes[1:], shown.items(), strict=True):
         for name in _held_out_names(evals, figure_name):
             points = [(line["images"], line[name]) for line in evals if name in line]
@@ -67,6 +74,11 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     png = BytesIO()
     FigureCanvasAgg(figure).print_png(png)
     return png.getvalue()
+
+
+def _figures(evals: Sequence[Line]) -> dict[str, str]:
+    """The held-out figures that there are, with their units."""
+    return {name: unit for name, unit in HELD_OUT.items() if name != "lpips" or any(_held_out_names(evals, name))}
 
 
 def _held_out_names(evals: Sequence[Line], figure: str) -> Iterable[str]:
@@ -88,12 +100,17 @@ def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line], cur
     last = evals[-1] if evals else {}
     report.totals(
         {"images seen": seen, "of": total}
-        | {f"PSNR {name[5:]}, dB": value for name, value in last.items() if name.startswith("psnr/")}
+        | {f"PSNR {name[5:]}, dB": _rounded(value, 2) for name, value in last.items() if name.startswith("psnr/")}
     )
     report.section("Curves")
     report.pictures([[Picture.of_png(curve, fits=True)]])
     report.section("Held-out images")
-    report.text("Originals above, reconstructions by the averaged weights below; twice their size.")
+    if last:
+        report.table(*_held_out(last), f"After {last['images']:,} images")
+    report.text(
+        "Originals above, reconstructions by the averaged weights below; twice their size. Up to two of each kind, "
+        "from left to right in the order of the table."
+    )
     for path in _some(sorted((out / "samples").glob("*.png"))):
         report.heading(f"{int(path.stem):,} images seen")
         report.pictures([[Picture.of_png(path.read_bytes(), fits=True)]])
@@ -104,6 +121,26 @@ def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line], cur
     report.section("Settings")
     report.table(["field", "value"], [(name, json.dumps(value)) for name, value in _settings(run).items()])
     return report.html()
+
+
+def _held_out(line: Line) -> tuple[list[str], list[list[str]]]:
+    """Each kind's number of crops, where the log has it, and its figures: header and rows of a table."""
+    units = _figures([line])
+    header = ["kind", "crops", *(f"{name.upper()}, {unit}" if unit else name.upper() for name, unit in units.items())]
+    kinds = [name.partition("/")[2] for name in _held_out_names([line], "psnr")]
+    return header, [
+        [
+            kind,
+            _rounded(line.get(f"crops/{kind}"), 0),
+            *(_rounded(line.get(f"{name}/{kind}"), 2 if unit else 3) for name, unit in units.items()),
+        ]
+        for kind in kinds
+    ]
+
+
+def _rounded(value: float | None, digits: int) -> str:
+    """A figure of the log, which may be missing or not finite."""
+    return "" if value is None else f"{value:,.{digits}f}"
 
 
 def _trouble(report: Report, steps: Sequence[Line]) -> None:

@@ -31,18 +31,21 @@ class Samples:
         self._folder = Folder(str(Path(run.execution.out)))
 
     def measure(self, vae: Vae, num_images: int) -> dict[str, float]:
-        """Mean figures of each component, as "psnr/general" (dB); the sheet is samples/<images seen>.png."""
+        """Mean figures of each component, as "psnr/general" (dB), and of how many crops, as "crops/general"; the sheet
+        is samples/<images seen>.png."""
         images, made = self._held_out.images, self._reconstructions(vae)
         figures = {"psnr": psnr(images.float() / 255, made.float() / 255), "ssim": ssim(images / 255, made / 255)}
         if self._lpips is not None:
             figures["lpips"] = self._distances(self._lpips, made)
         if self._world.is_first:
             self._folder.put(f"{FOLDER}/{num_images:012d}.png", write_png(self._sheet(made)))
-        return {
-            f"{name}/{component}": float(np.mean(values[self._held_out.of(component)]))
+        groups = {component: self._held_out.of(component) for component in self._held_out.components}
+        means = {
+            f"{name}/{component}": float(np.mean(values[group]))
             for name, values in figures.items()
-            for component in dict.fromkeys(self._held_out.components)
+            for component, group in groups.items()
         }
+        return means | {f"crops/{component}": float(len(group)) for component, group in groups.items()}
 
     @torch.no_grad()
     def _reconstructions(self, vae: Vae) -> torch.Tensor:

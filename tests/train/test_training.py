@@ -11,6 +11,7 @@ import torch
 
 from tests.train.runs import BROKEN, STAGES, check_alike, losses, same_files, small_run
 from train.loop import Diverged
+from train.run_report import read_log
 from train.training import train
 from train.vae import Vae
 
@@ -26,7 +27,9 @@ def test_a_run_leaves_a_model_a_log_sheets_and_a_report(whole: Path) -> None:
     sheets = sorted(path.name for path in (whole / "samples").iterdir())
     assert sheets == ["000000000000.png", "000000000040.png"], "before the first step and after the last"
     assert (whole / "curve.png").read_bytes().startswith(b"\x89PNG")
-    assert "synthetic-5-7" in (whole / "report.html").read_text()
+    page = re.sub(r"<[^>]*>|\s+", " ", (whole / "report.html").read_text())
+    last = [line for line in read_log(whole / "log.jsonl") if line["kind"] == "eval"][-1]
+    assert re.search(rf"synthetic-5-7\s+{last['crops/synthetic-5-7']:.0f}\s+{last['psnr/synthetic-5-7']:.2f}\s", page)
 
 
 def test_checkpoints_hold_neither_teacher_nor_lpips(whole: Path) -> None:

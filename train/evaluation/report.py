@@ -33,7 +33,8 @@ def write_report(out: Folder, evaluation: Evaluation) -> str:
     results = evaluation.results()
     report = Report(f"Evaluation: {evaluation.name}", subtitle_of(evaluation))
     report.totals(
-        {name: decimals(results[name]) for name in ORDER if name in results} | {"images": len(evaluation.good)}
+        {_with_unit(name): decimals(results[name]) for name in ORDER if name in results}
+        | {"images": len(evaluation.good)}
     )
     _figures(report, evaluation)
     _correlations(report, evaluation.rank_correlations())
@@ -59,7 +60,7 @@ def decimals(value: float | None) -> str:
 def _figures(report: Report, evaluation: Evaluation) -> None:
     report.section("Figures")
     names = [name for name in (*MEANS, "NED") if evaluation.values(name)]
-    rows = [[name, *_spread(evaluation.values(name))] for name in names]
+    rows = [[_with_unit(name), *_spread(evaluation.values(name))] for name in names]
     report.table(["figure", "mean", "standard error", "lowest tenth", "median", "images"], rows)
     report.text(". ".join(f"{name}: {MEANING[name]}" for name in names) + ".")
     report.charts([_histogram(name, evaluation.values(name)) for name in reversed(names)])
@@ -75,8 +76,15 @@ def _histogram(name: str, values: Sequence[float]) -> Chart:
     edges = np.linspace(low, high if high > low else low + 1, 21)
     counts = np.histogram(values, edges)[0]
     return histogram(
-        name, list(map(float, edges)), {"images": list(map(int, counts))}, caption="Images by their figure"
+        _with_unit(name),
+        list(map(float, edges)),
+        {"images": list(map(int, counts))},
+        caption="Images by their figure",
     )
+
+
+def _with_unit(name: str) -> str:
+    return f"{name}, dB" if name == "PSNR" else name
 
 
 def _correlations(report: Report, correlations: dict[str, float]) -> None:
