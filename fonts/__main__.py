@@ -80,6 +80,7 @@ class Specimen:
 
     fonts: Fonts = ("default",)
     out: Path = Path("specimen.png")
+    """PNG file to write; one that is there is replaced."""
 
     def run(self) -> int:
         write_specimen(load_catalog(self.fonts).faces, self.out)

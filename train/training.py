@@ -14,9 +14,9 @@ from train.loop import Diverged, Training
 from train.objective import to_unit
 from train.settings import Run
 from train.vae import Vae
+from train.vae_config import MODEL
 from train.world import World, open_world
 
-MODEL = "model"
 FAULTS = (ValueError, OSError, SafetensorError, Diverged, torch.OutOfMemoryError)  # what a run ends with; see `told`
 NO_SPACE = os.strerror(errno.ENOSPC)  # so it is told also by safetensors, whose errors have no number
 

@@ -11,6 +11,7 @@ ENCODER_BLOCKS, DECODER_BLOCKS, MIDDLE_BLOCKS = 2, 3, 2  # a level, a level, bef
 MAX_MULTIPLIER = 8
 MAX_FACTOR, MAX_WIDTH = 256, 8192  # far above any use: a configuration may come from outside
 CONFIG_FILE = "config.json"
+MODEL = "model"  # the folder in a run's that holds what it trained
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:
@@ -83,7 +84,11 @@ def read_config(folder: str | Path) -> VaeConfig:
     """The configuration in a model's folder."""
     path = Path(folder, CONFIG_FILE)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: name a folder that train/run.py or save_pretrained wrote")
+        inner = Path(folder, MODEL)
+        found = (
+            f"the model of this run is {inner}" if Path(inner, CONFIG_FILE).is_file() else "name a folder that has one"
+        )
+        raise FileNotFoundError(f"{path} is missing: {found}, as train/run.py (RUN/{MODEL}) and save_pretrained write")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("_class_name") != "SmallprintVae":

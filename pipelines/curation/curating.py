@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, make_dataclass, replace
 from typing import Any
 
 import tyro
@@ -187,15 +187,17 @@ def parse_command(args: Sequence[str]) -> Command:
     try:
         parts = load_parts(recipe)
         defaults = {kind.__name__.lower(): kind(**_own(kind, parts)) for kind in COMMANDS}
-        command: Command = tyro.cli(
-            tyro.extras.subcommand_type_from_defaults(
-                defaults, {kind.__name__.lower(): inspect.cleandoc(kind.__doc__ or "") for kind in COMMANDS}
-            ),
+        subcommands = tyro.extras.subcommand_type_from_defaults(
+            defaults, {kind.__name__.lower(): inspect.cleandoc(kind.__doc__ or "") for kind in COMMANDS}
+        )
+        line: Any = tyro.cli(
+            make_dataclass("Line", [("settings", subcommands)]),  # which errors name
             args=rest,
             prog=PROG,
             description=DESCRIPTION,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
+        command: Command = line.settings
         parts = {field.name: getattr(command, field.name) for field in fields(command)}
         return replace(command, **{name: absolute(value) for name, value in parts.items()})
     except (ValueError, FileNotFoundError) as error:

@@ -18,6 +18,14 @@ def test_flags_override_the_recipe_which_overrides_the_defaults(tmp_path):
     assert command.measures.scorers == Measures().scorers
 
 
+def test_a_value_that_does_not_fit_is_told_with_its_part(capsys):
+    with pytest.raises(SystemExit):
+        parse_command(["score", "--dpi", "5"])
+
+    said = capsys.readouterr().err
+    assert "Error parsing settings.corpus: dpi is 5.0: use 10 to 1200" in " ".join(said.replace("│", " ").split())
+
+
 def test_paths_hold_in_any_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("all: {rules: [{column: width_px, at_least: 1}]}\n")

@@ -221,8 +221,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     config.write_text("{}")
     with pytest.raises(ValueError, match=r"config\.json is no configuration"):
         Vae.from_pretrained(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
+    with pytest.raises(FileNotFoundError, match=r"config\.json is missing: name a folder that has one"):
         Vae.from_pretrained(tmp_path / "nowhere")
+    vae.save_pretrained(tmp_path / "run/model")
+    with pytest.raises(FileNotFoundError, match=rf"the model of this run is {tmp_path}/run/model, as train/run.py"):
+        Vae.from_pretrained(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
