@@ -41,7 +41,8 @@ class SelectionPages:
         report.table(
             ["rule", "fail it"],
             [[f"{rule['column']} {bound_text(rule)}", rule["failing"]] for rule in cuts["rules"]],
-            "How many images without a fault fail each rule, be it the first they fail or not",
+            "How many images without a fault fail each rule, be it the first they fail or not; where a column has no "
+            "value, a rule fails unless it keeps what is missing",
         )
         self._skipped(cuts)
         self._categories(selection)

@@ -112,6 +112,7 @@ def test_says_what_pictures_colours_and_expressions_mean(html):
 
     assert "Under each picture stands its part with the strongest edges, at its own pixels." in text
     assert "height_px: height as seen, after EXIF orientation; px" in text
+    assert "a rule fails unless it keeps what is missing" in text
     assert "dropped by general" in scores
     assert "fails the bound" not in scores
     assert "dropped for another reason" not in scores

@@ -55,6 +55,7 @@ def test_measures_models_once_and_shows_them_all(small, tmp_path, capsys, monkey
     assert {cell["ned"] for cell in cells} == {1.0}
     assert all(cell["ned_truth"] == cell["original_ned_truth"] for cell in cells)
     assert all(name in page and name in said for name in ("identity", "bicubic-x4", "half"))
+    assert "≤: no smaller size was tried" in page
     assert page.count("<polyline") == 2 * 3 + 2 * 3  # two languages, two readings
     assert page.count("data:image/png") == 2 * 2 * 3  # two languages, 5 and 8 px, the original and two models
     assert (out / "plot.svg").read_text().count("no autoencoder") == 4

@@ -20,6 +20,10 @@ from train.peers.references import REFERENCES
 
 RESULTS_FILE, PLOT_FILE, REPORT_FILE = "acuity.json", "plot.svg", "report.html"
 CEILING = "no autoencoder"
+SIGNS = (
+    "≤: no smaller size was tried or, of NED, can be read on the originals either. >: not reached at the largest size. \
+identity: the originals themselves."
+)
 NAMES = {"en": "English", "zh": "Chinese"}
 CHOICE_RANGE, NED_RANGE = (-0.1, 1.0), (0.0, 1.0)
 GAP = 24
@@ -145,6 +149,7 @@ def _page(results: Results, panels: Sequence[Chart], out: Folder, about: Mapping
     for text in ("forced_choice", "acuity", "ned"):
         name = "NED" if text == "ned" else text.replace("_", " ").capitalize()
         report.text(f"{name}: {ABOUT[text]}.")
+    report.text(SIGNS)
     report.section("Curves")
     for start in range(0, len(panels), len(results.languages)):
         report.charts(panels[start : start + len(results.languages)])
