@@ -7,6 +7,7 @@ driver's working directory before both: a script leaves one that holds modules n
 """
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -204,7 +205,12 @@ def _connect() -> None:
     import ray
 
     if not ray.is_initialized():
-        check_answers(cluster_address())
+        if address := cluster_address():
+            check_answers(address)
+        else:
+            print(
+                "starting Ray on this machine (seconds; --backend processes does without)", file=sys.stderr, flush=True
+            )
         hush_token_notice()
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
 
