@@ -158,7 +158,8 @@ def _named(counts: Counter[str], tally: Tally) -> Iterator[Chart]:
     yield bars("Rasterisers", dict(tally.names["style"].most_common()), caption="Lines of each style.")
     yield bars("Roles", dict(tally.names["role"].most_common()), caption="Lines of each role.")
     faces = tally.names["face"]
-    caption = f"Lines set in the {min(len(faces), MAX_LISTED)} commonest of {len(faces)} faces."
+    which = "each face" if len(faces) <= MAX_LISTED else f"the {MAX_LISTED} commonest of {len(faces)} faces"
+    caption = f"Lines set in {which}."
     yield bars("Faces", dict(faces.most_common(MAX_LISTED)), caption=caption)
 
 

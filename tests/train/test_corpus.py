@@ -223,6 +223,8 @@ def test_rows_that_cannot_be_placed_are_named(tmp_path, table, message):
 def test_folders_are_needed_and_each_once(tmp_path, general):
     with pytest.raises(ValueError, match=r"holds no Parquet file: name the folder"):
         Corpus.of([str(tmp_path)])
+    with pytest.raises(ValueError, match=r"behind = stands one of general, text, synthetic$"):
+        Corpus.of([f"{tmp_path}/photos=genral"])
     with pytest.raises(ValueError, match=r"name at least one folder of shards, and each once"):
         Corpus.of([])
     with pytest.raises(ValueError, match=r"and each once"):

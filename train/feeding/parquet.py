@@ -71,9 +71,10 @@ def shards_of(folder: Folder) -> list[Shard]:
     sizes = folder.list("data" if promised else "")
     names = [name for name in sizes if name.endswith(".parquet")]
     if not promised and not names:
+        behind = f"; behind = stands one of {', '.join(KINDS)}" if "=" in folder.url.rpartition("/")[2] else ""
         raise ValueError(
             f"{folder.url} is no folder, or holds no Parquet file: name the folder of a rendered, packed or mixed set; "
-            "photos as files become one by pipelines/curate.py"
+            f"photos as files become one by pipelines/curate.py{behind}"
         )
     _check_one_split(folder, names)
     infos = {shard_name(info.index): info for info in sidecars(folder)} if promised else {}
