@@ -10,6 +10,7 @@ from typing import IO, Any
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import check_free, difference
 from train.checkpoint import CHECKPOINTS
+from train.samples import FOLDER as SHEETS
 from train.world import World
 
 RUN_FILE = "run.json"
@@ -34,7 +35,7 @@ def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
     """The file that says whose the folder is, locked."""
     path = out / RUN_FILE
     if not path.exists():
-        check_free(Folder(str(out)), (CHECKPOINTS,))
+        check_free(Folder(str(out)), (CHECKPOINTS, SHEETS))
         Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
     _check(path, mine)
     file = path.open("r+b")  # for writing: what a lock over a network needs
