@@ -56,7 +56,9 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
         points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
         if points:
             axes[0].plot(*zip(*points, strict=True), label=name)
-    meaning = "mean absolute difference, pixels from -1 to 1" if terms == ("l1",) else "terms as they are, total weighted"
+    meaning = (
+        "mean absolute difference, pixels from -1 to 1" if terms == ("l1",) else "terms as they are, total weighted"
+    )
     axes[0].set(title="Loss", xlabel="images seen", ylabel=meaning, yscale="log" if steps else "linear")
     if steps:
         axes[0].yaxis.set_major_locator(LogLocator(subs=TICKS))

@@ -11,7 +11,16 @@ from pipelines.shards.folder import Folder
 
 JOB_FILE = "job.json"
 MAX_DIFFERENCES, MAX_NAMED = 20, 5
-HARMLESS = (".yaml", ".yml", ".log", ".txt")  # recipes and logs, which may lie where a job begins
+HARMLESS = (
+    ".yaml",
+    ".yml",
+    ".sh",
+    ".log",
+    ".out",
+    ".err",
+    ".txt",
+    "lost+found",
+)  # ends of what may lie where a job begins
 REMEDY = "Name another folder, or go back to what it was begun with."
 LIBRARIES = (
     "fonttools",
@@ -46,8 +55,8 @@ def _version(name: str) -> str:
 
 
 def check_free(folder: Folder, own: Container[str] = ()) -> None:
-    """Raise ValueError where the folder holds more than `own` names, recipes, logs and hidden files: what a job that
-    begins there writes would lie among other things, and replace those of the same names."""
+    """Raise ValueError where the folder holds more than `own` names, recipes, scripts, logs and hidden files: what a
+    job that begins there writes would lie among other things, and replace those of the same names."""
     others = [name for name in folder.entries() if name not in own and not name.startswith(".")]
     if others := [name for name in others if not name.lower().endswith(HARMLESS)]:
         more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""

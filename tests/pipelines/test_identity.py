@@ -55,7 +55,7 @@ def test_a_file_in_place_of_a_folder_and_an_unknown_scheme_are_named(tmp_path):
 
 
 def test_a_folder_of_other_things_is_refused_but_for_recipes_logs_and_what_is_the_jobs(any_folder):
-    for name in ("recipe.yaml", "run.log", ".hidden", "photos/a.jpg"):
+    for name in ("recipe.yaml", "slurm-7.out", "lost+found/.keep", ".hidden", "photos/a.jpg"):
         any_folder.put(name, b"")
     any_folder.put("scores/job.json", b"{}")
 
