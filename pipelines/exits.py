@@ -1,7 +1,10 @@
 """How a command ends: faults and Ctrl-C told in a sentence, and the process's exit code."""
 
+import atexit
+import signal
 import sys
 from collections.abc import Callable
+from functools import cache
 
 FAULT, STOPPED = 1, 130
 GOES_ON = "stopped; the same command goes on from here"
@@ -25,3 +28,11 @@ def exit_code(
     except KeyboardInterrupt:
         print(f"{name}: {stopped}", file=sys.stderr)
         return STOPPED
+    finally:
+        _end_in_peace()
+
+
+@cache
+def _end_in_peace() -> None:
+    """Ctrl-C while the interpreter ends changes nothing: all was said, and it would kill the process as by a fault."""
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -43,6 +43,7 @@ stages:
      mix: {general: 0.25, synthetic: 0.75}, lr: 5.0e-4, lpips_weight: 0.0, blend_images: 20}
 """
 TIMES = ("report.html", "timings.jsonl", "curve.png", "log.jsonl", "tensorboard/")  # what holds seconds or dates
+SET_ASIDE = "checkpoints/damaged-"  # a checkpoint that was spoiled, kept for whoever wants to know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Stage:
         for folder in self.folders:
             for path in sorted((work / folder).rglob("*")):
                 name = str(path.relative_to(work))
-                if path.is_file() and not any(f"{folder}/{part}" in name for part in TIMES):
+                if path.is_file() and not any(f"{folder}/{part}" in name for part in (*TIMES, SET_ASIDE)):
                     found[name] = sha256(path.read_bytes()).hexdigest()
         if self.name == "train":
             found["losses"] = json.dumps(losses(work / "run"))
