@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -41,7 +40,6 @@ def test_tensorboard_shows_each_step_and_evaluation_once_after_a_resume(tmp_path
 
 
 def test_weights_and_biases_gets_figures_and_settings_and_the_same_run_after_a_resume(tmp_path: Path) -> None:
-    pytest.importorskip("wandb")
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     run = small_run(data, tmp_path / "run", stages=(PAGES,), wandb="project")
     (tmp_path / "run.pkl").write_bytes(pickle.dumps(run))
