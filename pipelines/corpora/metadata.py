@@ -6,9 +6,12 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
+from tarfile import TarInfo
 from typing import Any, BinaryIO, cast
 
-from pipelines.corpora.archives import TAR_FAULTS, Entry, safe_name, tar_members
+import pyarrow as pa
+
+from pipelines.corpora.archives import TAR_FAULTS, Entry, leads_out, safe_name, tar_members
 from pipelines.shards.images import PARQUET_FAULTS
 from pipelines.shards.parquet import ParquetFile
 
@@ -19,23 +22,24 @@ Said = dict[str, Any]
 
 
 class MetadataReader:
-    """Reads what is said of images under some names. Keeps the last row group, the last tar's places and all tables:
-    neighbours cost nothing."""
+    """Reads what is said of images under some names. Keeps the columns of the last row group, what the last tar says,
+    and of all tables the lines that say something: neighbours cost nothing."""
 
     def __init__(
         self, open_file: Callable[[str], BinaryIO], exists: Callable[[str], bool], names: Sequence[str]
     ) -> None:
         self._open_file, self._exists, self._names = open_file, exists, names
         self._tables: dict[str, dict[str, Said]] = {}
-        self._group: tuple[tuple[str, int], list[Said]] = (("", -1), [])
-        self._places: tuple[str, dict[str, tuple[int, int]]] = ("", {})
+        self._group: tuple[tuple[str, int], pa.Table | None] = (("", -1), None)
+        self._tar: tuple[str, dict[str, Said]] = ("", {})
 
     def read(self, entry: Entry) -> Said:
         """The values that there are; what stands closest to the image counts: its row or its tar's .json before a
         line that names it, the table of its own folder before one above. Raises OSError as `Source.read`."""
         said: Said = {}
+        folders = PurePosixPath(entry.container or entry.name).parts[:-1]  # a tar's own folders hold no tables
         for name in filter(None, (entry.container, entry.name)):
-            said |= self._lines(name)
+            said |= self._lines(name, len(folders))
         if entry.fault:
             return said
         if entry.row_group >= 0 and entry.container.lower().endswith(".parquet"):
@@ -49,11 +53,11 @@ class MetadataReader:
         values = values if isinstance(values, dict) else {}
         return {name: values[name] for name in self._names if values.get(name) is not None}
 
-    def _lines(self, name: str) -> Said:
-        """What the tables of the folders on the way to a file say of it."""
+    def _lines(self, name: str, num_folders: int) -> Said:
+        """What the tables of the first folders on the way to a file say of it."""
         said: Said = {}
         parts = PurePosixPath(name).parts
-        for depth in range(len(parts)):
+        for depth in range(num_folders + 1):
             folder, rest = "/".join(parts[:depth]), "/".join(parts[depth:])
             if folder not in self._tables:
                 self._tables[folder] = self._load_tables(folder)
@@ -67,55 +71,72 @@ class MetadataReader:
             if self._exists(path):
                 with self._open_file(path) as file:
                     for row in rows_of(file, path):
-                        if key in row:
-                            found[str(row[key])] = found.get(str(row[key]), {}) | self._kept(row)
+                        if key in row and (said := self._kept(row)):
+                            found[str(row[key])] = found.get(str(row[key]), {}) | said
         return found
 
     def _row(self, entry: Entry) -> Said:
         key = (entry.container, entry.row_group)
         if self._group[0] != key:
+            self._group = (("", -1), None)  # the old group goes before the new one comes
             self._group = (key, self._load_group(*key))
-        rows = self._group[1]
-        return rows[entry.row] if entry.row < len(rows) else {}
+        table = self._group[1]
+        if table is None or entry.row >= table.num_rows:
+            return {}
+        return self._kept({name: plain(table.column(name)[entry.row]) for name in table.column_names})
 
-    def _load_group(self, container: str, group: int) -> list[Said]:
+    def _load_group(self, container: str, group: int) -> pa.Table | None:
         """A damaged file says nothing: its images are listed with that fault."""
         try:
             with self._open_file(container) as file:
                 parquet = ParquetFile(file)
                 names = [name for name in self._names if name in parquet.schema_arrow.names]
-                return [self._kept(row) for row in parquet.read_row_group(group, columns=names).to_pylist()]
+                return parquet.read_row_group(group, columns=dict.fromkeys(names))
         except (*PARQUET_FAULTS, OSError, IndexError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # of the file system, not of Arrow
                 raise
-            return []
+            return None
 
     def _json(self, entry: Entry) -> Said:
-        if self._places[0] != entry.container:
-            self._places = (entry.container, self._find_json(entry.container))
-        place = self._places[1].get(sample_key(entry.name))
-        if place is None:
-            return {}
-        with io.BufferedReader(cast(io.RawIOBase, self._open_file(entry.container))) as file:
-            file.seek(place[0])
-            data = file.read(place[1])
-        try:
-            return self._kept(json.loads(data))
-        except (ValueError, RecursionError):
-            return {}
+        if self._tar[0] != entry.container:
+            self._tar = (entry.container, self._load_tar(entry.container))
+        return self._tar[1].get(sample_key(entry.name), {})
 
-    def _find_json(self, container: str) -> dict[str, tuple[int, int]]:
-        """Offset and bytes of each .json of a tar, by the sample that it belongs to."""
+    def _load_tar(self, container: str) -> dict[str, Said]:
+        """What each .json of a tar says, by the sample that it belongs to; in one pass, for a store answers slowly."""
         found = {}
         with self._open_file(container) as file:
             try:
                 for member in tar_members(file):
-                    name = f"{container}/{safe_name(member.name)}"
-                    if member.isreg() and name.endswith(".json") and member.size <= MAX_JSON_BYTES:
-                        found[sample_key(name)] = (member.offset_data, member.size)
+                    key = sample_key(f"{container}/{safe_name(member.name)}")
+                    if _is_json(member) and (said := self._kept(_parsed(file, member))):
+                        found[key] = said
             except TAR_FAULTS:  # listed as a fault of the tar; what stands before it counts
                 pass
         return found
+
+
+def plain(value: pa.Scalar) -> Any:
+    """A value of a Parquet column; dates and times as ISO text, whatever their unit; None where it cannot be read."""
+    try:
+        return value.cast(pa.string()).as_py() if pa.types.is_temporal(value.type) else value.as_py()
+    except (pa.ArrowException, ValueError, OverflowError):
+        return None
+
+
+def _is_json(member: TarInfo) -> bool:
+    """Whether a member is the .json of a sample, not another field of it such as .boxes.json."""
+    is_its = safe_name(member.name) == f"{sample_key(safe_name(member.name))}.json"
+    return is_its and member.isreg() and not leads_out(member.name) and member.size <= MAX_JSON_BYTES
+
+
+def _parsed(file: BinaryIO, member: TarInfo) -> Any:
+    """The JSON of a member; None where it is none."""
+    file.seek(member.offset_data)
+    try:
+        return json.loads(file.read(member.size))
+    except (ValueError, RecursionError):
+        return None
 
 
 def sample_key(name: str) -> str:
@@ -126,16 +147,18 @@ def sample_key(name: str) -> str:
 
 def rows_of(file: BinaryIO, path: str) -> Iterator[dict[str, Any]]:
     """The rows of a table of images, JSON lines or CSV in UTF-8. Raises ValueError naming the line that is no row."""
-    lines = io.TextIOWrapper(io.BufferedReader(cast(io.RawIOBase, file)), encoding="utf-8-sig")
+    lines = io.TextIOWrapper(io.BufferedReader(cast(io.RawIOBase, file)), encoding="utf-8-sig", newline="")
     try:
         if path.endswith(".csv"):
-            yield from csv.DictReader(lines)
+            yield from ({name: cell or None for name, cell in row.items()} for row in csv.DictReader(lines))
             return
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield _row(line, f"{path} line {number}")
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path} cannot be read ({error}): write it in UTF-8") from error
+    except csv.Error as error:  # a cell of more than 131,072 characters, for one
+        raise ValueError(f"{path} cannot be read ({error}): write metadata.jsonl in its place") from error
 
 
 def _row(line: str, where: str) -> dict[str, Any]:

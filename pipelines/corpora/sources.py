@@ -78,7 +78,7 @@ class Source:
 
     def metadata(self, names: Sequence[str]) -> MetadataReader:
         """Reads what the corpus says of its images under these names."""
-        return MetadataReader(self._open, lambda name: self._size(name) is not None, names)
+        return MetadataReader(self._open, self._has_file, names)
 
     @contextmanager
     def _faults_named(self, entry: Entry) -> Iterator[None]:
@@ -137,7 +137,7 @@ class Source:
         return cast(BinaryIO, StoredFile(self._fs, self._path(name), self._url(name)))
 
     def _manifest(self) -> dict[str, str]:
-        if self._size(MANIFEST) is None:
+        if not self._has_file(MANIFEST):
             return {}
         with self._open(MANIFEST) as file:
             rows = rows_of(file, self._path(MANIFEST))
@@ -156,6 +156,15 @@ class Source:
         """A file's bytes; None where it is not there."""
         with store_faults(self._url(name)):
             return int(self._fs.size(self._path(name))) if self._fs.exists(self._path(name)) else None
+
+    def _has_file(self, name: str) -> bool:
+        """Whether there is such a file, and no symlink that leads outside the corpus."""
+        try:
+            with store_faults(self._url(name)):
+                info = self._fs.info(self._path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return info["type"] != "directory" and not self._refusal(name, info)
 
     def _walk(self, folder: str, counts: Counter[str]) -> Iterator[Entry]:
         path = self._path(folder).rstrip("/")
