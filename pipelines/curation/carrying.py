@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
 from curate.scorers import column
@@ -26,7 +25,7 @@ from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_anew
 
 SPEC = re.compile(r"(?:(?P<name>[^=]*)=)?(?P<field>.+?)(?P<number>:number)?")
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,7 @@ class Carried:
 
     def value(self, said: Any) -> Any:
         """What was said as the column holds it; None where it is no finite number and should be."""
-        if self.is_number:
-            return _number(said)
-        return said if isinstance(said, str) else msgspec.json.encode(said, enc_hook=str).decode()
+        return _number(said) if self.is_number else _text(said)
 
 
 def _number(said: Any) -> float | None:
@@ -57,6 +54,17 @@ def _number(said: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _text(said: Any) -> str | None:
+    """Text as it is, numbers and nested values as JSON, others as Python writes them; None for NaN."""
+    if isinstance(said, float) and not math.isfinite(said):
+        return None
+    if isinstance(said, bytes):
+        return said.decode("utf-8", "replace")
+    if isinstance(said, bool | int | float | list | tuple | dict):
+        said = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(said).encode("utf-8", "replace").decode()  # JSON may hold half a character
 
 
 def parse_carried(specs: Sequence[str], taken: Sequence[str] = ()) -> list[Carried]:
@@ -108,7 +116,10 @@ class CarryJob:
         if one.field not in said:
             return None
         value = one.value(said[one.field])
-        counts[f"said/{one.name}" if value is not None else f"not a number/{one.name}"] += 1
+        if value is not None:
+            counts[f"said/{one.name}"] += 1
+        elif one.is_number:
+            counts[f"not a number/{one.name}"] += 1
         return value
 
 

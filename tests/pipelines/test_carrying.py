@@ -1,6 +1,9 @@
 """Columns of a corpus's own metadata in a curation: from every kind of source, in rules, categories and packed rows."""
 
 import json
+import math
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -108,6 +111,23 @@ def test_a_column_that_no_image_has_is_refused_before_anything_is_scored(tmp_pat
     assert curate("score", tmp_path / "out", corpus, "--carry", "doc:number") == 1
     assert "carry 'doc' is said of 6 images and never a number: leave :number away" in capsys.readouterr().err
     assert not (tmp_path / "out/scores").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (date(2020, 1, 2), "2020-01-02"),
+        (Decimal("1.50"), "1.50"),
+        (b"caf\xc3\xa9", "café"),
+        (2**70, "1180591620717411303424"),
+        (math.nan, None),
+        ([True, {"day": date(2020, 1, 2)}], '[true,{"day":"2020-01-02"}]'),
+        (["half a \ud800"], '["half a ?"]'),
+        ("half a \ud800", "half a ?"),
+    ],
+)
+def test_what_is_no_text_is_carried_as_a_reader_would_write_it(said, text):
+    assert parse_carried(["any"])[0].value(said) == text
 
 
 @pytest.mark.parametrize(
