@@ -99,9 +99,9 @@ class Training:
         return newest
 
     def _last_evaluation(self) -> int:
-        """The images seen at the last evaluation that the log tells of; -1: at none."""
-        lines = read_log(self.out / LOG_FILE)
-        return max((line["images"] for line in lines if line["kind"] == EVALUATION), default=-1)
+        """The images seen at the last evaluation that the log tells of, up to where the run goes on; -1: at none."""
+        told = [line["images"] for line in read_log(self.out / LOG_FILE) if line["kind"] == EVALUATION]
+        return max((num_images for num_images in told if num_images <= self.fitting.num_images), default=-1)
 
     def fit(self) -> bool:
         """Train to the end; False where someone asked for an earlier one. Either way a checkpoint is there."""

@@ -75,6 +75,17 @@ def test_a_run_that_is_killed_or_asked_to_stop_resumes_exactly(
     assert same_files(tmp_path / "run", undisturbed, "model/model.safetensors")
 
 
+def test_a_run_that_was_killed_after_its_last_evaluation_and_before_it_was_saved_evaluates_again(
+    whole: Path, run_data: list[str], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(out / "checkpoints/000000000040")
+
+    assert train(small_run(run_data, out))
+
+    assert [line["images"] for line in read_log(out / "log.jsonl") if line["kind"] == "eval"] == [0, 40]
+
+
 def test_a_run_that_ended_before_its_last_evaluation_makes_it_up(
     whole: Path, run_data: list[str], tmp_path: Path
 ) -> None:
