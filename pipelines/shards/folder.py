@@ -97,23 +97,24 @@ class Folder:
         temporary = target.with_name(_temporary_name(target.name))
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                with suppress(OSError):  # a file system without locks: what a dead writer leaves there stays
-                    flock(file, LOCK_EX)
+            with _open_locked(temporary) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            if self.is_local:
-                temporary.replace(target)
-            else:
-                with self._faults(name):
-                    self._fs.put_file(str(temporary), f"{self._root}/{name}")
+                self._publish(temporary, name)  # while it is locked, else another's sweep takes it for a dead writer's
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             raise OSError(error.errno, _no_room(name, temporary.parent, error)) from error
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _publish(self, temporary: Path, name: str) -> None:
+        if self.is_local:
+            temporary.replace(Path(self._root, name))
+        else:
+            with self._faults(name):
+                self._fs.put_file(str(temporary), f"{self._root}/{name}")
 
     def delete(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
@@ -129,10 +130,7 @@ class Folder:
     def sweep(self) -> int:
         """Remove the temporary files that dead writers left; how many there were."""
         place = Path(self._root) if self.is_local else self._scratch
-        dead = [path for path in place.rglob(".*.tmp") if _is_dead(path)]
-        for path in dead:
-            path.unlink(missing_ok=True)
-        return len(dead)
+        return sum([_remove_dead(path) for path in place.rglob(".*.tmp")])
 
     def _url(self, name: str) -> str:
         return f"{self.url}/{name}".rstrip("/")
@@ -162,8 +160,19 @@ def _temporary_name(name: str) -> str:
     return f".{name}~{socket.gethostname()}~{secrets.token_hex(4)}.tmp"
 
 
-def _is_dead(temporary: Path) -> bool:
-    """Whether no writer holds the file any more. Locks of other nodes may not be seen, so those also age."""
+def _open_locked(temporary: Path) -> BinaryIO:
+    """A new file that a sweep takes for no dead writer's; made again where one came before the lock."""
+    while True:
+        file = temporary.open("xb")
+        with suppress(OSError):  # a file system without locks: what a dead writer leaves there stays
+            flock(file, LOCK_EX)
+        if temporary.exists():
+            return file
+        file.close()
+
+
+def _remove_dead(temporary: Path) -> bool:
+    """Remove a file that no writer holds any more. Locks of other nodes may not be seen, so those also age."""
     owner = re.fullmatch(r"\..*~([^~]*)~[0-9a-f]{8}\.tmp", temporary.name)
     if owner is None:
         return False
@@ -171,9 +180,12 @@ def _is_dead(temporary: Path) -> bool:
         with temporary.open("rb") as file:
             flock(file, LOCK_EX | LOCK_NB)
             age_seconds = time.time() - os.fstat(file.fileno()).st_mtime
+            is_dead = owner[1] == socket.gethostname() or age_seconds > STALE_SECONDS
+            if is_dead:
+                temporary.unlink(missing_ok=True)
     except OSError:  # held, or gone, or no locks here
         return False
-    return owner[1] == socket.gethostname() or age_seconds > STALE_SECONDS
+    return is_dead
 
 
 def _no_room(name: str, folder: Path, error: OSError) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -122,3 +123,16 @@ def test_files_of_other_nodes_are_swept_when_old(folder):
 
     assert num_swept == 1
     assert list(digests(Path(folder.url))) == [".b~other-node~00000000.tmp", ".mine.tmp"]
+
+
+def test_a_sweep_takes_no_file_that_is_being_written(folder: Folder):
+    def write() -> None:
+        for _ in range(300):
+            folder.put("a", b"a")
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            folder.sweep()
+
+    assert writing.exception() is None
