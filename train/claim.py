@@ -13,7 +13,7 @@ from train.checkpoint import CHECKPOINTS
 from train.samples import FOLDER as SHEETS
 from train.world import World
 
-RUN_FILE = "run.json"
+RUN_FILE, LOCK_FILE = "run.json", "run.lock"
 
 
 @contextmanager
@@ -32,13 +32,25 @@ def claimed(out: Path, identity: Mapping[str, Any], world: World) -> Iterator[No
 
 
 def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
-    """The file that says whose the folder is, locked."""
-    path = out / RUN_FILE
-    if not path.exists():
-        check_free(Folder(str(out)), (CHECKPOINTS, SHEETS))
-        Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
-    _check(path, mine)
-    file = path.open("r+b")  # for writing: what a lock over a network needs
+    """The locked file of the process that trains there; what says whose the folder is, is read and written under it."""
+    if not (out / RUN_FILE).exists():
+        check_free(Folder(str(out)), (RUN_FILE, LOCK_FILE, CHECKPOINTS, SHEETS))
+    out.mkdir(parents=True, exist_ok=True)
+    file = _locked(out)
+    try:
+        if not (out / RUN_FILE).exists():
+            Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
+        _check(out / RUN_FILE, mine)
+    except BaseException:
+        file.close()
+        raise
+    Folder(str(out)).sweep()  # what a killed run was writing
+    return file
+
+
+def _locked(out: Path) -> IO[bytes]:
+    """A file that is never replaced, and so is the same one for all who want to train there."""
+    file = (out / LOCK_FILE).open("ab")  # for writing: what a lock over a network needs
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except BlockingIOError:
@@ -48,7 +60,6 @@ def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
         ) from None
     except OSError:  # a file system without locks
         pass
-    Folder(str(out)).sweep()  # what a killed run was writing
     return file
 
 

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -100,22 +102,37 @@ def test_another_run_in_the_same_folder_is_refused_with_the_difference(whole: Pa
         train(small_run([run_data[1], run_data[0]], whole))
 
 
+@contextmanager
+def another_training(out: Path) -> Iterator[None]:
+    """A process that holds the folder as one that trains there does."""
+    hold = "import fcntl, sys; fcntl.flock(f := open(sys.argv[1], 'ab'), fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", hold, str(out / "run.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline()
+        yield
+        other.communicate("\n")
+
+
 def test_a_folder_in_which_another_process_trains_is_refused_and_left_alone(
     whole: Path, run_data: list[str], tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(whole, tmp_path / "run"))
-    hold = "import fcntl, sys; fcntl.flock(f := open(sys.argv[1], 'r+b'), fcntl.LOCK_EX); print(flush=True); input()"
-    command = [sys.executable, "-c", hold, str(out / "run.json")]
     before = sorted(out.rglob("*"))
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline()
-        with pytest.raises(ValueError, match=r"run is in use: another process trains there"):
-            train(small_run(run_data, out))
-        other.communicate("\n")
+    with another_training(out), pytest.raises(ValueError, match=r"run is in use: another process trains there"):
+        train(small_run(run_data, out))
 
     assert sorted(out.rglob("*")) == before
     assert train(small_run(run_data, out))
+
+
+def test_a_folder_that_another_process_has_just_begun_is_not_made_another_run_s(
+    run_data: list[str], tmp_path: Path
+) -> None:
+    with another_training(tmp_path), pytest.raises(ValueError, match="is in use"):
+        train(small_run(run_data, tmp_path))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
 
 def test_a_damaged_run_file_is_named(whole: Path, run_data: list[str], tmp_path: Path) -> None:
