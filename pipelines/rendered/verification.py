@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -26,6 +27,7 @@ from render.scene import Crop, Scene
 
 Pixels = NDArray[np.uint8]
 SOURCES_FILE = "sources.json"
+MAX_MISSING = 1000  # shards that are named
 STRAY_PX = 2  # antialiasing and hinting may carry ink this far out of its line's box
 
 
@@ -52,7 +54,7 @@ def verify(url: str, num_redrawn: int = 50, *, fonts: Sequence[str] = (), photo_
         raise ValueError(f"{folder.url} holds no {JOB_FILE}: name the folder of a rendered dataset")
     job = json.loads(folder.read(JOB_FILE))
     findings = Findings(other_versions=difference(job["versions"], library_versions()))
-    findings.wrong += check_shards(folder, _num_told(folder, job["identity"]))
+    findings.wrong += check_shards(folder, _num_told(folder, job["identity"], findings.wrong))
     rows = Rows(folder)
     findings.num_shards, findings.num_rows = len(rows.shards), len(rows)
     findings.wrong += check_ids(rows, job["identity"])
@@ -69,17 +71,21 @@ def sources_of(folder: Folder) -> dict[str, Any]:
     return {"fonts": ["default"], "photo_index": f"{folder.url}/photos"} | known
 
 
-def _num_told(folder: Folder, identity: dict[str, Any]) -> int:
-    """How many shards the summary of the last finished run counts, 0 where none was finished."""
+def _num_told(folder: Folder, identity: dict[str, Any], wrong: list[str]) -> int:
+    """How many shards the summary of the last finished run counts, 0 where none was finished or it is garbled."""
     if not folder.exists(SUMMARY_FILE):
         return 0
-    num_images = int(json.loads(folder.read(SUMMARY_FILE))["images"])
+    try:
+        num_images = int(json.loads(folder.read(SUMMARY_FILE))["images"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        wrong.append(f"{SUMMARY_FILE} is garbled: how many shards there were is not known")
+        return 0
     return -(-num_images // int(identity["inputs"]["images_per_shard"]))
 
 
 def check_shards(folder: Folder, num_told: int = 0) -> Iterator[str]:
-    """What is wrong with shards and sidecars: one of `num_told` or between others missing, one garbled, or a shard of
-    other bytes or rows."""
+    """What is wrong with shards and sidecars: one of `num_told` or between others missing (the first of them), one
+    garbled, or a shard of other bytes or rows."""
     infos = {info.index: info for info in sidecars(folder)}
     whole = {sidecar_name(index) for index in infos}
     shards, manifest = set(folder.list("data")), set(folder.list("manifest"))
@@ -92,7 +98,8 @@ def check_shards(folder: Folder, num_told: int = 0) -> Iterator[str]:
     for name in sorted(manifest - whole):
         yield f"{name} is garbled, or its shard is missing or of another size"
     last = max(infos, default=-1)
-    for index in sorted(set(range(max(last, num_told))) - set(infos)):
+    missing = (index for index in range(max(last, num_told)) if index not in infos)
+    for index in islice(missing, MAX_MISSING):
         yield f"{shard_name(index)} is not there, though {'later shards are' if index < last else 'it was made'}"
 
 

@@ -79,6 +79,19 @@ def test_names_a_last_shard_that_is_not_there(folder):
     assert verify(str(folder), 0).wrong == []
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"images": null}', '{"images": "many"}', '{"images": Infinity}'])
+def test_names_a_summary_that_is_garbled(folder, text):
+    (folder / "summary.json").write_text(text)
+
+    assert verify(str(folder), 0).wrong == ["summary.json is garbled: how many shards there were is not known"]
+
+
+def test_a_summary_of_more_images_than_could_ever_be_is_told_at_once(folder):
+    (folder / "summary.json").write_text('{"images": 1e300}')
+
+    assert "data/000003.parquet is not there, though it was made" in verify(str(folder), 0).wrong
+
+
 @pytest.mark.parametrize("change", [lambda ids: ids[:3] + ids[2:5], lambda ids: [*ids[1:], ids[0]]])
 def test_names_ids_that_repeat_or_are_out_of_order(folder, change):
     rewrite(folder, 1, "id", change)
