@@ -26,9 +26,9 @@ class MetadataReader:
     and of all tables the lines that say something: neighbours cost nothing."""
 
     def __init__(
-        self, open_file: Callable[[str], BinaryIO], exists: Callable[[str], bool], names: Sequence[str]
+        self, open_file: Callable[[str], BinaryIO], exists: Callable[[str], bool], names: Sequence[str], root: str
     ) -> None:
-        self._open_file, self._exists, self._names = open_file, exists, names
+        self._open_file, self._exists, self._names, self._root = open_file, exists, names, root
         self._tables: dict[str, dict[str, Said]] = {}
         self._group: tuple[tuple[str, int], pa.Table | None] = (("", -1), None)
         self._tar: tuple[str, dict[str, Said]] = ("", {})
@@ -70,7 +70,7 @@ class MetadataReader:
             path = f"{folder}/{name}" if folder else name
             if self._exists(path):
                 with self._open_file(path) as file:
-                    for row in rows_of(file, path):
+                    for row in rows_of(file, f"{self._root}/{path}"):
                         if key in row and (said := self._kept(row)):
                             found[str(row[key])] = found.get(str(row[key]), {}) | said
         return found

@@ -78,7 +78,7 @@ class Source:
 
     def metadata(self, names: Sequence[str]) -> MetadataReader:
         """Reads what the corpus says of its images under these names."""
-        return MetadataReader(self._open, self._has_file, names)
+        return MetadataReader(self._open, self._has_file, names, self._url())
 
     @contextmanager
     def _faults_named(self, entry: Entry) -> Iterator[None]:

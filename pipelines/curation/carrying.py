@@ -20,7 +20,7 @@ from pipelines.curation.columns import RESERVED
 from pipelines.curation.scoretable import CARRIED, images_of, part_of
 from pipelines.curation.scoring import Images, image_id
 from pipelines.runner import run
-from pipelines.shards.files import sum_counts
+from pipelines.shards.files import read_manifest, sum_counts
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, claim_anew
 
@@ -124,21 +124,34 @@ class CarryJob:
 
 
 def carry(out: str, columns: Sequence[Carried], *, num_workers: int, backend: str) -> None:
-    """Write OUT/carried, or what is missing of it; other columns that lie there are replaced, for none they stay.
+    """Write OUT/carried, or what is missing of it; other columns that lie there are replaced. For none what is whole
+    stays, and what an earlier run did not finish is removed.
 
     Raises ValueError for a column that is said of no image, ShardsFailed where shards failed.
     """
-    if not columns:
-        return
     images, folder = images_of(out), part_of(out, CARRIED)
+    if not columns:
+        _remove_unfinished(folder, Listing(Folder(images.list_url)).num_entries)
+        return
     listing = hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()
     claim_anew(folder, {"listing": listing, "columns": [asdict(one) for one in columns], "version": VERSION})
     make_job = partial(CarryJob, images, columns)
     num_shards = make_job().num_shards
     run(make_job, num_shards, folder.url, num_workers=num_workers, backend=backend, unit="images looked up")
+    _check_said(folder, columns)
+
+
+def _remove_unfinished(folder: Folder, num_images: int) -> None:
+    if folder.exists(JOB_FILE) and sum(info.num_rows for info in read_manifest(folder).values()) < num_images:
+        folder.clear()
+
+
+def _check_said(folder: Folder, columns: Sequence[Carried]) -> None:
+    """Raise ValueError for a column without a value, and leave none, so that all are looked up again."""
     counts = sum_counts(folder)
     for one in columns:
         if not counts[f"said/{one.name}"]:
+            folder.clear()
             raise ValueError(_said_of_none(one, counts))
 
 

@@ -113,6 +113,27 @@ def test_a_column_that_no_image_has_is_refused_before_anything_is_scored(tmp_pat
     assert not (tmp_path / "out/scores").exists()
 
 
+def test_a_column_that_was_refused_is_not_there_afterwards_and_is_looked_up_again(tmp_path, capsys):
+    corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "out"
+    assert curate("score", out, corpus, "--carry", "late") == 1
+    assert curate("score", out, corpus) == 0
+    assert "late" not in ScoreTable(str(out)).schema.names
+
+    write_lines(corpus / "metadata.jsonl", {"file_name": "a.png", "late": "now"})
+    assert curate("score", out, corpus, "--carry", "late") == 0
+    assert "carried  late of 1 of 8 images" in capsys.readouterr().out
+
+
+def test_without_columns_a_curation_goes_on_where_a_broken_table_stopped_them(tmp_path, capsys):
+    corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "out"
+    (corpus / "deep/metadata.csv").write_bytes(b"file_name,doc\nc.png,\xff\n")
+    assert curate("score", out, corpus, "--carry", "doc") == 1
+    assert f"{corpus}/deep/metadata.csv cannot be read" in capsys.readouterr().err
+
+    assert curate("score", out, corpus) == 0
+    assert "doc" not in ScoreTable(str(out)).schema.names
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [
