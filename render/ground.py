@@ -108,10 +108,8 @@ def _inside(canvas: Image, box: Pixels) -> Image:
 
 
 def _draw_rounded(canvas: Image, box: Pixels, shape: Shape) -> None:
-    left, top, right, bottom = box
     part, colour = _inside(canvas, box), to_rgb(shape.colour)
-    mask = _mask(shape, right - left, bottom - top)[max(0, -top) :, max(0, -left) :]
-    mask = mask[: part.shape[0], : part.shape[1], None] * (shape.opacity / 255.0)
+    mask = _mask(shape, box, part.shape)[..., None] * (shape.opacity / 255.0)
     part[:] = part + (colour.astype(np.float32) - part) * mask + 0.5
 
 
@@ -123,11 +121,15 @@ def _fill(part: Image, colour: NDArray[np.uint8], opacity: float) -> None:
     part[:] = part * rest + (colour * np.float32(opacity) + np.float32(0.5))
 
 
-def _mask(shape: Shape, width: int, height: int) -> NDArray[np.float32]:
-    """Coverage 0..255 of a plate or a frame with rounded corners, by signed distance."""
+def _mask(shape: Shape, box: Pixels, seen: tuple[int, ...]) -> NDArray[np.float32]:
+    """Coverage 0..255 of a plate or a frame with rounded corners, by signed distance; of so many rows and columns of
+    its box that lie on the canvas."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    rows, columns = np.arange(seen[0]) + max(0, -top), np.arange(seen[1]) + max(0, -left)
     radius = min(shape.radius_px, width / 2, height / 2)
-    x = np.abs(np.arange(width) + 0.5 - width / 2) - (width / 2 - radius)
-    y = np.abs(np.arange(height) + 0.5 - height / 2) - (height / 2 - radius)
+    x = np.abs(columns + 0.5 - width / 2) - (width / 2 - radius)
+    y = np.abs(rows + 0.5 - height / 2) - (height / 2 - radius)
     outside = np.hypot(np.maximum(x, 0)[None, :], np.maximum(y, 0)[:, None]) + np.minimum(
         np.maximum(x[None, :], y[:, None]), 0
     )

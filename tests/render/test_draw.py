@@ -192,8 +192,16 @@ def test_a_rule_is_as_thick_wherever_it_lies(at_px: float) -> None:
         assert np.count_nonzero(canvas[0, :, 0]) == np.count_nonzero(canvas[:, 0, 0]) == num_px
 
 
-@pytest.mark.parametrize("radius_px", [0.0, 6.0])
+def test_a_shape_larger_than_memory_costs_what_is_seen_of_it() -> None:
+    page = np.zeros((40, 60, 3), np.uint8)
+    draw_shape(page, Shape(kind="plate", x=30, y=-9e5, width=1e6, height=1e6, colour="#ffffff", radius_px=8))
+
+    assert page[:, 30:].min() == 255
+    assert page[:, :30].max() == 0
+
+
 @pytest.mark.parametrize("kind", ["rule", "frame", "plate"])
+@pytest.mark.parametrize("radius_px", [0.0, 6.0])
 def test_a_shape_partly_outside_is_cut_off_and_not_drawn_smaller(kind: str, radius_px: float) -> None:
     for x, y in ((-10, -5), (30, 25), (-10, 25), (-90, 5)):
         page, large = np.zeros((40, 50, 3), np.uint8), np.zeros((240, 250, 3), np.uint8)
