@@ -64,8 +64,8 @@ class Checkpoints:
         return [name for name in names[: -self._keep] if name not in stay.values()]
 
     def names(self) -> list[str]:
-        """The checkpoints there are, oldest first."""
-        return sorted(path.name for path in self._folder.glob("[0-9]*") if path.is_dir())
+        """The checkpoints there are, oldest first; folders of another name, such as a copy, are left alone."""
+        return sorted(path.name for path in self._folder.glob("[0-9]*") if path.name.isdecimal() and path.is_dir())
 
     def set_aside(self, name: str) -> Path:
         """Rename one that is damaged, so that it counts among the newest no more."""

@@ -1,5 +1,6 @@
 """Checkpoints as folders: which are kept."""
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -32,3 +33,14 @@ def test_the_newest_checkpoints_stay_and_the_first_behind_each_milestone(tmp_pat
         checkpoints.save(num_images, Checkpoint(tensors={}, numbers={}))
 
     assert [int(name) for name in checkpoints.names()] == [120, 200, 320, 360]
+
+
+def test_a_copy_under_another_name_is_left_alone(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, 1, every=1000)
+    checkpoints.save(40, one := Checkpoint(tensors={}, numbers={}))
+    shutil.copytree(tmp_path / "000000000040", tmp_path / "000000000040-good")
+
+    checkpoints.save(80, one)
+
+    assert checkpoints.names() == ["000000000080"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000040-good", "000000000080"]
