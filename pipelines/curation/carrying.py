@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from keyword import iskeyword
 from typing import Any
 
 import pyarrow as pa
 
+from curate.expressions import FUNCTIONS
 from curate.scorers import column
 from curate.textcolumns import SCHEMA as TEXT_SCHEMA
 from pipelines.corpora.listing import ENTRIES, Listing, entry_of
@@ -81,14 +83,19 @@ def parse_carried(specs: Sequence[str], taken: Sequence[str] = ()) -> list[Carri
                 f"carry is {spec!r}: give FIELD, FIELD:number or NAME=FIELD, NAME of letters, digits and _"
             )
         again = match["field"] + (match["number"] or "")
-        if name in {*RESERVED, *TEXT_SCHEMA.names, *taken}:
-            raise ValueError(
-                f"carry is {spec!r}: a curation has a column {name!r} of its own; give {name}_said={again}"
-            )
+        if why := _refusal(name, taken):
+            raise ValueError(f"carry is {spec!r}: {why}; give {name}_said={again}")
         if name in [one.name for one in found]:
             raise ValueError(f"carry names {name!r} twice: give one of them another name, such as {name}_2={again}")
         found.append(Carried(name=name, field=match["field"], is_number=bool(match["number"])))
     return found
+
+
+def _refusal(name: str, taken: Sequence[str]) -> str:
+    """Why a column cannot be called so, or ""."""
+    if name in {*RESERVED, *TEXT_SCHEMA.names, *taken}:
+        return f"a curation has a column {name!r} of its own"
+    return f"rules take {name!r} for a word of their own" if iskeyword(name) or name in FUNCTIONS else ""
 
 
 class CarryJob:

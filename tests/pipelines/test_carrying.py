@@ -158,6 +158,8 @@ def test_what_is_no_text_is_carried_as_a_reader_would_write_it(said, text):
         (["=doc"], "carry is '=doc': give FIELD"),
         (["language:number"], "a curation has a column 'language' of its own; give language_said=language:number"),
         (["clarity"], "a curation has a column 'clarity' of its own"),
+        (["class"], "rules take 'class' for a word of their own; give class_said=class"),
+        (["max=doc"], "rules take 'max' for a word of their own; give max_said=doc"),
         (["doc", "doc=kind"], "carry names 'doc' twice"),
     ],
 )
