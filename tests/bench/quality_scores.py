@@ -84,11 +84,15 @@ class Judge:
     def against_filters(self, data: Path, filters: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         """Real blur by score: AUROC of the large photos against the blurred ones of `blur`, and how many of these fall
         at the bound that drops 2 of the large. filters: {filter: {file name as in `side_by_side`: score}}."""
-        good = {name: self.columns(path, self._nets(name))["clarity"] for name, path in large(data).items()}
-        bad = {name: self.columns(path, self.shipped)["clarity"] for name, path in blurred(data).items()}
-        ours = {flat(name): value or 0.0 for name, value in {**good, **bad}.items()}
-        for name, found in {"clarity": ours, **filters}.items():
-            high, low = (np.array([found[flat(one)] for one in part]) for part in (good, bad))
+        good = {name: self.columns(path, self._nets(name)) for name, path in large(data).items()}
+        bad = {name: self.columns(path, self.shipped) for name, path in blurred(data).items()}
+        both = {flat(name): found for name, found in {**good, **bad}.items()}
+        ours = {
+            "clarity": {name: found["clarity"] or 0.0 for name, found in both.items()},
+            "blur": {name: -(found["blur"] or 0.0) for name, found in both.items()},
+        }
+        for name, scored in {**ours, **filters}.items():
+            high, low = (np.array([scored[flat(one)] for one in part]) for part in (good, bad))
             fallen = int((low < np.sort(high)[2]).sum())
             yield f"{name}: AUROC {auroc(high, low):.3f}; {fallen} of {len(low)} fall where 2 of {len(high)} large do"
 
