@@ -70,10 +70,10 @@ def columns_to_come(measures: Measures, out: str, carry: Sequence[str] = ()) -> 
     return list(dict.fromkeys(["id", *OUTCOME, *PLACE, *scores, *text, *duplicates, *carried, PATH]))
 
 
-def possible_names(choice: Choice, columns: Sequence[str], ocr: str) -> tuple[str, ...]:
+def possible_names(choice: Choice, columns: Sequence[str], ocr: str = "") -> tuple[str, ...]:
     """The selections asked for that can be made of these columns.
 
-    Where no text was looked for (`ocr` is "none"), those that read text are left out, which is told. Raises
+    Where no text is to be looked for (`ocr` is "none"), those that read text are left out, which is told. Raises
     ValueError for a column that is not there for another reason, and where no selection is left.
     """
     possible = []
@@ -109,6 +109,10 @@ def _needs(selection: Selection) -> Iterator[tuple[str, str]]:
 def _absent(selection: Selection, what: str, name: str, columns: Sequence[str]) -> str:
     """What is wrong where a column is not there, and the remedy."""
     givers = (scorer for scorer in BUILT_IN if name in open_scorers([scorer])[0].schema.names)
-    giver = next(givers, "")
-    why = f"a column of scorer {giver}: add {giver} to --scorers" if giver else no_column(name, columns)
+    if name in TEXT_COLUMNS:
+        why = "a column of text, for which nobody has looked: run `curate.py score` with an --ocr engine first"
+    elif giver := next(givers, ""):
+        why = f"a column of scorer {giver}: add {giver} to --scorers"
+    else:
+        why = no_column(name, columns)
     return f"selection {selection.name!r}: {what} reads {name!r}, {why}"

@@ -13,6 +13,7 @@ from pipelines.curation.estimating import estimate_packing, estimate_scoring
 from pipelines.curation.measurement import describe_scores, score
 from pipelines.curation.packing import pack
 from pipelines.curation.report import REPORT_FILE, write_report
+from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import Selected, select
 from pipelines.curation.settings import CURATE_RECIPES, Choice, Corpus, Execution, Measures, Packing
 from pipelines.exits import exit_code
@@ -88,6 +89,9 @@ class Select:
 
     def run(self) -> None:
         """Write the selections and tell how many rows each keeps."""
+        possible_names(
+            self.choice, ScoreTable(self.execution.out).schema.names
+        )  # faults in rules show before any is made
         for rules, names in chosen_rules(self.choice):
             for selected in select(self.execution.out, rules, names):
                 print(describe_selected(selected))

@@ -52,7 +52,9 @@ def test_other_missing_columns_are_not_blamed_on_text(rules, tmp_path):
 
     with pytest.raises(ValueError, match="did you mean 'width_px'"):
         possible_names(Choice(rules=(rules, str(typo))), MEASURED, "none")
-    with pytest.raises(ValueError, match="selection 'words': rule 'ocr_chars under 9' reads 'ocr_chars', which is no"):
+    with pytest.raises(
+        ValueError, match="rule 'ocr_chars under 9' reads 'ocr_chars', a column of text, for which nobody"
+    ):
         possible_names(Choice(rules=(rules,)), MEASURED, "rapidocr")
     with pytest.raises(ValueError, match="no selection is left"):
         possible_names(Choice(rules=(rules,), selection=("words",)), MEASURED, "none")
