@@ -146,9 +146,10 @@ _CONTROL = "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: Me <me@exa
     [
         ("broken.deb", b"!<arch>\nnothing"),
         ("page.tgz", b"<html>not found</html>"),
-        ("cut.tgz", gzip.compress(bytes(10_240))[:20]),
-        ("garbled.tgz", gzip.compress(bytes(10_240))[:12] + b"\xff" * 30),
+        ("cut.tgz", gzip.compress(bytes(10_240), mtime=0)[:20]),
+        ("garbled.tgz", gzip.compress(bytes(10_240), mtime=0)[:12] + b"\xff" * 30),
     ],
+    ids=["deb", "page", "cut", "garbled"],
 )
 def test_a_damaged_archive_is_an_error_that_names_it(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
