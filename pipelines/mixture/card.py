@@ -9,7 +9,6 @@ import yaml
 
 from pipelines.card import last_parts, size_category
 from pipelines.curation.packed_card import table
-from pipelines.mixture.inputs import SHARDS_TOGETHER
 from pipelines.mixture.plan import SPLITS, Plan
 from pipelines.mixture.sides import TEST
 from pipelines.mixture.statistics import Part
@@ -112,9 +111,9 @@ rows = load_dataset("{name}", "{config}", split="train", streaming=True)
 for row in rows.shuffle(seed=0, buffer_size={num_mixed}):
     row["image"], row["text"], row["weight"]"""
     order = (
-        f"Rows of one dataset follow each other for up to {SHARDS_TOGETHER} of its shards. `shuffle` draws the files "
-        f"in another order and holds {num_mixed:,} images, those of {FILES_MIXED} files; a reader that keeps the order "
-        "of the files needs to hold as many as several such runs have."
+        "Rows of one shard of a dataset follow each other; the shards of all are mixed. `shuffle` draws the files in "
+        f"another order and holds {num_mixed:,} images, those of {FILES_MIXED} files; a reader that keeps the order of "
+        "the files needs to hold as many as several such shards have."
     )
     about = (
         "Drawing rows by `weight` keeps the shares of the configurations: its mean is 1 in each of them. Readers of "

@@ -1,4 +1,5 @@
-"""The rows of a mix in their order: those of the lowest keys of each cell, written a cell to a file."""
+"""The rows of a mix in their order: those of the lowest keys of each cell, written a cell to a file. Rows of one shard
+of an input stay together, so that it is read once; the shards of all inputs are mixed among thousands of rows."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -58,7 +59,7 @@ class Taking:
         parts = stretches(inputs)
         with ExitStack() as stack:
             writers = {
-                i: stack.enter_context(_OrderWriter(self._url, cell))
+                i: stack.enter_context(_OrderWriter(self._url, cell, seed))
                 for i, cell in enumerate(self._cells)
                 if cell.images
             }
@@ -113,11 +114,21 @@ def _places(number: int, shards: Sequence[int], num_rows: Sequence[int]) -> pa.R
     )
 
 
+def in_other_order(rows: pa.Table, rng: np.random.Generator) -> pa.Table:
+    """Rows of ORDER with the runs of one input's shard drawn in another order, each as it was within."""
+    if not len(rows):
+        return rows
+    places = np.stack([rows.column("input").to_numpy(), rows.column("shard").to_numpy()])
+    starts = np.flatnonzero(np.append(True, (np.diff(places) != 0).any(axis=0)))
+    runs = np.split(np.arange(len(rows)), starts[1:])
+    return rows.take(pa.array(np.concatenate([runs[number] for number in rng.permutation(len(runs))])))
+
+
 class _OrderWriter:
     """Writes the rows of a cell; it appears whole. Adds up what they come to."""
 
-    def __init__(self, url: str, cell: Cell) -> None:
-        self._cell = cell
+    def __init__(self, url: str, cell: Cell, seed: int) -> None:
+        self._cell, self._seed, self._num_groups = cell, seed, 0
         self._stack = ExitStack()
         self._folder = Folder(f"{url}/choice/orders/{cell.place}")
         self._waiting: list[pa.RecordBatch] = []
@@ -151,8 +162,10 @@ class _OrderWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=GROUP_ROWS)
-        self._waiting = []
+            rng = rng_for(self._seed, f"mix/runs/{self._cell.place}", self._num_groups)
+            runs = in_other_order(pa.Table.from_batches(self._waiting), rng)
+            self._writer.write_table(runs, row_group_size=GROUP_ROWS)
+        self._waiting, self._num_groups = [], self._num_groups + 1
 
     def cell(self) -> Cell:
         """The cell with its sums."""
