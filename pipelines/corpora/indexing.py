@@ -13,7 +13,7 @@ from curate.ocr import OcrEngine
 from curate.picture import BadImage, Picture
 from curate.verdict import UNREADABLE, Thresholds, Verdict, judge, text_finder
 from pipelines.corpora.archives import Entry
-from pipelines.corpora.listing import ENTRIES, PLACE_FIELDS, Listing, entry_of
+from pipelines.corpora.listing import ENTRIES, PLACE_FIELDS, ListedJob, entry_of
 from pipelines.corpora.sources import open_source
 from pipelines.shards.files import read_manifest, shard_name
 from pipelines.shards.folder import Folder
@@ -38,22 +38,15 @@ INDEX_SCHEMA = pa.schema(
 )
 
 
-class IndexJob:
+class IndexJob(ListedJob):
     """Gives each entry of a listed corpus its row: size, sha256, verdict and what the verdict rests on."""
 
     schema = INDEX_SCHEMA
 
     def __init__(self, folder: str, urls: Sequence[str], thresholds: Thresholds, *, measures_text: bool) -> None:
+        super().__init__(folder)
         self._thresholds, self._measures_text = thresholds, measures_text
         self._sources = [open_source(url) for url in urls]
-        self._listing = Listing(Folder(folder))
-
-    @property
-    def num_shards(self) -> int:
-        return self._listing.num_shards
-
-    def num_rows(self, shard: int) -> int:
-        return self._listing.num_rows(shard)
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         for values in self._listing.rows(shard):

@@ -129,6 +129,20 @@ class Listing:
         return rows
 
 
+class ListedJob:
+    """What jobs have in common that make a row for each entry of a list, in the list's shards."""
+
+    def __init__(self, list_url: str) -> None:
+        self._listing = Listing(Folder(list_url))
+
+    @property
+    def num_shards(self) -> int:
+        return self._listing.num_shards
+
+    def num_rows(self, shard: int) -> int:
+        return self._listing.num_rows(shard)
+
+
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """The entry of a row that holds at least its place."""
     return Entry(**{name: row[name] for name in Entry.__dataclass_fields__ if name in row})

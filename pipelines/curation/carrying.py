@@ -1,6 +1,5 @@
 """Columns of a corpus's own metadata, carried into the score table so that rules and categories may read them."""
 
-import hashlib
 import json
 import math
 import re
@@ -16,10 +15,10 @@ import pyarrow as pa
 from curate.expressions import FUNCTIONS
 from curate.scorers import column
 from curate.textcolumns import SCHEMA as TEXT_SCHEMA
-from pipelines.corpora.listing import ENTRIES, Listing, entry_of
+from pipelines.corpora.listing import ListedJob, Listing, entry_of
 from pipelines.corpora.sources import open_source
 from pipelines.curation.columns import RESERVED
-from pipelines.curation.scoretable import CARRIED, images_of, part_of
+from pipelines.curation.scoretable import CARRIED, part_of
 from pipelines.curation.scoring import Images, image_id
 from pipelines.runner import run
 from pipelines.shards.files import read_manifest, sum_counts
@@ -98,21 +97,15 @@ def _refusal(name: str, taken: Sequence[str]) -> str:
     return f"rules take {name!r} for a word of their own" if iskeyword(name) or name in FUNCTIONS else ""
 
 
-class CarryJob:
+class CarryJob(ListedJob):
     """Gives each listed image what its corpus says of it."""
 
     def __init__(self, images: Images, columns: Sequence[Carried]) -> None:
-        self._listing, self._columns = Listing(Folder(images.list_url)), columns
+        super().__init__(images.list_url)
+        self._columns = columns
         names = [one.field for one in columns]
         self._metadata = [open_source(url, pages=images.pages).metadata(names) for url in images.urls]
         self.schema = pa.schema([("id", pa.string()), *(one.column for one in columns)])
-
-    @property
-    def num_shards(self) -> int:
-        return self._listing.num_shards
-
-    def num_rows(self, shard: int) -> int:
-        return self._listing.num_rows(shard)
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         for place in self._listing.rows(shard):
@@ -130,17 +123,18 @@ class CarryJob:
         return value
 
 
-def carry(out: str, columns: Sequence[Carried], *, num_workers: int, backend: str) -> None:
+def carry(
+    out: str, images: Images, listing: str, columns: Sequence[Carried], *, num_workers: int, backend: str
+) -> None:
     """Write OUT/carried, or what is missing of it; other columns that lie there are replaced. For none what is whole
-    stays, and what an earlier run did not finish is removed.
+    stays, and what an earlier run did not finish is removed. `listing`: the sha256 of the images' list.
 
     Raises ValueError for a column that is said of no image, ShardsFailed where shards failed.
     """
-    images, folder = images_of(out), part_of(out, CARRIED)
+    folder = part_of(out, CARRIED)
     if not columns:
-        _remove_unfinished(folder, Listing(Folder(images.list_url)).num_entries)
+        _remove_unfinished(folder, images)
         return
-    listing = hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()
     claim_anew(folder, {"listing": listing, "columns": [asdict(one) for one in columns], "version": VERSION})
     make_job = partial(CarryJob, images, columns)
     num_shards = make_job().num_shards
@@ -148,8 +142,10 @@ def carry(out: str, columns: Sequence[Carried], *, num_workers: int, backend: st
     _check_said(folder, columns)
 
 
-def _remove_unfinished(folder: Folder, num_images: int) -> None:
-    if folder.exists(JOB_FILE) and sum(info.num_rows for info in read_manifest(folder).values()) < num_images:
+def _remove_unfinished(folder: Folder, images: Images) -> None:
+    if not folder.exists(JOB_FILE):
+        return
+    if sum(info.num_rows for info in read_manifest(folder).values()) < Listing(Folder(images.list_url)).num_entries:
         folder.clear()
 
 

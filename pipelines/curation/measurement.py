@@ -16,14 +16,7 @@ from pipelines.curation.carrying import carry, describe_carried, parse_carried
 from pipelines.curation.columns import check_scorers, score_names
 from pipelines.curation.deduplicating import find_duplicates
 from pipelines.curation.scoretable import CARRIED, DUPLICATES, LIST, SCORES, TEXT, ScoreTable, images_of, part_of
-from pipelines.curation.scoring import (
-    OK,
-    SCORER_FAILED,
-    Images,
-    Reading,
-    ScoreJob,
-    TextJob,
-)
+from pipelines.curation.scoring import OK, SCORER_FAILED, Images, Reading, ScoreJob, TextJob
 from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.curation.timings import timed
 from pipelines.runner import run
@@ -88,9 +81,10 @@ def score(corpus: Corpus, measures: Measures, execution: Execution) -> None:
     check_scorers(measures.scorers, with_text=measures.ocr != "none")
     carried = parse_carried(corpus.carry, score_names(measures.scorers))
     list_images(corpus, execution.out)
-    carry(execution.out, carried, num_workers=execution.workers, backend=execution.backend)
     images = images_of(execution.out)
-    listing = {"listing": hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()}
+    digest = hashlib.sha256(Folder(images.list_url).read(ENTRIES)).hexdigest()
+    carry(execution.out, images, digest, carried, num_workers=execution.workers, backend=execution.backend)
+    listing = {"listing": digest}
     with timed(execution.out, SCORES):
         _score_pixels(images, measures, execution, listing)
     if measures.ocr != "none":

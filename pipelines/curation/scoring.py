@@ -12,7 +12,7 @@ from curate.ocr import open_engine
 from curate.picture import BadImage, Limits, Picture
 from curate.scorers import Scorer, open_scorers
 from curate.text import TextDensity, TextOptions
-from pipelines.corpora.listing import PLACE_FIELDS, Listing, entry_of
+from pipelines.corpora.listing import PLACE_FIELDS, ListedJob, entry_of
 from pipelines.corpora.pdfs import PageOptions
 from pipelines.corpora.sources import open_source
 from pipelines.curation.columns import LAYER_TEXT, OUTCOME_FIELDS, check_columns
@@ -141,25 +141,18 @@ def tally(status: str, counts: Counter[str]) -> None:
     counts["ok" if status == OK else f"fault/{status}"] += 1
 
 
-class ScoreJob:
+class ScoreJob(ListedJob):
     """Gives each listed image its scores, or the fault that it has."""
 
     def __init__(self, images: Images, scorers: Sequence[str], scores_url: str) -> None:
+        super().__init__(images.list_url)
         self._trail = Trail(Folder(scores_url))
-        self._listing = Listing(Folder(images.list_url))
         named = list(zip(scorers, open_scorers(scorers), strict=True))
         for name, scorer in named:
             check_columns(name, scorer)
         self._measuring = Measuring(named, ImageOpener(images))
         self.versions = {name: scorer.version for name, scorer in named}
         self.schema = pa.schema([("id", pa.string()), *OUTCOME_FIELDS, *PLACE_FIELDS, *self._measuring.fields])
-
-    @property
-    def num_shards(self) -> int:
-        return self._listing.num_shards
-
-    def num_rows(self, shard: int) -> int:
-        return self._listing.num_rows(shard)
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         for row in self._measuring.rows(trailed(self._trail, shard, self._places(shard))):
@@ -180,12 +173,13 @@ def trailed(trail: Trail, shard: int, places: Iterable[Place]) -> Iterator[Place
             yield (place, KILLED, KILLED_REASON) if number in killers else (place, status, reason)
 
 
-class TextJob:
+class TextJob(ListedJob):
     """Gives each image of finished score shards its text, row for row; faulty ones are not opened again."""
 
     def __init__(self, images: Images, scores_url: str, text_url: str, reading: Reading) -> None:
+        super().__init__(images.list_url)
         self._images, self._reading, self._trail = images, reading, Trail(Folder(text_url))
-        self._scores, self._listing = Folder(scores_url), Listing(Folder(images.list_url))
+        self._scores = Folder(scores_url)
         self.schema = pa.schema([("id", pa.string()), *OUTCOME_FIELDS, LAYER_TEXT, *TextDensity.schema])
 
     @cached_property
@@ -196,9 +190,6 @@ class TextJob:
     def _measuring(self) -> Measuring:
         """Made by whoever reads: the driver may have no GPU."""
         return Measuring([("text", self._reading.scorer())], self._opener)
-
-    def num_rows(self, shard: int) -> int:
-        return self._listing.num_rows(shard)
 
     def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         for row in self._measuring.rows(trailed(self._trail, shard, self._places(shard))):
