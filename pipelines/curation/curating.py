@@ -89,9 +89,10 @@ class Select:
 
     def run(self) -> None:
         """Write the selections and tell how many rows each keeps."""
-        possible_names(self.choice, ScoreTable(self.execution.out).schema.names)  # faults show before any is made
+        table = ScoreTable(self.execution.out)
+        possible_names(self.choice, table.schema.names)  # faults show before any is made
         for rules, names in chosen_rules(self.choice):
-            for selected in select(self.execution.out, rules, names):
+            for selected in select(table, rules, names):
                 print(describe_selected(selected))
 
 

@@ -193,7 +193,6 @@ def selected_batches(folder: Folder, name: str, columns: Sequence[str] = SELECTE
         yield from ParquetFile(file).iter_batches(GROUP_ROWS, columns=columns)
 
 
-def select(out: str, rules: str = "general", names: Sequence[str] = ()) -> list[Selected]:
-    """Write the selections of a rules file (all, or those of these names) from the scores in OUT."""
-    selections = chosen(load_rules(rules), names)
-    return select_from(ScoreTable(out), selections, out)
+def select(table: ScoreTable, rules: str = "general", names: Sequence[str] = ()) -> list[Selected]:
+    """Write the selections of a rules file (all, or those of these names) beside the scores."""
+    return select_from(table, chosen(load_rules(rules), names), table.url)

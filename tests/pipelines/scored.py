@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.curation.measurement import score
-from pipelines.curation.scoretable import part_of
+from pipelines.curation.scoretable import ScoreTable, part_of
 from pipelines.curation.selecting import select
 from pipelines.curation.settings import Corpus, Execution, Measures
 from pipelines.runner import run
@@ -132,5 +132,5 @@ def make_selected(out: Path) -> Path:
     """Select by the rules above."""
     rules = out.parent / "rules.yaml"
     rules.write_text(RULES)
-    select(str(out), str(rules))
+    select(ScoreTable(str(out)), str(rules))
     return out

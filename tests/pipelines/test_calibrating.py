@@ -123,7 +123,7 @@ def test_an_image_that_is_gone_is_left_out(tmp_path):
 
 
 def test_calibrated_rules_select(calibrated):
-    [done] = select(str(calibrated), str(calibrated / RULES_FILE))
+    [done] = select(ScoreTable(str(calibrated)), str(calibrated / RULES_FILE))
 
     assert done.name == NAME
 

@@ -174,7 +174,7 @@ def test_an_image_that_is_gone_is_left_out_of_the_page(tmp_path):
 def test_rules_on_categories_are_shown(tmp_path):
     out, rules = make_scored(tmp_path), tmp_path / "mine.yaml"
     rules.write_text(CATEGORIES)
-    select(str(out), str(rules))
+    select(ScoreTable(str(out)), str(rules))
     write_report(str(out))
     text = unescape((out / "report.html").read_text())
     folder, table = Folder(str(out)), ScoreTable(str(out))

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from curate.rulesfile import parse_rules
+from pipelines.curation.scoretable import ScoreTable
 from pipelines.curation.selecting import (
     GROUP_ROWS,
     Selected,
@@ -126,7 +127,7 @@ def test_replaces_a_selection_and_leaves_the_others(selected, tmp_path):
     rules = tmp_path / "again.yaml"
     rules.write_text("stage-512: {rules: []}\nanother: {}")
 
-    assert [done.num_kept for done in select(str(selected), str(rules), ["stage-512"])] == [NUM_IMAGES - 2]
+    assert [done.num_kept for done in select(ScoreTable(str(selected)), str(rules), ["stage-512"])] == [NUM_IMAGES - 2]
     assert "another" not in selection_names(folder)
     assert (kept(str(selected), "general") == other).all()
     assert list(folder.list("selections/stage-512")) == [
@@ -152,7 +153,7 @@ def test_a_wrong_rule_leaves_what_is_there(selected, tmp_path):
     before = kept(str(selected), "general")
 
     with pytest.raises(ValueError, match="did you mean 'clarity'"):
-        select(str(selected), str(rules))
+        select(ScoreTable(str(selected)), str(rules))
     assert (kept(str(selected), "general") == before).all()
 
 
@@ -165,7 +166,7 @@ def test_a_wrong_rule_leaves_what_is_there(selected, tmp_path):
 )
 def test_says_which_rules_there_are(selected, rules, names, error, message):
     with pytest.raises(error, match=message):
-        select(str(selected), rules, names)
+        select(ScoreTable(str(selected)), rules, names)
 
 
 def test_regroups_rows():
