@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,11 @@ from fit_clarity import folds
 from quality_cases import Copy, large_photos
 from quality_table import Scores
 
-from curate.calibrate import AT_LEAST, AT_MOST, auroc, beyond, bound_of
+from curate.calibrate import AT_MOST, auroc, bound_of
 from curate.compression import Compression
-from curate.expressions import expression
 from curate.fusion import Net, shipped_nets
 from curate.picture import Picture
-from curate.rules import Rule
+from curate.select import OK, resolve, select
 from curate.sharpness import scores
 from curate.tilefeatures import measure
 from pipelines.curation.selecting import load_rules
@@ -38,6 +38,7 @@ class Judge:
         self.compression = Compression()
         self.shipped = shipped_nets()
         self.by_fold: Mapping[str, list[Net]] = {}
+        self._large: dict[str, Found] = {}
         if fold_nets:
             parts = json.loads(fold_nets.read_text())["nets"]
             self.by_fold = {name: [Net.of_json(net) for net in nets] for name, nets in parts.items()}
@@ -63,20 +64,25 @@ class Judge:
         fold = int(folds([photo])[0])
         return {name: nets[fold] for name, nets in self.by_fold.items()}
 
+    def _of_large(self, data: Path) -> dict[str, Found]:
+        """The columns of the large photos, measured once."""
+        if not self._large:
+            self._large = {name: self.columns(path, self._nets(name)) for name, path in large(data).items()}
+        return self._large
+
     def labelled(self, data: Path) -> Iterator[str]:
         """A line a photo of `blur`: on which side of the rules and thresholds it is."""
-        good = [self.columns(path, self._nets(photo)) for photo, path in large(data).items()]
-        rules = [rule for rule in load_rules("general")["general"].rules if rule.column in SHARPNESS]
+        good = list(self._of_large(data).values())
         limits = {
             column: bound_of(np.array([found[column] for found in good], float), AT_MOST, FALSE_DROPS)
             for column in set(JUDGED_BY.values())
         }
-        dropped = sum(bool(_failing(rules, found)) for found in good)
+        dropped = sum(map(bool, _failing(good)))
         yield f"\nlabelled photos; `general` on {', '.join(SHARPNESS)} drops {dropped} of the {len(good)} large photos"
         for row in labelled_photos(data):
             found = self.columns(data / "blur" / row["file"], self.shipped)
             column = JUDGED_BY.get(row["label"])
-            did = _over(column, found, limits[column]) if column else _failing(rules, found)
+            did = _over(column, found, limits[column]) if column else _failing([found])[0]
             right = "not judged" if row["label"] in BORDERLINE else _side(bool(did), row["label"] != "sharp")
             shown = ", ".join(f"{name} {found[name] or 0:.3f}" for name in ((column,) if column else SHARPNESS))
             yield f"{right}: {row['file']} ({row['label']}): {f'dropped, {did}' if did else 'kept'}; {shown}"
@@ -84,7 +90,7 @@ class Judge:
     def against_filters(self, data: Path, filters: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         """Real blur by score: AUROC of the large photos against the blurred ones of `blur`, and how many of these fall
         at the bound that drops 2 of the large. filters: {filter: {file name as in `side_by_side`: score}}."""
-        good = {name: self.columns(path, self._nets(name)) for name, path in large(data).items()}
+        good = self._of_large(data)
         bad = {name: self.columns(path, self.shipped) for name, path in blurred(data).items()}
         both = {flat(name): found for name, found in {**good, **bad}.items()}
         ours = {
@@ -122,17 +128,13 @@ def side_by_side(data: Path, folder: Path) -> None:
         (folder / flat(name)).symlink_to(path.resolve())
 
 
-def _failing(rules: Sequence[Rule], found: Found) -> str:
-    """The first rule that a picture fails, or ""."""
-    return next((str(rule) for rule in rules if _fails(rule, found)), "")
-
-
-def _fails(rule: Rule, found: Found) -> bool:
-    side, value = AT_LEAST if rule.at_most is None else AT_MOST, found[rule.column]
-    row = pa.RecordBatch.from_pylist([dict(found)])
-    if value is None or (rule.where and not expression(rule.where).holds(row)[0]):
-        return False
-    return bool(beyond(np.array([value]), side, float(str(rule.bound)))[0])
+def _failing(pictures: Sequence[Found]) -> list[str]:
+    """The first rule of `general` on SHARPNESS that each picture fails, or ""."""
+    general = load_rules("general")["general"]
+    rules = tuple(rule for rule in general.rules if rule.column in SHARPNESS)
+    batch = pa.RecordBatch.from_pylist([{"status": OK, **found} for found in pictures])
+    cuts = resolve(replace(general, rules=rules), batch.schema.names, lambda: [batch])
+    return [reason or "" for reason in select(batch, cuts).array().to_pylist()]
 
 
 def _over(column: str, found: Found, limit: float) -> str:
