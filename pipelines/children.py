@@ -20,7 +20,7 @@ def deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def num_cpus() -> int:
+def usable_cpus() -> int:
     """The CPUs of this machine, or those that a scheduler leaves to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -20,7 +20,7 @@ from fonts.catalog import Catalog, load_catalog
 from pipelines.card import write_card
 from pipelines.corpora.sources import open_source
 from pipelines.exits import exit_code
-from pipelines.photos import PhotoIndex, build_index, in_split
+from pipelines.photos import PHOTOS, PhotoIndex, build_index, in_split
 from pipelines.progress import spoken_size, spoken_time
 from pipelines.recipe_files import flags_of
 from pipelines.rendered.summary import SUMMARY_FILE, describe, summarise, texts_of, told_texts
@@ -36,7 +36,7 @@ from render.recipe import Recipe
 from render.text import open_writer
 
 SAMPLE_IMAGES, SAMPLE_PHOTOS, MAX_LOOKED_AT = 40, 12, 1000
-PREVIEW, PHOTOS = "preview.png", "photos"
+PREVIEW = "preview.png"
 OWN = (PREVIEW, PHOTOS)  # what may lie in OUT before the job has begun
 CONTENT_FLAGS = {"faces": "--fonts", "corpus": "--corpus, its content", "photos": "--photos, their content"}
 DESCRIPTION = """Render small English and Chinese text onto natural photos, with exact labels, into Parquet \

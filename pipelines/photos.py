@@ -24,6 +24,7 @@ from pipelines.shards.folder import Folder, source_names
 from pipelines.shards.identity import JOB_FILE, claim_folder
 
 SPLITS = ("all", "train", "held-out")
+PHOTOS = "photos"  # the folder of the index within a job's OUT, where none is named
 HELD_OUT = 0.05
 PLACE = ("source", "name", "container", "offset", "length", "row_group", "row")
 INDEX_FLAGS = {

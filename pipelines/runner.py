@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from pipelines.children import num_cpus
+from pipelines.children import usable_cpus
 from pipelines.pools import InlinePool, Pool, ProcessPool, Task
 from pipelines.progress import Progress
 from pipelines.raypools import ActorPool, RayPool, cluster_cpus
@@ -79,4 +79,4 @@ def workers_of(asked: int, backend: str) -> int:
     joined)."""
     if asked >= 0:
         return asked
-    return cluster_cpus() if backend == "ray" else num_cpus()
+    return cluster_cpus() if backend == "ray" else usable_cpus()

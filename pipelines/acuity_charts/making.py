@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from fonts.catalog import load_catalog
 from pipelines.acuity_charts.job import ChartJob
-from pipelines.acuity_charts.settings import PHOTOS, ChartSettings
+from pipelines.acuity_charts.settings import ChartSettings
 from pipelines.card import default_config, size_category
 from pipelines.exits import exit_code
-from pipelines.photos import PhotoIndex, build_index
+from pipelines.photos import PHOTOS, PhotoIndex, build_index
 from pipelines.progress import spoken_size, spoken_time
 from pipelines.runner import run, workers_of
 from pipelines.shardloop import ShardsFailed

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from pipelines.photos import SPLITS
+from pipelines.photos import PHOTOS, SPLITS
 from pipelines.recipe_files import absolute_path, output_path
 from pipelines.settings import Execution
 from render.recipe import BANDS
@@ -16,7 +16,6 @@ CONTRASTS = ("dark", "light")  # of the ink: dark on light ground, light on dark
 GROUNDS = ("paper", "photo")
 LANGUAGES = ("en", "zh")
 SMALLEST_PX, LARGEST_PX = 5, 20
-PHOTOS = "photos"  # the index of photos within OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ class MetadataReader:
             said |= self._lines(name, len(folders))
         if entry.fault:
             return said
-        if entry.row_group >= 0 and entry.container.lower().endswith(".parquet"):
+        if entry.row_group >= 0:
             said |= self._row(entry)
         elif entry.container.lower().endswith(".tar"):
             said |= self._json(entry)

@@ -116,8 +116,6 @@ def _places(number: int, shards: Sequence[int], num_rows: Sequence[int]) -> pa.R
 
 def in_other_order(rows: pa.Table, rng: np.random.Generator) -> pa.Table:
     """Rows of ORDER with the runs of one input's shard drawn in another order, each as it was within."""
-    if not len(rows):
-        return rows
     places = np.stack([rows.column("input").to_numpy(), rows.column("shard").to_numpy()])
     starts = np.flatnonzero(np.append(True, (np.diff(places) != 0).any(axis=0)))
     runs = np.split(np.arange(len(rows)), starts[1:])

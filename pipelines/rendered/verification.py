@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curate.picture import BadImage
 from fonts.catalog import load_catalog
-from pipelines.photos import PhotoIndex, PhotoReader
+from pipelines.photos import PHOTOS, PhotoIndex, PhotoReader
 from pipelines.rendered.summary import SUMMARY_FILE
 from pipelines.rendering import boxes, hash8, line_table
 from pipelines.shards.codec import decode, encode
@@ -68,7 +68,7 @@ def verify(url: str, num_redrawn: int = 50, *, fonts: Sequence[str] = (), photo_
 def sources_of(folder: Folder) -> dict[str, Any]:
     """Where a dataset's faces and photos came from, as its job wrote it; the defaults where it did not."""
     known = json.loads(folder.read(SOURCES_FILE)) if folder.exists(SOURCES_FILE) else {}
-    return {"fonts": ["default"], "photo_index": f"{folder.url}/photos"} | known
+    return {"fonts": ["default"], "photo_index": f"{folder.url}/{PHOTOS}"} | known
 
 
 def _num_told(folder: Folder, identity: dict[str, Any], wrong: list[str]) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import ENGINES, OcrEngine, RapidOcr, is_installed
-from pipelines.children import deaf_to_interrupts, leave_with_parent, num_cpus
+from pipelines.children import deaf_to_interrupts, leave_with_parent, usable_cpus
 from train.evaluation.reading_cache import ReadingCache
 
 Pixels = NDArray[np.uint8]
@@ -79,7 +79,7 @@ class Reader:
         self.version = "{}, short side from {} px, boxes from {}".format(opened.version, *DEFAULTS[engine])
         self.num_read = 0  # images and lines that the engine itself has read
         self._serve = _Server(opened)
-        self.num_workers = num_cpus() if workers == -1 else workers
+        self.num_workers = usable_cpus() if workers == -1 else workers
         self._store = ReadingCache(cache, self.version)
 
     def read(self, images: Sequence[Pixels]) -> list[str]:
