@@ -1,9 +1,5 @@
 """The pieces of the autoencoder: norm with SiLU, residual blocks, resampling, skips without parameters."""
 
-import os
-import shutil
-import warnings
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+
+from train.kernels import kernels_for
 
 EPSILON = 1e-12  # smallest norm of a pixel's channels
 
@@ -27,39 +25,15 @@ class RmsSilu(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor
-        if not torch.compiler.is_compiling() and _suits(x) and (fused := _fused()):
-            y = fused.apply(x, self.gain, EPSILON)
-        else:
-            y = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
+        if kernels := kernels_for(x):
+            return self.around(kernels, x)[1]
+        y: Tensor = _RmsSilu.apply(x, self.gain)  # type: ignore[no-untyped-call]
         return y
 
-
-def _suits(x: Tensor) -> bool:
-    """Whether the kernels take it: on CUDA, by pixel, no more exact than their float32."""
-    by_pixel = x.is_contiguous(memory_format=torch.channels_last)
-    return x.is_cuda and by_pixel and x.dtype != torch.float64 and _can_launch(x.device)
-
-
-@cache
-def _can_launch(device: torch.device) -> bool:
-    """What Triton needs: a C compiler, for its first launch, and compute capability 7."""
-    if torch.cuda.get_device_capability(device) < (7, 0):
-        return False
-    if not any(map(shutil.which, filter(None, (os.environ.get("CC"), "cc", "gcc", "clang")))):
-        warnings.warn("no C compiler (gcc) for Triton: training is a quarter slower without", stacklevel=2)
-        return False
-    return True
-
-
-@cache
-def _fused() -> Any:
-    """The same in one Triton kernel each way; None where this torch comes without Triton."""
-    try:
-        from train.fused import FusedRmsSilu
-    except ImportError:
-        return None
-    return FusedRmsSilu
+    def around(self, kernels: Any, x: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x itself, for whoever adds it further on, and the result for x + `bias` (c)."""
+        kept, y = kernels.FusedRmsSilu.apply(x, bias, self.gain, EPSILON)
+        return kept, y
 
 
 class _RmsSilu(torch.autograd.Function):
@@ -119,8 +93,25 @@ class ResidualBlock(nn.Module):
         return self._residual(x)
 
     def _residual(self, x: Tensor) -> Tensor:
+        if kernels := kernels_for(x):
+            return self._between(kernels, x)
         y: Tensor = self.skip(x) + self.conv2(self.norm2(self.conv1(self.norm1(x))))
         return y
+
+    def _between(self, kernels: Any, x: Tensor) -> Tensor:
+        """The same, with biases and sums in the passes that norms make anyway."""
+        x, y = self.norm1.around(kernels, x)
+        _, y = self.norm2.around(kernels, _without_bias(self.conv1, y), self.conv1.bias)
+        y = _without_bias(self.conv2, y)
+        bias = self.conv2.bias
+        if isinstance(self.skip, nn.Conv2d):
+            x, bias = _without_bias(self.skip, x), bias + self.skip.bias  # type: ignore[operator]  # both have one
+        z: Tensor = kernels.AddWithBias.apply(x, y, bias)
+        return z
+
+
+def _without_bias(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    return functional.conv2d(x, conv.weight, padding=conv.padding)
 
 
 class Down(nn.Module):
@@ -136,17 +127,36 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles height and width: the nearest pixel, then a 3x3 convolution."""
+    """Doubles height and width: the nearest pixel, then a 3x3 convolution.
+
+    Each pixel of the result sees 2 x 2 of the input's, some of them by several weights. Adding those weights first
+    leaves a transposed convolution of 4/9 of the work.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast("cuda", enabled=False):  # it would copy pixels as float32
-            x = functional.interpolate(x, scale_factor=2, mode="nearest")
-        y: Tensor = self.conv(x)
-        return y
+        if not _transposes_fast(x):
+            y: Tensor = self.conv(functional.interpolate(x, scale_factor=2, mode="nearest"))
+            return y
+        kernel = _doubling(_doubling(self.conv.weight).transpose(2, 3)).transpose(2, 3)
+        return functional.conv_transpose2d(x, kernel.transpose(0, 1), self.conv.bias, stride=2, padding=1)
+
+
+def _transposes_fast(x: Tensor) -> bool:
+    """Not in float32 on CUDA, where cuDNN takes a second for a small map; by channel it has not been measured. On meta
+    tensors operations are counted, as the model is defined."""
+    if x.is_meta:
+        return False
+    return not x.is_cuda or (x.dtype.itemsize == 2 and x.is_contiguous(memory_format=torch.channels_last))
+
+
+def _doubling(weight: Tensor) -> Tensor:
+    """Three rows of a kernel as four: 2, 1 + 2, 0 + 1, 0."""
+    a, b, c = weight.unbind(2)
+    return torch.stack([c, b + c, a + b, a], 2)
 
 
 class Level(nn.Module):

@@ -129,7 +129,7 @@ class Execution:
     compile: bool = False
     """torch.compile the model: minutes at the start and four tenths less memory; with channels_last no faster."""
     channels_last: bool = False
-    """Store activations by pixel: on a GPU faster, and what its fused norm needs."""
+    """Store activations by pixel: on a GPU faster, and what its kernels need."""
     recompute_px: int = 1024
     """From crops of this side on keep only the inputs of residual blocks: a fifth of the memory, a third more work."""
     strategy: str = "ddp"

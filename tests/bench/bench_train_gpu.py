@@ -12,6 +12,7 @@ from tests.bench.bench_train_sibling import interleaved, reconstruct_theirs, sib
 from train.curriculum import Now, Stage
 from train.estimate import image_flop
 from train.fitting import Fitting
+from train.losses import Balance
 from train.objective import Objective
 from train.settings import Execution, Optimiser
 from train.teachers.perceptual import random_lpips
@@ -55,7 +56,7 @@ class Kind:
     compiled: bool = False
     channels_last: bool = True
     theirs: bool = False
-    step: bool = False  # with AdamW, clipping and the average
+    step: bool = False  # with AdamW, clipping, the average, and the alignment's adaptive weight, as the recipes have it
 
 
 KINDS = {
@@ -129,6 +130,7 @@ def prepare(config: VaeConfig, kind: Kind, batch: int) -> Callable[[], None]:
     objective = Objective(Vae(config), random_lpips(), random_teacher())
     fitting = Fitting(objective, Optimiser(), execution, world)
     if kind.step:
+        objective.balance = Balance()
         return lambda: fitted(fitting, images, batch)
     x = x.contiguous(memory_format=torch.channels_last)
     return lambda: backward(lambda: objective(x, NOW, 0)["total"], objective)

@@ -66,6 +66,8 @@ def same_files(one: Path, other: Path, *names: str) -> bool:
 
 
 def check_alike(mine: list[tuple[int, float, float]], other: list[tuple[int, float, float]]) -> None:
-    """The same images and gradient; what sums in another order change in it grows from step to step."""
-    assert mine[0] == pytest.approx(other[0], rel=1e-5)
-    assert [step[:2] for step in mine] == [pytest.approx(step[:2], rel=5e-3) for step in other]
+    """The same images, loss and gradient, in which sums of another order may turn the sign of a pixel that is met all
+    but exactly; what that changes grows from step to step."""
+    assert mine[0][:2] == pytest.approx(other[0][:2], rel=1e-6)
+    assert mine[0][2] == pytest.approx(other[0][2], rel=1e-4)
+    assert [step[:2] for step in mine] == [pytest.approx(step[:2], rel=1e-2) for step in other]

@@ -24,6 +24,7 @@ RENAMED = (
 )
 # Left out: the mask of pretraining, the final norm and heads; hidden states end before them.
 UNUSED = re.compile(r"^(embeddings\.mask_token|layernorm\.|pooler\.|classifier\.)")
+KEPT_SIZES = 8  # of resized positions, 64 MiB each at 2,048 px
 
 
 class Dinov2(nn.Module):
@@ -80,6 +81,7 @@ class _Embeddings(nn.Module):
     def __init__(self, config: Dinov2Config) -> None:
         super().__init__()
         self.side = config.side
+        self._resized: dict[tuple[int, int], Tensor] = {}  # positions by rows and columns: a stage has a few
         self.cls_token = nn.Parameter(torch.empty(1, 1, config.width))
         self.position_embeddings = nn.Parameter(torch.empty(1, 1 + config.side**2, config.width))
         self.patch_embeddings = _Patches(config)
@@ -90,9 +92,19 @@ class _Embeddings(nn.Module):
         return tokens + self._positions(patches.shape[2], patches.shape[3])
 
     def _positions(self, rows: int, columns: int) -> Tensor:
-        """The learnt positions for another number of patches: bicubic, in float32, as transformers does."""
+        """The learnt positions for another number of patches, which are remembered: a GPU takes milliseconds."""
         if (rows, columns) == (self.side, self.side):
             return self.position_embeddings
+        known = self._resized.pop((rows, columns), None)
+        if known is None or known.device != self.position_embeddings.device:
+            known = self._interpolated(rows, columns)
+        self._resized[rows, columns] = known  # the last one asked for stands last
+        if len(self._resized) > KEPT_SIZES:
+            del self._resized[next(iter(self._resized))]
+        return known
+
+    def _interpolated(self, rows: int, columns: int) -> Tensor:
+        """Bicubic, in float32, as transformers does."""
         table = self.position_embeddings[:, 1:].float().view(1, self.side, self.side, -1).permute(0, 3, 1, 2)
         table = functional.interpolate(table, size=(rows, columns), mode="bicubic", align_corners=False)
         return torch.cat([self.position_embeddings[:, :1], table.flatten(2).transpose(1, 2)], 1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from train.kernels import kernels_for
 from train.losses import without_autocast
 from train.weights import MissingWeights, check_digest, check_shapes, read_tensors
 
@@ -95,14 +96,25 @@ class Lpips:
         for i, stage in enumerate(STAGES):
             x = functional.max_pool2d(x, 2) if i else x
             for name, _, _ in stage:
-                weight, bias = (self._trunk[f"features.{name}.{part}"] for part in ("weight", "bias"))
-                x = functional.relu(functional.conv2d(x, weight, bias, padding=1), inplace=True)
+                x = _rectified(x, *(self._trunk[f"features.{name}.{part}"] for part in ("weight", "bias")))
             stages.append(x)
         return stages
 
 
+def _rectified(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A convolution and its ReLU."""
+    if kernels := kernels_for(x):
+        x = functional.conv2d(x, weight, padding=1).contiguous(memory_format=torch.channels_last)
+        y: Tensor = kernels.BiasRelu.apply(x, bias)
+        return y
+    return functional.relu(functional.conv2d(x, weight, bias, padding=1), inplace=True)
+
+
 def _distance(features: Tensor, others: Tensor, weight: Tensor) -> Tensor:
     """Distances (n,) of two maps (n, c, h, w), `weight` (1, c, 1, 1)."""
+    if (kernels := kernels_for(features)) and not others.requires_grad:
+        positions: Tensor = kernels.FusedDistance.apply(features, others, weight.flatten(), EPS)
+        return positions.mean((1, 2))
     difference = (_unit(features) - _unit(others)).square()
     return (difference * weight).sum(1).mean((1, 2))
 
