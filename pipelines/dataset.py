@@ -170,7 +170,7 @@ def estimate(settings: Settings) -> str:
     """The plan, with the bytes and the time that a few records let expect."""
     num_images, num_shards = settings.inputs.num_images, settings.inputs.num_shards
     num_bytes, seconds = _measured(settings)
-    workers = max(1, workers_of(settings.execution.workers, "processes"))  # no cluster is begun to be asked
+    workers = max(1, workers_of(settings.execution.workers))  # no cluster is begun to be asked
     return "\n".join(
         [
             f"would render {num_images:,} images into {num_shards:,} shards in {settings.execution.out}",

@@ -49,8 +49,8 @@ class Outcome:
 class Pool(Protocol):
     """Takes shards, at most `capacity` at a time, and hands back outcomes in any order."""
 
-    capacity: int
-
+    @property
+    def capacity(self) -> int: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None:
         """Stop the workers; what is in flight is given up."""

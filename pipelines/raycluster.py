@@ -50,14 +50,18 @@ class Room:
         there = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
         return any(all(one.get(name, 0) >= least for name, least in self._wanted.items()) for one in there)
 
-    def check(self, nodes: Sequence[dict[str, Any]]) -> None:
-        """Raise ValueError where no node has room for a worker."""
-        if self.is_in(nodes):
-            return
+    def workers_in(self, nodes: Sequence[dict[str, Any]]) -> int:
+        """How many workers the nodes hold that are not left out; of workers that need nothing one a CPU."""
+        wanted = {name: least for name, least in self._wanted.items() if least} or {"CPU": 1}
+        there = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
+        return sum(min(int(one.get(name, 0) / least) for name, least in wanted.items()) for one in there)
+
+    def lacking(self, nodes: Sequence[dict[str, Any]]) -> str:
+        """What a worker needs and the nodes have, as a sentence."""
         needs = " and ".join(f"{least:g} {name}" for name, least in self._wanted.items() if least)
         there = [node["Resources"] for node in nodes if node["Alive"]]
         most = " and ".join(f"{max(one.get(name, 0) for one in there):g} {name}" for name in self._wanted)
-        raise ValueError(f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most")
+        return f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most"
 
     def options(self) -> dict[str, Any]:
         """How Ray is told which nodes are left out."""

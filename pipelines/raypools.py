@@ -1,42 +1,73 @@
-"""Shards made on a Ray cluster, by tasks or by actors. The only module of pipelines that imports Ray, and only inside
-functions.
-
-A worker imports our packages from the driver's checkout where its node has that folder, else what is
-installed there (`ray job submit --working-dir .` brings the checkout along to every node). Ray puts the
-driver's working directory before both: a script leaves one that holds modules named like ours first.
-"""
+"""Shards made on a Ray cluster, by tasks or by actors. It and rayworkers.py alone of pipelines import Ray, and only
+inside functions."""
 
 import logging
+import math
 import sys
+import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 from pipelines.pools import Outcome, Task, hush_token_notice
 from pipelines.raycluster import Room, check_answers, cluster_address
+from pipelines.rayworkers import checkout, shard_actor, shard_maker
+
+COUNT_SECONDS = 5.0  # between two looks at the nodes
+JOIN_SECONDS = 600.0  # that nodes of a cluster which grows have to come
+_BEGUN: list[bool] = []  # not empty where this process began the cluster, which then does not grow
 
 
-class RayPool:
-    """Ray tasks, `num_workers` in flight.
+class _ClusterPool:
+    """What both kinds of workers share: the cluster, the room that a worker needs there, how many there may be.
 
     On the cluster this process is connected to, else that of RAY_ADDRESS, else one running on this node,
-    else one begun here, which serves until the process ends.
+    else one begun here, which serves until the process ends. `num_workers` of -1: as many as its nodes hold, also those
+    that come later, and `ahead` times so many.
     """
+
+    ahead = 1
+
+    def __init__(self, num_workers: int, num_cpus: float, num_gpus: float) -> None:
+        _connect()
+        self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
+        self._asked, self._held, self._due = num_workers, 1, 0.0
+
+    @property
+    def capacity(self) -> int:
+        """Shards in the making at a time."""
+        import ray
+
+        if self._asked >= 0:
+            return self._asked
+        if time.monotonic() >= self._due:
+            self._held = max(1, self.ahead * self._room.workers_in(ray.nodes()))
+            self._due = time.monotonic() + COUNT_SECONDS
+        return self._held
+
+    def leave_out(self, node: str) -> bool:
+        """Give a node no more shards; whether another is left."""
+        import ray
+
+        self._room.left_out.add(node)
+        return self._room.is_in(ray.nodes())
+
+
+class RayPool(_ClusterPool):
+    """Ray tasks. Of a number that follows the cluster as many again wait, so that one that grows by demand does."""
+
+    ahead = 2
 
     def __init__(self, task: Task, num_workers: int, num_cpus: float, num_gpus: float) -> None:
         import ray
         from ray import cloudpickle
 
-        _connect()
-        self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
-        self.capacity = num_workers
+        super().__init__(num_workers, num_cpus, num_gpus)
         self._shards: dict[Any, int] = {}  # by object reference
         self._task = ray.put(cloudpickle.dumps(task))
         # No retries by Ray: ours are counted. No max_calls, or a GPU task would end its worker each time.
         task_of = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0, max_calls=0)
-        self._make: Any = task_of(_shard_maker())
+        self._make: Any = task_of(shard_maker())
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +81,7 @@ class RayPool:
 
     def submit(self, shard: int) -> None:
         make = self._make.options(**self._room.options())
-        self._shards[make.remote(_checkout(), self._task, shard)] = shard
+        self._shards[make.remote(checkout(), self._task, shard)] = shard
 
     def wait(self) -> Outcome:
         import ray
@@ -59,27 +90,23 @@ class RayPool:
         outcome: Outcome = _outcome(reference, self._shards.pop(reference))
         return outcome
 
-    def leave_out(self, node: str) -> bool:
-        return _leave_out(self._room, node)
 
-
-class ActorPool:
+class ActorPool(_ClusterPool):
     """Ray actors, up to `num_workers`, each of which builds the job once and stays.
 
     A shard goes only to an actor that runs, so that a cluster with room for fewer still does them all. An actor
-    that dies is replaced.
+    that dies is replaced. Raises ValueError where no node has room for one, on a cluster that was there before once
+    JOIN_SECONDS have passed: it may grow.
     """
 
     def __init__(self, task: Task, num_workers: int, num_cpus: float, num_gpus: float) -> None:
         import ray
         from ray import cloudpickle
 
-        _connect()
-        self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
-        self._room.check(ray.nodes())
-        self.capacity = num_workers
+        super().__init__(num_workers, num_cpus, num_gpus)
+        self._give_up = self._patience()
         self._task = ray.put(cloudpickle.dumps(task))
-        self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(_shard_actor())
+        self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(shard_actor())
         self._queue: deque[int] = deque()
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, int | None]] = {}  # by object reference: the actor, its shard if it has one
@@ -98,7 +125,7 @@ class ActorPool:
     def submit(self, shard: int) -> None:
         self._queue.append(shard)
         if not self._idle and len(self._busy) < self.capacity:
-            actor = self._actor.options(**self._room.options()).remote(_checkout(), self._task)
+            actor = self._actor.options(**self._room.options()).remote(checkout(), self._task)
             self._busy[actor.started.remote()] = (actor, None)
 
     def wait(self) -> Outcome:
@@ -108,12 +135,28 @@ class ActorPool:
             while self._idle and self._queue:
                 actor, shard = self._idle.pop(), self._queue.popleft()
                 self._busy[actor.make.remote(shard)] = (actor, shard)
-            [reference], _ = ray.wait(list(self._busy), num_returns=1)
-            if outcome := self._settle(reference):
-                return outcome
+            for reference in ray.wait(list(self._busy), num_returns=1, timeout=COUNT_SECONDS)[0]:
+                if outcome := self._settle(reference):
+                    return outcome
+            self._check_room()
 
-    def leave_out(self, node: str) -> bool:
-        return _leave_out(self._room, node)
+    def _patience(self) -> float:
+        """When to stop waiting for a node that has room."""
+        import ray
+
+        if self._room.is_in(ray.nodes()):
+            return math.inf
+        lacking = self._room.lacking(ray.nodes())
+        if _BEGUN:
+            raise ValueError(lacking)
+        print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
+        return time.monotonic() + JOIN_SECONDS
+
+    def _check_room(self) -> None:
+        import ray
+
+        if time.monotonic() > self._give_up and not self._room.is_in(ray.nodes()):
+            raise ValueError(self._room.lacking(ray.nodes()))
 
     def _settle(self, reference: Any) -> Outcome | None:
         """What came back: a shard's outcome, or None from an actor that has started."""
@@ -146,60 +189,6 @@ def _outcome(reference: Any, shard: int) -> Any:
         return Outcome(shard=shard, cause=f"its worker was lost: {cause[0]}", crashed=True)
 
 
-def _leave_out(room: Room, node: str) -> bool:
-    import ray
-
-    room.left_out.add(node)
-    return room.is_in(ray.nodes())
-
-
-def _checkout() -> str:
-    """The checkout that our packages are imported from, "" where they are installed."""
-    root = Path(__file__).resolve().parents[1]
-    return str(root) if (root / "pyproject.toml").exists() else ""
-
-
-def _shard_maker() -> Callable[[str, bytes, int], tuple[str, Any]]:
-    """A function that Ray sends by value, since it runs before our packages can be found."""
-
-    def make_shard(checkout: str, task: bytes, shard: int) -> tuple[str, Any]:
-        import os
-        import sys
-
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        if checkout and sys.path[0] != checkout and os.path.exists(os.path.join(checkout, "pyproject.toml")):
-            sys.path.insert(0, checkout)
-        try:
-            from pipelines.pools import worker_of
-
-            worker = worker_of(task)
-        except Exception as error:  # our packages are not there
-            return node, f"{type(error).__name__}: {error}"
-        return node, worker.make(shard)
-
-    return make_shard
-
-
-def _shard_actor() -> type:
-    """A class that Ray sends by value, since it runs before our packages can be found."""
-    make_shard = _shard_maker()
-
-    class ShardActor:
-        def __init__(self, checkout: str, task: bytes) -> None:
-            self._checkout, self._task = checkout, task
-
-        def started(self) -> tuple[str, None]:
-            """Answers once the actor runs."""
-            return "", None
-
-        def make(self, shard: int) -> Any:
-            return make_shard(self._checkout, self._task, shard)
-
-    return ShardActor
-
-
 def _connect() -> None:
     """Join the cluster of RAY_ADDRESS or the one running here, else start one. Raises ValueError where it is dead."""
     import ray
@@ -211,13 +200,6 @@ def _connect() -> None:
             print(
                 "starting Ray on this machine (seconds; --backend processes does without)", file=sys.stderr, flush=True
             )
+            _BEGUN.append(True)
         hush_token_notice()
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
-
-
-def cluster_cpus() -> int:
-    """The CPUs of the cluster, which is joined."""
-    import ray
-
-    _connect()
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))

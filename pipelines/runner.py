@@ -6,7 +6,7 @@ from functools import partial
 from pipelines.children import usable_cpus
 from pipelines.pools import InlinePool, Pool, ProcessPool, Task
 from pipelines.progress import Progress
-from pipelines.raypools import ActorPool, RayPool, cluster_cpus
+from pipelines.raypools import ActorPool, RayPool
 from pipelines.shardloop import make_shards, whole_shards
 from pipelines.shards.files import Job, ShardInfo
 from pipelines.shards.folder import Folder
@@ -33,9 +33,9 @@ def run(
     `make_job` can be pickled (a functools.partial of a top-level class) and is called once here and once
     in each worker. `num_workers` shards are in the making at a time, each with `num_cpus` and `num_gpus`
     under Ray: a task each, or with `actors` a pool of workers that stay, for jobs that are slow to build. With
-    0 workers they are made in this process; with -1 there is one a CPU, and a cluster is asked for its CPUs only where
-    shards are missing. A shard whose worker dies is tried again, twice from the same row. Raises ShardsFailed once all
-    others are done, ValueError where there are more rows than asked for.
+    0 workers they are made in this process; with -1 there is one a CPU, under Ray as many as the cluster's nodes hold,
+    also those that join later. A shard whose worker dies is tried again, twice from the same row. Raises ShardsFailed
+    once all others are done, ValueError where there are more rows than asked for.
     """
     _check(num_shards, num_workers, backend)
     target = Folder(folder)
@@ -68,15 +68,11 @@ def _check(num_shards: int, num_workers: int, backend: str) -> None:
 
 def _pool(task: Task, job: Job, num_workers: int, backend: str, ray_pool: Callable[[Task, int], Pool]) -> Pool:
     """The workers asked for; the job is for this process, where it is to be the only one."""
-    num_workers = 0 if backend == "inline" else workers_of(num_workers, backend)
-    if not num_workers:
+    if backend == "inline" or not num_workers:
         return InlinePool(task, job)
-    return ProcessPool(task, num_workers) if backend == "processes" else ray_pool(task, num_workers)
+    return ProcessPool(task, workers_of(num_workers)) if backend == "processes" else ray_pool(task, num_workers)
 
 
-def workers_of(asked: int, backend: str) -> int:
-    """Workers to start: as asked, or for -1 one a CPU that this process may use (under Ray of the cluster, which is
-    joined)."""
-    if asked >= 0:
-        return asked
-    return cluster_cpus() if backend == "ray" else usable_cpus()
+def workers_of(asked: int) -> int:
+    """Processes to start: as asked, or for -1 one a CPU that this one may use."""
+    return asked if asked >= 0 else usable_cpus()

@@ -78,7 +78,7 @@ class Execution:
     backend: str = "ray"
     """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
     workers: int = -1
-    """Shards made at a time; -1: one a CPU, 0: in this process."""
+    """Shards made at a time; -1: one a CPU, of a Ray cluster also of nodes that join later; 0: in this process."""
     dry_run: bool = False
     """Print the plan, expected bytes and time, and stop."""
     preview: int = 0

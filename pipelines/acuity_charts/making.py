@@ -170,7 +170,7 @@ def _estimate(settings: ChartSettings) -> str:
         rows = _spread_charts(sample, SAMPLE_CHARTS)
     seconds = (time.process_time() - began) / len(rows)
     num_bytes = sum(len(row[name]) for row in rows for name in ("image", "under", "coverages")) / len(rows)
-    workers = max(1, workers_of(settings.execution.workers, "processes"))
+    workers = max(1, workers_of(settings.execution.workers))
     num_targets = sum(len(row["targets"]) for row in rows) / len(rows)
     return "\n".join(
         [

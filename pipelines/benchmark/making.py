@@ -200,7 +200,7 @@ def estimate(build: Build) -> str:
         for page in few:
             job.row(page)
         seconds = (time.process_time() - began) / len(few)
-    workers = max(1, workers_of(build.execution.workers, "processes"))  # no cluster is begun to be asked
+    workers = max(1, workers_of(build.execution.workers))  # no cluster is begun to be asked
     return "\n".join(
         [
             f"would read {len(pages):,} pages into {build.execution.out}",

@@ -67,7 +67,7 @@ def _cost(places: Sequence[dict[str, Any]], scorers: Sequence[tuple[str, Scorer]
 
 def _line(name: str, cost: Cost, num_images: int, execution: Execution) -> str:
     asked = execution.ocr_workers if name == "text" and execution.ocr_workers >= 0 else execution.workers
-    workers = max(1, workers_of(asked, "processes"))  # no cluster is begun to be asked
+    workers = max(1, workers_of(asked))  # no cluster is begun to be asked
     folder = part_of(execution.out, {"scores": SCORES, "text": TEXT}[name])
     done = sum(info.num_rows for info in read_manifest(folder).values())
     left = spoken_time((num_images - done) * cost.seconds, workers)
@@ -90,7 +90,7 @@ def estimate_packing(name: str, packing: Packing, execution: Execution) -> str:
         with suppress(BadImage):
             sizes.append(len(scores.image(int(kept[place]))))
     seconds = (time.perf_counter() - began) / max(1, len(sizes))
-    workers = max(1, workers_of(execution.workers, "processes"))
+    workers = max(1, workers_of(execution.workers))
     return (
         f"would pack {len(kept):,} images of {name} into {-(-len(kept) // packing.images_per_shard):,} shards, about "
         f"{spoken_size(len(kept) * sum(sizes) / max(1, len(sizes)))}, {spoken_time(len(kept) * seconds, workers)} "

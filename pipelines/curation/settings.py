@@ -97,9 +97,9 @@ class Execution:
     backend: str = "ray"
     """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
     workers: int = -1
-    """Shards made at a time; -1: one a CPU, 0: in this process."""
+    """Shards made at a time; -1: one a CPU, of a Ray cluster also of nodes that join later; 0: in this process."""
     ocr_workers: int = -1
-    """OCR workers, each with its own models; -1: as many as workers."""
+    """OCR workers, each with its own models; -1: as many as workers, or as a Ray cluster has room for."""
     ocr_cpus: float = 1.0
     """CPUs that Ray sets aside for each OCR worker."""
     ocr_gpus: float = 0.0

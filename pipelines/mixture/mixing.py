@@ -94,7 +94,7 @@ def make(settings: Settings) -> str:
         claim_folder(out, identity, remedy, flags=flags)
     else:
         check_free(out)
-    workers = workers_of(running.workers, running.backend)
+    workers = running.workers if running.backend == "ray" else workers_of(running.workers)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
     claim_folder(out, identity, remedy, flags=flags)  # only now, so that ratios that cannot be had may be mended
     out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
@@ -184,7 +184,7 @@ def _estimate(settings: Settings) -> str:
     mixed_schema(inputs)
     with tempfile.TemporaryDirectory() as scratch:
         there = has_this_plan(running.plan, inputs, mixture)
-        workers = workers_of(running.workers, running.backend) if running.backend != "ray" else 0
+        workers = workers_of(running.workers) if running.backend != "ray" else 0
         plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
     return f"would mix into {running.out}\n{describe(plan)}"
 

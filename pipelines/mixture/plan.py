@@ -67,9 +67,12 @@ def make_plan(
 
 
 def workers_for(num_shards: int, num_workers: int, shards_a_worker: int) -> int:
-    """Workers worth starting for so many shards; fewer than two are none, and this process does the work."""
-    worth = min(num_workers, num_shards // shards_a_worker)
-    return worth if worth > 1 else 0
+    """Workers worth starting for so many shards, -1 for as many as a cluster holds; fewer than two are none, and this
+    process does the work."""
+    worth = num_shards // shards_a_worker
+    if worth < 2 or num_workers in (0, 1):
+        return 0
+    return min(num_workers, worth)
 
 
 def identity_of(inputs: Sequence[Input], mixture: Mixture) -> dict[str, Any]:

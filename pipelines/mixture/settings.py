@@ -88,7 +88,7 @@ class Running:
     backend: str = "ray"
     """ray (the cluster at hand, or one started here), processes (this machine, no Ray) or inline."""
     workers: int = -1
-    """Shards made at a time; -1: one a CPU, 0: in this process."""
+    """Shards made at a time; -1: one a CPU, of a Ray cluster also of nodes that join later; 0: in this process."""
     dry_run: bool = False
     """Print how many rows, megapixels and MB each configuration and split would have, or with --without which rows
     would go, and stop; reads columns, and no image but to fingerprint those that have no fingerprint yet."""

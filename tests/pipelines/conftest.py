@@ -36,8 +36,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(site: Path) -> Iterator[str]:
-    """The address of a Ray cluster of two nodes with a CPU each, to which this process is connected."""
+def ray_nodes(site: Path) -> Iterator[Any]:
+    """A Ray cluster of two nodes with a CPU each, to which this process is connected; nodes may be added."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token is written to the home folder
     import ray
     from ray.cluster_utils import Cluster
@@ -49,9 +49,15 @@ def ray_cluster(site: Path) -> Iterator[str]:
             cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
             cluster.add_node(num_cpus=1)
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-        yield cluster.address
+        yield cluster
         ray.shutdown()
         cluster.shutdown()
+
+
+@pytest.fixture
+def ray_cluster(ray_nodes: Any) -> str:
+    """The address of that cluster."""
+    return str(ray_nodes.address)
 
 
 @pytest.fixture

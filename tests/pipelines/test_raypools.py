@@ -1,15 +1,22 @@
 """Jobs on Ray: actors that wait for room or have none, nodes that cannot build the job, clusters that died."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pipelines.raypools
 from pipelines.pools import hush_token_notice
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
@@ -25,10 +32,49 @@ def test_actors_for_which_there_is_no_room_yet_hold_nothing_up(tmp_path, ray_clu
 
 
 @pytest.mark.parametrize(("room", "needs"), [({"num_gpus": 1}, "1 CPU and 1 GPU"), ({"num_cpus": 2}, "2 CPU")])
-def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, needs):
-    """Two nodes have one CPU each."""
+def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, needs, monkeypatch):
+    """Two nodes have one CPU each, and no other comes."""
+    monkeypatch.setattr(pipelines.raypools, "JOIN_SECONDS", 0.5)
+    monkeypatch.setattr(pipelines.raypools, "COUNT_SECONDS", 0.2)
     with pytest.raises(ValueError, match=f"a worker needs {needs}: no node .* has so much, 1 CPU and 0 GPU at most"):
         run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, actors=True, **room)
+
+
+@pytest.mark.parametrize(("actors", "need", "least"), [(False, 1, 3), (True, 3, 1)])
+def test_a_node_that_joins_later_gets_shards(tmp_path, ray_nodes, toy, actors, need, least, monkeypatch):
+    """Two nodes have one CPU each: tasks are more once there is another; actors that need it wait for it."""
+    monkeypatch.setattr(pipelines.raypools, "COUNT_SECONDS", 0.2)
+    seconds_a_row = 0.02 if actors else 0.2
+    faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS, "seconds_a_row": seconds_a_row, "notes": tmp_path}
+    job = partial(NotingJob, **faults)
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(run, job, NUM_SHARDS, str(tmp_path / "out"), num_workers=-1, num_cpus=need, actors=actors)
+        time.sleep(1)
+        joined = ray_nodes.add_node(num_cpus=3)
+        try:
+            done.result(timeout=60)
+        finally:
+            ray_nodes.remove_node(joined)
+
+    assert digests(tmp_path / "out") == toy
+    spans = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    assert joined.node_id in [node for node, _, _ in spans]
+    assert max(sum(start <= one < end for _, start, end in spans) for _, one, _ in spans) >= least
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotingJob(ToyJob):
+    """Notes of each shard its node, begin and end."""
+
+    notes: Path
+
+    def rows(self, shard: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+        import ray
+
+        start = time.time()
+        yield from super().rows(shard, counts)
+        span = [ray.get_runtime_context().get_node_id(), start, time.time()]
+        (self.notes / f"{shard}.json").write_text(json.dumps(span))
 
 
 @dataclass(frozen=True, kw_only=True)

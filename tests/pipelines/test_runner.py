@@ -129,12 +129,12 @@ def test_there_is_a_worker_for_each_cpu_that_may_be_used():
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
-        num_workers = workers_of(-1, "processes")
+        num_workers = workers_of(-1)
     finally:
         os.sched_setaffinity(0, allowed)
 
     assert num_workers == 1
-    assert workers_of(-1, "processes") == len(allowed)
+    assert workers_of(-1) == len(allowed)
 
 
 def test_a_job_that_cannot_be_built_says_so_at_once(tmp_path):
