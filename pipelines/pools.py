@@ -56,7 +56,9 @@ class Pool(Protocol):
         """Stop the workers; what is in flight is given up."""
 
     def submit(self, shard: int) -> None: ...
-    def wait(self) -> Outcome: ...
+    def wait(self) -> Outcome | None:
+        """What came of a shard; None after a while without, so that `capacity` is looked at again."""
+
     def leave_out(self, node: str) -> bool:
         """Give no more shards to the node; whether another can take them."""
 

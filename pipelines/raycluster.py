@@ -47,14 +47,19 @@ class Room:
 
     def is_in(self, nodes: Sequence[dict[str, Any]]) -> bool:
         """Whether a node has room that is not left out."""
-        there = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
-        return any(all(one.get(name, 0) >= least for name, least in self._wanted.items()) for one in there)
+        return any(
+            all(one.get(name, 0) >= least for name, least in self._wanted.items()) for one in self._resources(nodes)
+        )
 
     def workers_in(self, nodes: Sequence[dict[str, Any]]) -> int:
         """How many workers the nodes hold that are not left out; of workers that need nothing one a CPU."""
         wanted = {name: least for name, least in self._wanted.items() if least} or {"CPU": 1}
-        there = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
-        return sum(min(int(one.get(name, 0) / least) for name, least in wanted.items()) for one in there)
+        return sum(
+            min(int(one.get(name, 0) / least) for name, least in wanted.items()) for one in self._resources(nodes)
+        )
+
+    def _resources(self, nodes: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+        return [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in self.left_out]
 
     def lacking(self, nodes: Sequence[dict[str, Any]]) -> str:
         """What a worker needs and the nodes have, as a sentence."""

@@ -2,11 +2,11 @@
 inside functions."""
 
 import logging
-import math
 import sys
 import time
 from collections import deque
 from dataclasses import replace
+from threading import Event
 from typing import Any, Self
 
 from pipelines.pools import Outcome, Task, hush_token_notice
@@ -15,7 +15,7 @@ from pipelines.rayworkers import checkout, shard_actor, shard_maker
 
 COUNT_SECONDS = 5.0  # between two looks at the nodes
 JOIN_SECONDS = 600.0  # that nodes of a cluster which grows have to come
-_BEGUN: list[bool] = []  # not empty where this process began the cluster, which then does not grow
+_BEGUN = Event()  # set where this process began the cluster, which then does not grow
 
 
 class _ClusterPool:
@@ -83,20 +83,21 @@ class RayPool(_ClusterPool):
         make = self._make.options(**self._room.options())
         self._shards[make.remote(checkout(), self._task, shard)] = shard
 
-    def wait(self) -> Outcome:
+    def wait(self) -> Outcome | None:
         import ray
 
-        [reference], _ = ray.wait(list(self._shards), num_returns=1)
-        outcome: Outcome = _outcome(reference, self._shards.pop(reference))
-        return outcome
+        for reference in ray.wait(list(self._shards), num_returns=1, timeout=COUNT_SECONDS)[0]:
+            outcome: Outcome = _outcome(reference, self._shards.pop(reference))
+            return outcome
+        return None
 
 
 class ActorPool(_ClusterPool):
     """Ray actors, up to `num_workers`, each of which builds the job once and stays.
 
     A shard goes only to an actor that runs, so that a cluster with room for fewer still does them all. An actor
-    that dies is replaced. Raises ValueError where no node has room for one, on a cluster that was there before once
-    JOIN_SECONDS have passed: it may grow.
+    that dies is replaced. Raises ValueError where no node has room for one: at once where this process began the
+    cluster, else after JOIN_SECONDS, for it may grow.
     """
 
     def __init__(self, task: Task, num_workers: int, num_cpus: float, num_gpus: float) -> None:
@@ -104,7 +105,8 @@ class ActorPool(_ClusterPool):
         from ray import cloudpickle
 
         super().__init__(num_workers, num_cpus, num_gpus)
-        self._give_up = self._patience()
+        self._roomless = 0.0  # since when, where no node has room
+        self._check_room()
         self._task = ray.put(cloudpickle.dumps(task))
         self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(shard_actor())
         self._queue: deque[int] = deque()
@@ -124,39 +126,39 @@ class ActorPool(_ClusterPool):
 
     def submit(self, shard: int) -> None:
         self._queue.append(shard)
-        if not self._idle and len(self._busy) < self.capacity:
+
+    def wait(self) -> Outcome | None:
+        import ray
+
+        self._hand_out()
+        for reference in ray.wait(list(self._busy), num_returns=1, timeout=COUNT_SECONDS)[0]:
+            return self._settle(reference)
+        self._check_room()
+        return None
+
+    def _hand_out(self) -> None:
+        """Queued shards to idle actors, and actors for those that are left."""
+        while self._idle and self._queue:
+            actor, shard = self._idle.pop(), self._queue.popleft()
+            self._busy[actor.make.remote(shard)] = (actor, shard)
+        num_starting = sum(shard is None for _, shard in self._busy.values())
+        for _ in range(min(len(self._queue) - num_starting, max(1, self.capacity) - len(self._busy))):
             actor = self._actor.options(**self._room.options()).remote(checkout(), self._task)
             self._busy[actor.started.remote()] = (actor, None)
 
-    def wait(self) -> Outcome:
-        import ray
-
-        while True:
-            while self._idle and self._queue:
-                actor, shard = self._idle.pop(), self._queue.popleft()
-                self._busy[actor.make.remote(shard)] = (actor, shard)
-            for reference in ray.wait(list(self._busy), num_returns=1, timeout=COUNT_SECONDS)[0]:
-                if outcome := self._settle(reference):
-                    return outcome
-            self._check_room()
-
-    def _patience(self) -> float:
-        """When to stop waiting for a node that has room."""
+    def _check_room(self) -> None:
+        """Tell, and after JOIN_SECONDS raise, that no node has room for an actor."""
         import ray
 
         if self._room.is_in(ray.nodes()):
-            return math.inf
+            self._roomless = 0.0
+            return
         lacking = self._room.lacking(ray.nodes())
-        if _BEGUN:
+        if not self._roomless and not _BEGUN.is_set():
+            self._roomless = time.monotonic()
+            print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
+        if _BEGUN.is_set() or time.monotonic() > self._roomless + JOIN_SECONDS:
             raise ValueError(lacking)
-        print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
-        return time.monotonic() + JOIN_SECONDS
-
-    def _check_room(self) -> None:
-        import ray
-
-        if time.monotonic() > self._give_up and not self._room.is_in(ray.nodes()):
-            raise ValueError(self._room.lacking(ray.nodes()))
 
     def _settle(self, reference: Any) -> Outcome | None:
         """What came back: a shard's outcome, or None from an actor that has started."""
@@ -193,13 +195,14 @@ def _connect() -> None:
     """Join the cluster of RAY_ADDRESS or the one running here, else start one. Raises ValueError where it is dead."""
     import ray
 
-    if not ray.is_initialized():
-        if address := cluster_address():
-            check_answers(address)
-        else:
-            print(
-                "starting Ray on this machine (seconds; --backend processes does without)", file=sys.stderr, flush=True
-            )
-            _BEGUN.append(True)
-        hush_token_notice()
-        ray.init(include_dashboard=False, logging_level=logging.WARNING)
+    if ray.is_initialized():
+        return
+    address = cluster_address()
+    if begins := address in ("", "local"):
+        print("starting Ray on this machine (seconds; --backend processes does without)", file=sys.stderr, flush=True)
+    else:
+        check_answers(address)
+    hush_token_notice()
+    ray.init(include_dashboard=False, logging_level=logging.WARNING)
+    if begins:
+        _BEGUN.set()

@@ -19,15 +19,15 @@ def checkout() -> str:
 def shard_maker() -> Callable[[str, bytes, int], tuple[str, Any]]:
     """A function that Ray sends by value, since it runs before our packages can be found."""
 
-    def make_shard(checkout: str, task: bytes, shard: int) -> tuple[str, Any]:
+    def make_shard(root: str, task: bytes, shard: int) -> tuple[str, Any]:
         import os
         import sys
 
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        if checkout and sys.path[0] != checkout and os.path.exists(os.path.join(checkout, "pyproject.toml")):
-            sys.path.insert(0, checkout)
+        if root and sys.path[0] != root and os.path.exists(os.path.join(root, "pyproject.toml")):
+            sys.path.insert(0, root)
         try:
             from pipelines.pools import worker_of
 
@@ -44,14 +44,14 @@ def shard_actor() -> type:
     make_shard = shard_maker()
 
     class ShardActor:
-        def __init__(self, checkout: str, task: bytes) -> None:
-            self._checkout, self._task = checkout, task
+        def __init__(self, root: str, task: bytes) -> None:
+            self._root, self._task = root, task
 
         def started(self) -> tuple[str, None]:
             """Answers once the actor runs."""
             return "", None
 
         def make(self, shard: int) -> Any:
-            return make_shard(self._checkout, self._task, shard)
+            return make_shard(self._root, self._task, shard)
 
     return ShardActor

@@ -75,6 +75,8 @@ def make_shards(
             pool.submit(queue.popleft())
             num_in_flight += 1
         outcome = pool.wait()
+        if outcome is None:
+            continue
         num_in_flight -= 1
         if outcome.info is not None:
             done[outcome.shard] = outcome.info

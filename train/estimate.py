@@ -16,9 +16,9 @@ from train.vae_config import VaeConfig
 # Of images of 256 px at f16, forward and what leads back to the image: two passes of VGG16 and a half back, and half
 # of DINOv2-L. They grow with the pixels.
 LPIPS_FLOP_A_PX, TEACHER_FLOP_A_PX = 1.83e6, 1.2e6
-GPU_FLOPS = (
-    300e12  # bf16 operations a second: an H100 made 420e12 with f16c64, of the layers as defined (docs/training.md)
-)
+# bf16 operations a second, of the layers as defined: an H100 made 420e12 with f16c64, with f32c192 210e12 before what
+# lies between convolutions had its kernels (docs/training.md).
+GPU_FLOPS = 300e12
 TRAINED = 3  # forward and backward over forward
 
 
@@ -40,7 +40,7 @@ def describe(run: Run) -> str:
     hours = total_flop / GPU_FLOPS / 3600
     lines.append(
         f"in all      {total_images:,} images, {total_flop:.3g} FLOP, {hours:,.1f} GPU hours at {GPU_FLOPS / 1e12:.0f} "
-        "TFLOP/s (an H100 in bf16 makes so many or more)"
+        "TFLOP/s (between what an H100 makes with f32c192 and f16c64)"
     )
     return "\n".join(lines)
 

@@ -139,7 +139,9 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not _transposes_fast(x):
-            y: Tensor = self.conv(functional.interpolate(x, scale_factor=2, mode="nearest"))
+            with torch.autocast("cuda", enabled=False):  # it would copy pixels as float32
+                x = functional.interpolate(x, scale_factor=2, mode="nearest")
+            y: Tensor = self.conv(x)
             return y
         kernel = _doubling(_doubling(self.conv.weight).transpose(2, 3)).transpose(2, 3)
         return functional.conv_transpose2d(x, kernel.transpose(0, 1), self.conv.bias, stride=2, padding=1)

@@ -67,8 +67,8 @@ def make_plan(
 
 
 def workers_for(num_shards: int, num_workers: int, shards_a_worker: int) -> int:
-    """Workers worth starting for so many shards, -1 for as many as a cluster holds; fewer than two are none, and this
-    process does the work."""
+    """Workers worth starting for so many shards, or -1 as it was, for as many as a cluster holds; fewer than two are
+    none, and this process does the work."""
     worth = num_shards // shards_a_worker
     if worth < 2 or num_workers in (0, 1):
         return 0

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipelines.shards.deflate import VERSION as DEFLATE_VERSION
 from pipelines.shards.folder import Folder
 
 JOB_FILE = "job.json"
@@ -38,7 +39,7 @@ LIBRARIES = (
 
 def library_versions() -> dict[str, str]:
     """The versions of what makes a shard's bytes, ours included; what is not installed is left out."""
-    versions = {name: _version(name) for name in LIBRARIES}
+    versions = {name: _version(name) for name in LIBRARIES} | {"deflate": DEFLATE_VERSION}
     project = Path(__file__).parents[2] / "pyproject.toml"
     if project.exists():
         versions["smallprint"] = tomllib.loads(project.read_text())["project"]["version"]

@@ -40,11 +40,11 @@ def test_actors_that_no_node_can_hold_are_refused(tmp_path, ray_cluster, room, n
         run(partial(ToyJob, num_images=1), 1, str(tmp_path), num_workers=1, actors=True, **room)
 
 
-@pytest.mark.parametrize(("actors", "need", "least"), [(False, 1, 3), (True, 3, 1)])
+@pytest.mark.parametrize(("actors", "need", "least"), [(False, 1, 3), (True, 1, 3), (True, 3, 1)])
 def test_a_node_that_joins_later_gets_shards(tmp_path, ray_nodes, toy, actors, need, least, monkeypatch):
-    """Two nodes have one CPU each: tasks are more once there is another; actors that need it wait for it."""
+    """Two nodes have one CPU each: workers are more once there is another, and actors that need it wait for it."""
     monkeypatch.setattr(pipelines.raypools, "COUNT_SECONDS", 0.2)
-    seconds_a_row = 0.02 if actors else 0.2
+    seconds_a_row = 0.02 if need == 3 else 0.2
     faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS, "seconds_a_row": seconds_a_row, "notes": tmp_path}
     job = partial(NotingJob, **faults)
     with ThreadPoolExecutor() as pool:

@@ -7,123 +7,14 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = """
-import torch
-import train.kernels
-from train.kernels import between, tiles
-from train.layers import ResidualBlock, RmsSilu
-from train.teachers.perceptual import random_lpips, _distance
-
-tiles.PROGRAMS, tiles.EACH = 3, 2  # so that each program sums several tiles
-suits = train.kernels._suits
-ran = set()  # functions whose kernels were used
-for name in between.__all__:
-    function = getattr(between, name)
-    function.apply = lambda *args, name=name, apply=function.apply: (ran.add(name), apply(*args))[1]
+HERE = Path(__file__).parent
 
 
-def both(make, inputs, dtype, most):
-    found = []
-    for choose in (suits, lambda x: True):  # on a CPU the first takes none
-        train.kernels._suits = choose
-        y = make()
-        weight = torch.linspace(-1, 1, y.numel()).view(y.shape)
-        found.append((y, *torch.autograd.grad((y.float() * weight).sum(), inputs)))
-    for theirs, ours in zip(*found):
-        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-        gap = (ours - theirs).abs().max() / theirs.abs().max()
-        assert gap <= most, f"{[tuple(x.shape) for x in inputs]} {dtype}: {gap:.1e}"
-    return found
-
-
-def random(*shape, dtype=torch.float32):
-    return torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
-
-
-def norm(shape, dtype, most):
-    norm, x = RmsSilu(shape[1]), random(*shape, dtype=dtype)
-    norm.gain.data.uniform_(0.5, 1.5)
-    x[0, :, :1] *= 30
-    found = both(lambda: norm(x), [x.requires_grad_(), norm.gain], dtype, most)
-    assert found[1][0].is_contiguous(memory_format=torch.channels_last)
-
-
-def block(width_in, width_out, dtype, most):
-    block, x = ResidualBlock(width_in, width_out).to(memory_format=torch.channels_last), random(2, width_in, 5, 7)
-    for parameter in block.parameters():
-        parameter.data.normal_(0, 0.3)
-    x = x.to(dtype).requires_grad_()
-
-    def make():
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
-            return block(x)
-
-    both(make, [x, *block.parameters()], dtype, most)
-
-
-torch.manual_seed(0)
-norm((2, 6, 5, 7), torch.float32, 1e-6)
-norm((1, 96, 12, 8), torch.float32, 1e-6)
-norm((3, 300, 9, 3), torch.float32, 1e-6)  # neither pixels nor channels fill a tile
-norm((2, 144, 9, 5), torch.bfloat16, 0.02)  # the plain formula rounds in between
-block(6, 6, torch.float32, 1e-6)
-block(40, 24, torch.float32, 1e-6)  # with a convolution around it
-block(24, 24, torch.bfloat16, 0.03)
-
-features, others = (random(2, 64, 5, 7).relu() for _ in range(2))
-features[:, :, 0, 0] = 0  # of no length
-weight = torch.rand(1, 64, 1, 1)
-both(lambda: _distance(features, others, weight), [features.requires_grad_()], torch.float32, 1e-6)
-lpips, images, targets = random_lpips(), random(2, 3, 32, 16).requires_grad_(), random(2, 3, 32, 16)
-train.kernels._suits = suits
-plain = torch.autograd.grad(lpips(images, targets).sum(), images)[0]
-train.kernels._suits = lambda x: True
-ours = torch.autograd.grad(lpips(images, targets).sum(), images)[0]
-assert (ours - plain).abs().max() <= 1e-5 * plain.abs().max()
-
-zero = torch.zeros(1, 4, 2, 2).contiguous(memory_format=torch.channels_last).requires_grad_()
-RmsSilu(4)(zero).sum().backward()
-assert torch.isfinite(zero.grad).all()
-bad = torch.ones(1, 4, 2, 2).contiguous(memory_format=torch.channels_last)
-bad[0, 1, 0, 0] = torch.nan
-assert torch.equal(RmsSilu(4)(bad)[0].isnan(), torch.tensor([[True, False], [False, False]]).expand(4, 2, 2))
-assert ran == set(between.__all__), ran
-"""
-
-COMPILE = """
-import itertools
-import sys
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from train.kernels import bias, distance, norm
-
-MAPS = {"x_at", "other_at", "y_at", "grad_at", "around_at", "out_at"}
-kernels = [norm._forward, norm._backward, bias._add, bias._sum, bias._relu, distance._forward, distance._backward]
-
-
-def kind(kernel, name, number):
-    if name.endswith("_at"):
-        rows = kernel is distance._forward and name == "y_at" or kernel is distance._backward and name == "grad_at"
-        return "*" + (number if name in MAPS and not rows else "fp32")
-    return "i32" if name == "rows" else "fp32"
-
-
-for kernel, number, flag in itertools.product(kernels, ("bf16", "fp32"), (True, False)):
-    constants = {"channels": 144, "wide": 256, "tile": 4}
-    constants |= {name: flag for name in ("biased", "joined") if name in kernel.arg_names}
-    signature = {n: "constexpr" if n in constants else kind(kernel, n, number) for n in kernel.arg_names}
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    made = triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32), options={"num_warps": 2})
-    assert len(made.asm["cubin"]) > 1000, kernel
-"""
-
-
-def in_a_process(code: str, *arguments: str, **environment: str) -> None:
+def in_a_process(script: str, *arguments: str, **environment: str) -> None:
     pytest.importorskip("triton")
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment,
+        [sys.executable, str(HERE / script), *arguments],
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])} | environment,
         capture_output=True,
         text=True,
     )
@@ -131,9 +22,10 @@ def in_a_process(code: str, *arguments: str, **environment: str) -> None:
 
 
 def test_the_kernels_are_torchs_own_operations_forward_and_back() -> None:
-    in_a_process(COMPARE, TRITON_INTERPRET="1")
+    in_a_process("kernels_compared.py", TRITON_INTERPRET="1")
 
 
 @pytest.mark.parametrize("capability", ["80", "90"])
 def test_the_kernels_compile_for_gpus(capability: str, tmp_path: Path) -> None:
-    in_a_process(COMPILE, capability, TRITON_CACHE_DIR=str(tmp_path))  # the interpreter takes what no compiler does
+    """The interpreter takes what no compiler does."""
+    in_a_process("kernels_compiled.py", capability, TRITON_CACHE_DIR=str(tmp_path))

@@ -49,8 +49,8 @@ class AddWithBias(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
+        x, other = (one.contiguous(memory_format=torch.channels_last) for one in (x, other))
         tiles, y = tiles_of(x), torch.empty_like(x)
-        other = other.contiguous(memory_format=torch.channels_last)
         with torch.cuda.device_of(x):  # Triton launches on the current device
             _add[(tiles.count,)](x, other, bias, y, tiles.rows, *tiles.shape, num_warps=tiles.warps)
         ctx.bias_dtype = bias.dtype

@@ -68,6 +68,7 @@ class FusedDistance(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, other: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        x, other = (one.contiguous(memory_format=torch.channels_last) for one in (x, other))
         tiles = tiles_of(x)
         y = torch.empty(x.shape[0], *x.shape[2:], dtype=torch.float32, device=x.device)
         with torch.cuda.device_of(x):

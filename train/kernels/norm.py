@@ -77,10 +77,10 @@ def _backward(
         inner = inner * gain[None, :]
         along = tl.sum(inner * unit, 1) / channels
         moved = (inner - unit * along[:, None]) * scale[:, None]
-        if joined:
-            moved += tl.load(around_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
         if biased:
             biases += moved
+        if joined:
+            moved += tl.load(around_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
         tl.store(out_at + first * channels + place, moved.to(out_at.dtype.element_ty), mask=mask)
     tl.store(sums_at + 2 * program * channels + column, tl.sum(gains, 0), mask=column < channels)
     tl.store(sums_at + (2 * program + 1) * channels + column, tl.sum(biases, 0), mask=column < channels)

@@ -96,7 +96,8 @@ class _Embeddings(nn.Module):
         if (rows, columns) == (self.side, self.side):
             return self.position_embeddings
         known = self._resized.pop((rows, columns), None)
-        if known is None or known.device != self.position_embeddings.device:
+        own = self.position_embeddings
+        if known is None or (known.device, known.dtype) != (own.device, own.dtype):
             known = self._interpolated(rows, columns)
         self._resized[rows, columns] = known  # the last one asked for stands last
         if len(self._resized) > KEPT_SIZES:
