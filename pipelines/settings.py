@@ -49,7 +49,7 @@ class Inputs:
     images_per_shard: int = 250
     """Images a Parquet shard holds (about 0.5 MB each at 512 px)."""
     image_format: str = "png"
-    """png (lossless, fastest), webp (lossless, a fifth smaller, a third the speed) or jpeg (4:4:4 q95, lossy)."""
+    """png (lossless, fastest), webp (lossless, a quarter smaller, a third slower in all) or jpeg (4:4:4 q95, lossy)."""
 
     def __post_init__(self) -> None:
         for name, allowed in (("split", SPLITS), ("image_format", FORMATS)):
