@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
+Counts = NDArray[np.int64]
 State = tuple[np.int64, np.uint64, np.uint64]  # words written, bits not yet written, how many those are
 
 VERSION = "1"  # of the bytes that it writes
@@ -41,7 +42,7 @@ RUNS = _runs()
 
 
 @njit(cache=True)
-def _count(words: Words) -> NDArray[np.int64]:
+def _count(words: Words) -> Counts:
     """How often each symbol is to be expected, at least once."""
     counts = np.ones(NUM_SYMBOLS, np.int64)
     for i in range(0, len(words), EVERY):
@@ -53,19 +54,30 @@ def _count(words: Words) -> NDArray[np.int64]:
     return counts
 
 
+# Loops, where numpy's sorting, indexing by arrays and arithmetic would do: those take seconds to compile.
 @njit(cache=True)
-def _depths(weights: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bits of each symbol in Huffman's code, by two queues of rising weights: symbols, and pairs made before."""
-    n = len(weights)
-    order = np.argsort(weights, kind="mergesort")
-    weight, parent, depth = np.empty(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64)
-    weight[:n] = weights[order]
-    symbol, pair = 0, n
+def _order(weights: Counts) -> Counts:
+    """The symbols by rising weight."""
+    order = np.empty(len(weights), np.int64)
+    for i in range(len(weights)):
+        k = i
+        while k > 0 and weights[order[k - 1]] > weights[i]:
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+    return order
+
+
+@njit(cache=True)
+def _depths(weights: Counts, bits: Counts) -> int:
+    """Bits of each symbol in Huffman's code, and the most of them, by two queues: symbols, and pairs made before."""
+    n, order = len(weights), _order(weights)
+    weight, parent, depth = np.zeros(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64)
+    symbol, pair, most = 0, n, 0
     for made in range(n, 2 * n - 1):
-        weight[made] = 0
         for _ in range(2):
-            if symbol < n and (pair >= made or weight[symbol] <= weight[pair]):
-                weight[made] += weight[symbol]
+            if symbol < n and (pair >= made or weights[order[symbol]] <= weight[pair]):
+                weight[made] += weights[order[symbol]]
                 parent[symbol] = made
                 symbol += 1
             else:
@@ -74,26 +86,29 @@ def _depths(weights: NDArray[np.int64]) -> NDArray[np.int64]:
                 pair += 1
     for i in range(2 * n - 3, -1, -1):
         depth[i] = depth[parent[i]] + 1
-    bits = np.empty(n, np.int64)
-    bits[order] = depth[:n]
-    return bits
+        most = max(most, depth[i])
+    for i in range(n):
+        bits[order[i]] = depth[i]
+    return most
 
 
 @njit(cache=True)
-def _code(counts: NDArray[np.int64]) -> tuple[Words, Words]:
-    """Codes, their first bit lowest, and bits of all symbols; rare ones count more until no code is too long."""
-    bits = _depths(counts)
-    while bits.max() > MAX_BITS:
-        counts = counts // 2 + 1
-        bits = _depths(counts)
-    codes, code = np.zeros(len(bits), np.uint64), 0
+def _code(counts: Counts) -> tuple[Words, Words]:
+    """Codes, their first bit lowest, and bits of all symbols; `counts` of rare ones rise until no code is too long."""
+    n, code = len(counts), 0
+    codes, widths, bits = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
+    while _depths(counts, bits) > MAX_BITS:
+        for i in range(n):
+            counts[i] = counts[i] // 2 + 1
     for width in range(1, MAX_BITS + 1):
-        for symbol in np.flatnonzero(bits == width):
-            for k in range(width):
-                codes[symbol] |= np.uint64((code >> k & 1) << (width - 1 - k))
-            code += 1
+        for symbol in range(n):
+            if bits[symbol] == width:
+                for k in range(width):
+                    codes[symbol] |= np.uint64((code >> k & 1) << (width - 1 - k))
+                widths[symbol] = width
+                code += 1
         code <<= 1
-    return codes, bits.astype(np.uint64)
+    return codes, widths
 
 
 @njit(cache=True)
@@ -107,7 +122,7 @@ def _pairs(codes: Words, bits: Words) -> Words:
     return pairs
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _put(out: NDArray[np.uint16], state: State, value: np.uint64, width: np.uint64) -> State:
     """Append up to 48 bits to the state's, of which it holds up to 15; what is whole goes to out."""
     end, rest, held = state
