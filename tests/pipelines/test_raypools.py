@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +60,38 @@ def test_a_node_that_joins_later_gets_shards(tmp_path, ray_nodes, toy, actors, n
     spans = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
     assert joined.node_id in [node for node, _, _ in spans]
     assert max(sum(start <= one < end for _, start, end in spans) for _, one, _ in spans) >= least
+
+
+def test_actors_whose_only_node_goes_wait_for_another(tmp_path, ray_nodes, toy, monkeypatch, capfd):
+    monkeypatch.setattr(pipelines.raypools, "COUNT_SECONDS", 0.2)
+    faults = {"num_images": NUM_IMAGES, "shard_rows": SHARD_ROWS, "seconds_a_row": 0.1, "notes": tmp_path}
+    nodes = [ray_nodes.add_node(num_cpus=3)]
+    job, out = partial(NotingJob, **faults), tmp_path / "out"
+    try:
+        with ThreadPoolExecutor() as pool:
+            done = pool.submit(run, job, NUM_SHARDS, str(out), num_workers=-1, num_cpus=3, actors=True)
+            wait_until(lambda: any(tmp_path.glob("*.json")))
+            ray_nodes.remove_node(nodes.pop())
+            time.sleep(2)
+            nodes.append(ray_nodes.add_node(num_cpus=3))
+            done.result(timeout=60)
+    finally:
+        for node in nodes:
+            ray_nodes.remove_node(node)
+
+    assert digests(out) == toy
+    said = capfd.readouterr().err
+    assert "its worker was lost" in said
+    assert (
+        "a worker needs 3 CPU: no node of the Ray cluster has so much, 1 CPU and 0 GPU at most; waiting 600 s" in said
+    )
+
+
+def wait_until(there: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
 
 
 @dataclass(frozen=True, kw_only=True)

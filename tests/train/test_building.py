@@ -47,8 +47,9 @@ def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_p
     assert all(train(run) for run in runs.values())
     whole, parted = (losses(tmp_path / f"run{n}") for n in (0, 1))
 
-    assert [step[:2] for step in parted] == [pytest.approx(step[:2], rel=5e-3) for step in whole]
-    assert [step[2] for step in parted] == [pytest.approx(step[2], rel=5e-2) for step in whole]
+    for number, (mine, other) in enumerate(zip(parted, whole, strict=True)):  # sums of another order grow apart
+        assert mine[:2] == pytest.approx(other[:2], rel=1e-5 if number < 2 else 3e-2)
+        assert mine[2] == pytest.approx(other[2], rel=1e-2 if number < 2 else 2e-1)
 
     for path in (tmp_path / "run0/checkpoints").iterdir():
         if int(path.name) > 8:
