@@ -48,8 +48,8 @@ def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_p
     whole, parted = (losses(tmp_path / f"run{n}") for n in (0, 1))
 
     for number, (mine, other) in enumerate(zip(parted, whole, strict=True)):  # sums of another order grow apart
-        assert mine[:2] == pytest.approx(other[:2], rel=1e-5 if number < 2 else 3e-2)
-        assert mine[2] == pytest.approx(other[2], rel=1e-2 if number < 2 else 2e-1)
+        assert mine[:2] == pytest.approx(other[:2], rel=1e-4 if number < 2 else 3e-2)
+        assert mine[2] == pytest.approx(other[2], rel=2e-2 if number < 2 else 2e-1)
 
     for path in (tmp_path / "run0/checkpoints").iterdir():
         if int(path.name) > 8:
