@@ -64,9 +64,10 @@ class Room:
     def lacking(self, nodes: Sequence[dict[str, Any]]) -> str:
         """What a worker needs and the nodes have, as a sentence."""
         needs = " and ".join(f"{least:g} {name}" for name, least in self._wanted.items() if least)
-        there = [node["Resources"] for node in nodes if node["Alive"]]
-        most = " and ".join(f"{max(one.get(name, 0) for one in there):g} {name}" for name in self._wanted)
-        return f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most"
+        there = self._resources(nodes)
+        most = " and ".join(f"{max((one.get(name, 0) for one in there), default=0):g} {name}" for name in self._wanted)
+        unfit = f", {len(self.left_out)} being left out that could not build the job" if self.left_out else ""
+        return f"a worker needs {needs}: no node of the Ray cluster has so much, {most} at most{unfit}"
 
     def options(self) -> dict[str, Any]:
         """How Ray is told which nodes are left out."""

@@ -23,7 +23,8 @@ class _ClusterPool:
 
     On the cluster this process is connected to, else that of RAY_ADDRESS, else one running on this node,
     else one begun here, which serves until the process ends. `num_workers` of -1: as many as its nodes hold, also those
-    that come later, and `ahead` times so many.
+    that come later, and `ahead` times so many. Waiting raises ValueError where no node has room for a worker: at once
+    where this process began the cluster, else after JOIN_SECONDS, for it may grow.
     """
 
     ahead = 1
@@ -32,6 +33,7 @@ class _ClusterPool:
         _connect()
         self._room = Room(num_cpus=num_cpus, num_gpus=num_gpus)
         self._asked, self._held, self._due = num_workers, 1, 0.0
+        self._roomless = 0.0  # since when no node has room
 
     @property
     def capacity(self) -> int:
@@ -51,6 +53,20 @@ class _ClusterPool:
 
         self._room.left_out.add(node)
         return self._room.is_in(ray.nodes())
+
+    def _check_room(self) -> None:
+        """Tell, and after JOIN_SECONDS raise, that no node has room for a worker."""
+        import ray
+
+        if self._room.is_in(ray.nodes()) or (_BEGUN.is_set() and self._room.left_out):  # then what runs still ends
+            self._roomless = 0.0
+            return
+        lacking = self._room.lacking(ray.nodes())
+        if not self._roomless and not _BEGUN.is_set():
+            self._roomless = time.monotonic()
+            print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
+        if _BEGUN.is_set() or time.monotonic() > self._roomless + JOIN_SECONDS:
+            raise ValueError(lacking)
 
 
 class RayPool(_ClusterPool):
@@ -88,7 +104,9 @@ class RayPool(_ClusterPool):
 
         for reference in ray.wait(list(self._shards), num_returns=1, timeout=COUNT_SECONDS)[0]:
             outcome: Outcome = _outcome(reference, self._shards.pop(reference))
+            self._roomless = self._roomless if outcome.crashed else 0.0
             return outcome
+        self._check_room()
         return None
 
 
@@ -96,8 +114,7 @@ class ActorPool(_ClusterPool):
     """Ray actors, up to `num_workers`, each of which builds the job once and stays.
 
     A shard goes only to an actor that runs, so that a cluster with room for fewer still does them all. An actor
-    that dies is replaced. Raises ValueError where no node has room for one: at once where this process began the
-    cluster, else after JOIN_SECONDS, for it may grow.
+    that dies is replaced.
     """
 
     def __init__(self, task: Task, num_workers: int, num_cpus: float, num_gpus: float) -> None:
@@ -105,7 +122,6 @@ class ActorPool(_ClusterPool):
         from ray import cloudpickle
 
         super().__init__(num_workers, num_cpus, num_gpus)
-        self._roomless = 0.0  # since when, where no node has room
         self._check_room()
         self._task = ray.put(cloudpickle.dumps(task))
         self._actor: Any = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0)(shard_actor())
@@ -146,26 +162,13 @@ class ActorPool(_ClusterPool):
             actor = self._actor.options(**self._room.options()).remote(checkout(), self._task)
             self._busy[actor.started.remote()] = (actor, None)
 
-    def _check_room(self) -> None:
-        """Tell, and after JOIN_SECONDS raise, that no node has room for an actor."""
-        import ray
-
-        if self._room.is_in(ray.nodes()):
-            self._roomless = 0.0
-            return
-        lacking = self._room.lacking(ray.nodes())
-        if not self._roomless and not _BEGUN.is_set():
-            self._roomless = time.monotonic()
-            print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
-        if _BEGUN.is_set() or time.monotonic() > self._roomless + JOIN_SECONDS:
-            raise ValueError(lacking)
-
     def _settle(self, reference: Any) -> Outcome | None:
         """What came back: a shard's outcome, or None from an actor that has started."""
         import ray
 
         actor, shard = self._busy.pop(reference)
         found: Outcome | None = _outcome(reference, -1 if shard is None else shard)
+        self._roomless = self._roomless if found and found.crashed else 0.0
         if found is not None and found.unfit:
             ray.kill(actor)
         elif found is None or not found.crashed:

@@ -70,11 +70,17 @@ def make_shards(
     done: dict[int, ShardInfo] = {}
     failed: list[Outcome] = []
     left_out: set[str] = set()
+    stopped = False  # no shard can be made any more
     while queue or num_in_flight:
         while queue and num_in_flight < pool.capacity:
             pool.submit(queue.popleft())
             num_in_flight += 1
-        outcome = pool.wait()
+        try:
+            outcome = pool.wait()
+        except ValueError as error:  # no node is left that has room
+            if failed:
+                raise ShardsFailed(failed, num_left + len(queue) + num_in_flight) from error
+            raise
         if outcome is None:
             continue
         num_in_flight -= 1
@@ -83,7 +89,8 @@ def make_shards(
             progress.advance(outcome.info.num_promised)
             continue
         elsewhere = outcome.unfit and pool.leave_out(outcome.node)
-        again = elsewhere or (outcome.crashed and deaths.allow_another(outcome.shard))
+        stopped = stopped or outcome.no_room or (outcome.unfit and not elsewhere)
+        again = not stopped and (elsewhere or (outcome.crashed and deaths.allow_another(outcome.shard)))
         if not (elsewhere and outcome.node in left_out):  # told once a node
             progress.note(f"shard {outcome.shard}: {outcome.cause}{_what_next(again, outcome)}")
         if outcome.unfit:
@@ -92,7 +99,7 @@ def make_shards(
             queue.append(outcome.shard)
         else:
             failed.append(outcome)
-        if outcome.no_room or (outcome.unfit and not elsewhere):
+        if stopped:
             num_left += len(queue)
             queue.clear()
     if failed:

@@ -16,8 +16,8 @@ from train.vae_config import VaeConfig
 # Of images of 256 px at f16, forward and what leads back to the image: two passes of VGG16 and a half back, and half
 # of DINOv2-L. They grow with the pixels.
 LPIPS_FLOP_A_PX, TEACHER_FLOP_A_PX = 1.83e6, 1.2e6
-# bf16 operations a second, of the layers as defined: an H100 made 420e12 with f16c64, with f32c192 210e12 before what
-# lies between convolutions had its kernels (docs/training.md).
+# bf16 operations a second, of the layers as defined and of the losses: an H100 made 435e12 with f16c64, with f32c192
+# 225e12 before what lies between convolutions had its kernels (docs/training.md).
 GPU_FLOPS = 300e12
 TRAINED = 3  # forward and backward over forward
 

@@ -9,7 +9,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines.shards.deflate import deflate
+from pipelines.shards.deflate import deflate, is_flat
 
 FORMATS = ("png", "webp", "jpeg")
 JPEG_QUALITY = 95
@@ -59,9 +59,19 @@ def write_png(pixels: NDArray[np.uint8]) -> bytes:
     filtered[:, 1 : 1 + channels] = rows[:, :channels]
     np.subtract(rows[:, channels:], rows[:, :-channels], out=filtered[:, 1 + channels :])
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    checksum = struct.pack(">I", isal_zlib.adler32(filtered))
-    body = b"\x78\x01" + deflate(filtered.reshape(-1)) + checksum
+    body = _packed(filtered.reshape(-1))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _packed(data: NDArray[np.uint8]) -> bytes:
+    """The zlib stream of filtered pixels: ours of photographs, of all else igzip's, which picks its code by the CPU, so
+    that x86-64 and ARM may write other bytes, never other pixels."""
+    if not is_flat(data):
+        stream = deflate(data)
+        if len(stream) < len(data):  # else noise, which is better stored
+            return b"\x78\x01" + stream + struct.pack(">I", isal_zlib.adler32(data))
+    packed: bytes = isal_zlib.compress(data, level=1)
+    return packed
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

@@ -1,7 +1,8 @@
-"""Deflate (RFC 1951) for filtered pixels: one block of literals and runs of zeros, with a code fitted to the image.
+"""Deflate (RFC 1951) for filtered pixels of photographs: one block of literals and runs of zeros, with a code fitted to
+the image.
 
-Filtered pixels of photographs hardly repeat, so that searching for matches is most of a general compressor's time and
-little of its gain. The same bytes come from every processor.
+Such pixels hardly repeat, so that searching for matches is most of a general compressor's time and little of its gain.
+The same bytes come from every processor. Where grounds are flat a general one is better.
 """
 
 import numpy as np
@@ -17,7 +18,14 @@ VERSION = "1"  # of the bytes that it writes
 MAX_BITS = 12  # of a symbol: four then fit into the buffer at a time
 NUM_SYMBOLS, END, LONGEST = 286, 256, 258
 EVERY = 4  # of words of eight bytes one is counted
+FLAT = 0.1  # share of words of zeros from which on matches are worth searching for
 MARGIN = 512  # 16-bit words beyond the data's that header and end take at most
+
+
+def is_flat(data: Bytes) -> bool:
+    """Whether so much of filtered pixels (n,) is zero that they are no photograph's."""
+    words = data[: len(data) // 8 * 8].view(np.uint64)[::EVERY]
+    return bool(np.count_nonzero(words == 0) > FLAT * len(words))
 
 
 def deflate(data: Bytes) -> bytes:
@@ -164,7 +172,7 @@ def _put_zeros(out: NDArray[np.uint16], state: State, codes: Words, bits: Words,
     return state
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _deflate(data: Bytes, runs: Words, out: NDArray[np.uint16]) -> np.int64:
     """Fill out; how many of its bytes are the stream."""
     words, low, half = data[: len(data) // 8 * 8].view(np.uint64), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipelines.shards.codec import encode
 from pipelines.shards.deflate import MAX_BITS, _code, deflate
 from pipelines.shards.seeds import rng_for
 
@@ -58,6 +59,16 @@ def test_codes_are_whole_and_never_too_long() -> None:
     written = {format(int(code) | 1 << int(width), "b")[:0:-1] for code, width in zip(codes, bits, strict=True)}
     assert len(written) == 286
     assert not any(one[:k] in written for one in written for k in range(1, len(one)))
+
+
+def test_flat_grounds_and_noise_are_for_a_general_compressor() -> None:
+    """Text on white, of which matches make little, and noise, which is stored."""
+    page = np.full((256, 256, 3), 255, np.uint8)
+    page[::12, 20:230] = rng_for(0, "letters").integers(0, 255, (1, 210, 3), dtype=np.uint8)
+    noise = rng_for(0, "noise").integers(0, 256, (256, 256, 3), dtype=np.uint8)
+
+    assert len(encode(page)) < 6000  # our own deflate: 17 kB
+    assert len(encode(noise)) < noise.nbytes * 1.003
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:

@@ -70,7 +70,7 @@ def test_row_groups_are_bounded(folder, monkeypatch):
         metadata = ParquetFile(file).metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert sum(sizes) == 150
-    assert max(sizes) == 3  # of some 1,000 bytes each
+    assert max(sizes) == 4  # of some 850 bytes each
 
 
 def test_plain_tables_are_shards_too(folder):
