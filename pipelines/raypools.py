@@ -58,10 +58,11 @@ class _ClusterPool:
         """Tell, and after JOIN_SECONDS raise, that no node has room for a worker."""
         import ray
 
-        if self._room.is_in(ray.nodes()) or (_BEGUN.is_set() and self._room.left_out):  # then what runs still ends
+        nodes = ray.nodes()
+        if self._room.is_in(nodes) or (_BEGUN.is_set() and self._room.left_out):  # then what runs still ends
             self._roomless = 0.0
             return
-        lacking = self._room.lacking(ray.nodes())
+        lacking = self._room.lacking(nodes)
         if not self._roomless and not _BEGUN.is_set():
             self._roomless = time.monotonic()
             print(f"{lacking}; waiting {JOIN_SECONDS:g} s for one to join", file=sys.stderr, flush=True)
@@ -158,7 +159,7 @@ class ActorPool(_ClusterPool):
             actor, shard = self._idle.pop(), self._queue.popleft()
             self._busy[actor.make.remote(shard)] = (actor, shard)
         num_starting = sum(shard is None for _, shard in self._busy.values())
-        for _ in range(min(len(self._queue) - num_starting, max(1, self.capacity) - len(self._busy))):
+        for _ in range(min(len(self._queue) - num_starting, self.capacity - len(self._busy))):
             actor = self._actor.options(**self._room.options()).remote(checkout(), self._task)
             self._busy[actor.started.remote()] = (actor, None)
 

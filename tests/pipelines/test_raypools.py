@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from pipelines.pools import hush_token_notice
 from pipelines.runner import run
 from pipelines.shardloop import ShardsFailed
 from tests.digests import digests
-from tests.pipelines.small_job import ROOT
+from tests.pipelines.small_job import ROOT, wait_until
 from tests.pipelines.toy_job import NUM_IMAGES, NUM_SHARDS, SHARD_ROWS, ToyJob, make
 
 
@@ -85,13 +85,6 @@ def test_actors_whose_only_node_goes_wait_for_another(tmp_path, ray_nodes, toy, 
     assert (
         "a worker needs 3 CPU: no node of the Ray cluster has so much, 1 CPU and 0 GPU at most; waiting 600 s" in said
     )
-
-
-def wait_until(there: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
 
 
 @dataclass(frozen=True, kw_only=True)

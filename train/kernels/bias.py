@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, tiles_of
+from train.kernels.tiles import inside, load_channels, load_map, tiles_of
 
 
 @triton.jit
@@ -24,9 +24,9 @@ def _add(
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * tile
     place, mask, _, column = inside(rows - first, channels, wide, tile)
-    x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    other = tl.load(other_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    bias = tl.load(bias_at + column, mask=column < channels, other=0.0).to(tl.float32)
+    x = load_map(x_at + first * channels, place, mask)
+    other = load_map(other_at + first * channels, place, mask)
+    bias = load_channels(bias_at, column, channels)
     y = x + other + bias[None, :]
     tl.store(y_at + first * channels + place, y.to(y_at.dtype.element_ty), mask=mask)
 
@@ -40,7 +40,7 @@ def _sum(
     for number in range(0, tl.cdiv(rows, tile) - program, tl.num_programs(0)):
         first = (program + number) * tile
         place, mask, _, _ = inside(rows - first, channels, wide, tile)
-        sums += tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
+        sums += load_map(x_at + first * channels, place, mask)
     tl.store(sums_at + program * channels + column, tl.sum(sums, 0), mask=column < channels)
 
 
@@ -52,7 +52,7 @@ class AddWithBias(torch.autograd.Function):
         x, other = (one.contiguous(memory_format=torch.channels_last) for one in (x, other))
         tiles, y = tiles_of(x), torch.empty_like(x)
         with torch.cuda.device_of(x):  # Triton launches on the current device
-            _add[(tiles.count,)](x, other, bias, y, tiles.rows, *tiles.shape, num_warps=tiles.warps)
+            _add[(tiles.count,)](x, other, bias, y, tiles.rows, **tiles.made_for)
         ctx.bias_dtype = bias.dtype
         return y
 
@@ -63,7 +63,7 @@ class AddWithBias(torch.autograd.Function):
         tiles = tiles_of(grad, looping=True)
         sums = tiles.sums(1, grad)
         with torch.cuda.device_of(grad):
-            _sum[(tiles.programs,)](grad, sums, tiles.rows, *tiles.shape, num_warps=tiles.warps)
+            _sum[(tiles.programs,)](grad, sums, tiles.rows, **tiles.made_for)
         return grad, grad, sums.sum((0, 1)).to(ctx.bias_dtype)
 
 
@@ -73,8 +73,8 @@ def _relu(
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * tile
     place, mask, _, column = inside(rows - first, channels, wide, tile)
-    x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    bias = tl.load(bias_at + column, mask=column < channels, other=0.0).to(tl.float32)
+    x = load_map(x_at + first * channels, place, mask)
+    bias = load_channels(bias_at, column, channels)
     y = tl.maximum(x + bias[None, :], 0.0, propagate_nan=tl.PropagateNan.ALL)
     tl.store(x_at + first * channels + place, y.to(x_at.dtype.element_ty), mask=mask)
 
@@ -86,7 +86,7 @@ class BiasRelu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
         tiles = tiles_of(x)
         with torch.cuda.device_of(x):
-            _relu[(tiles.count,)](x, bias, tiles.rows, *tiles.shape, num_warps=tiles.warps)
+            _relu[(tiles.count,)](x, bias, tiles.rows, **tiles.made_for)
         ctx.mark_dirty(x)
         ctx.save_for_backward(x)
         return x

@@ -8,7 +8,15 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, tiles_of
+from train.kernels.tiles import inside, load_channels, load_map, tiles_of
+
+
+@triton.jit
+def _compared(x: tl.tensor, other: tl.tensor, epsilon: tl.tensor) -> tuple[tl.tensor, tl.tensor]:
+    """The lengths of x over channels, and what x and other differ by once both have unit length."""
+    length = tl.sqrt(tl.sum(x * x, 1))
+    gap = x / (length + epsilon)[:, None] - other / (tl.sqrt(tl.sum(other * other, 1)) + epsilon)[:, None]
+    return length, gap
 
 
 @triton.jit
@@ -25,11 +33,10 @@ def _forward(
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * tile
     place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    other = tl.load(other_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    weight = tl.load(weight_at + column, mask=column < channels, other=0.0).to(tl.float32)
-    x = x / (tl.sqrt(tl.sum(x * x, 1)) + epsilon)[:, None]
-    gap = x - other / (tl.sqrt(tl.sum(other * other, 1)) + epsilon)[:, None]
+    x = load_map(x_at + first * channels, place, mask)
+    other = load_map(other_at + first * channels, place, mask)
+    weight = load_channels(weight_at, column, channels)
+    _, gap = _compared(x, other, epsilon)
     tl.store(y_at + first + row, tl.sum(gap * gap * weight[None, :], 1), mask=row < rows - first)
 
 
@@ -48,12 +55,11 @@ def _backward(
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * tile
     place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    other = tl.load(other_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-    weight = tl.load(weight_at + column, mask=column < channels, other=0.0).to(tl.float32)
+    x = load_map(x_at + first * channels, place, mask)
+    other = load_map(other_at + first * channels, place, mask)
+    weight = load_channels(weight_at, column, channels)
     grad = tl.load(grad_at + first + row, mask=row < rows - first, other=0.0)
-    length = tl.sqrt(tl.sum(x * x, 1))
-    gap = x / (length + epsilon)[:, None] - other / (tl.sqrt(tl.sum(other * other, 1)) + epsilon)[:, None]
+    length, gap = _compared(x, other, epsilon)
     inner = 2.0 * gap * weight[None, :] * (grad / (length + epsilon))[:, None]  # with respect to x / (length + epsilon)
     along = tl.sum(inner * x, 1) / tl.where(length > 0, length * (length + epsilon), 1.0)
     moved = inner - x * along[:, None]
@@ -72,7 +78,7 @@ class FusedDistance(torch.autograd.Function):
         tiles = tiles_of(x)
         y = torch.empty(x.shape[0], *x.shape[2:], dtype=torch.float32, device=x.device)
         with torch.cuda.device_of(x):
-            _forward[(tiles.count,)](x, other, weight, y, tiles.rows, epsilon, *tiles.shape, num_warps=tiles.warps)
+            _forward[(tiles.count,)](x, other, weight, y, tiles.rows, epsilon, **tiles.made_for)
         ctx.save_for_backward(x, other, weight)
         ctx.epsilon = epsilon
         return y
@@ -81,17 +87,7 @@ class FusedDistance(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         x, other, weight = ctx.saved_tensors
-        tiles, out = tiles_of(x), torch.empty_like(x)
+        tiles, out, grad = tiles_of(x), torch.empty_like(x), grads[0].contiguous()
         with torch.cuda.device_of(x):
-            _backward[(tiles.count,)](
-                grads[0].contiguous(),
-                x,
-                other,
-                weight,
-                out,
-                tiles.rows,
-                ctx.epsilon,
-                *tiles.shape,
-                num_warps=tiles.warps,
-            )
+            _backward[(tiles.count,)](grad, x, other, weight, out, tiles.rows, ctx.epsilon, **tiles.made_for)
         return out, None, None, None

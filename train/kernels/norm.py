@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, tiles_of
+from train.kernels.tiles import inside, load_channels, load_map, tiles_of
 
 
 @triton.jit
@@ -28,11 +28,11 @@ def _forward(
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * tile
     place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
+    x = load_map(x_at + first * channels, place, mask)
     if biased:
-        x += tl.load(bias_at + column, mask=column < channels, other=0.0).to(tl.float32)[None, :]
+        x += load_channels(bias_at, column, channels)[None, :]
     scale = root / tl.maximum(tl.sqrt(tl.sum(x * x, 1)), epsilon, propagate_nan=tl.PropagateNan.ALL)
-    gain = tl.load(gain_at + column, mask=column < channels, other=0.0).to(tl.float32)
+    gain = load_channels(gain_at, column, channels)
     scaled = x * scale[:, None] * gain[None, :]
     y = scaled * tl.sigmoid(scaled)
     tl.store(y_at + first * channels + place, y.to(y_at.dtype.element_ty), mask=mask)
@@ -58,17 +58,17 @@ def _backward(
 ) -> None:
     program = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, wide)
-    gain = tl.load(gain_at + column, mask=column < channels, other=0.0).to(tl.float32)
+    gain = load_channels(gain_at, column, channels)
     bias = tl.zeros((wide,), tl.float32)
     if biased:
-        bias = tl.load(bias_at + column, mask=column < channels, other=0.0).to(tl.float32)
+        bias = load_channels(bias_at, column, channels)
     gains, biases = tl.zeros((tile, wide), tl.float32), tl.zeros((tile, wide), tl.float32)  # summed at the end alone
     for number in range(0, tl.cdiv(rows, tile) - program, tl.num_programs(0)):
         first = (program + number) * tile
         place, mask, row, _ = inside(rows - first, channels, wide, tile)
         scale = tl.load(scale_at + first + row, mask=row < rows - first, other=0.0)
-        x = tl.load(x_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
-        grad = tl.load(grad_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
+        x = load_map(x_at + first * channels, place, mask)
+        grad = load_map(grad_at + first * channels, place, mask)
         unit = (x + bias[None, :]) * scale[:, None]
         scaled = unit * gain[None, :]
         gate = tl.sigmoid(scaled)
@@ -80,7 +80,7 @@ def _backward(
         if biased:
             biases += moved
         if joined:
-            moved += tl.load(around_at + first * channels + place, mask=mask, other=0.0).to(tl.float32)
+            moved += load_map(around_at + first * channels, place, mask)
         tl.store(out_at + first * channels + place, moved.to(out_at.dtype.element_ty), mask=mask)
     tl.store(sums_at + 2 * program * channels + column, tl.sum(gains, 0), mask=column < channels)
     tl.store(sums_at + (2 * program + 1) * channels + column, tl.sum(biases, 0), mask=column < channels)
@@ -99,8 +99,9 @@ class FusedRmsSilu(torch.autograd.Function):
         y, scale = torch.empty_like(x), torch.empty(tiles.rows, dtype=torch.float32, device=x.device)
         biased, root = bias is not None, tiles.channels**0.5
         with torch.cuda.device_of(x):  # Triton launches on the current device
-            _forward[(tiles.count,)](x, bias if biased else gain, gain, y, scale, tiles.rows, root, epsilon, biased,
-                                     *tiles.shape, num_warps=tiles.warps)  # fmt: skip
+            _forward[(tiles.count,)](
+                x, bias if biased else gain, gain, y, scale, tiles.rows, root, epsilon, biased=biased, **tiles.made_for
+            )
         ctx.save_for_backward(x, bias, gain, scale)
         ctx.set_materialize_grads(False)
         return x, y
@@ -118,6 +119,6 @@ class FusedRmsSilu(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _backward[(tiles.programs,)](
                 grad, around if joined else grad, x, bias if biased else gain, gain, scale, out, sums, tiles.rows,
-                biased, joined, *tiles.shape, num_warps=tiles.warps)  # fmt: skip
+                biased=biased, joined=joined, **tiles.made_for)  # fmt: skip
         of_gain, of_bias = sums.sum(0)
         return out, of_bias.to(bias.dtype) if biased else None, of_gain.to(gain.dtype), None

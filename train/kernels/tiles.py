@@ -25,9 +25,9 @@ class Tiles:
     warps: int
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """What kernels are made for."""
-        return self.channels, self.wide, self.tile
+    def made_for(self) -> dict[str, int]:
+        """The arguments that all kernels are compiled for."""
+        return {"channels": self.channels, "wide": self.wide, "tile": self.tile, "num_warps": self.warps}
 
     @property
     def count(self) -> int:
@@ -67,3 +67,15 @@ def inside(
     row, column = tl.arange(0, tile), tl.arange(0, wide)
     mask = (row[:, None] < rows) & (column[None, :] < channels)
     return row[:, None] * channels + column[None, :], mask, row, column
+
+
+@triton.jit
+def load_map(at: tl.tensor, place: tl.tensor, mask: tl.tensor) -> tl.tensor:
+    """A tile of activations as float32, 0 where there are none; at: its first number."""
+    return tl.load(at + place, mask=mask, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def load_channels(at: tl.tensor, column: tl.tensor, channels: tl.constexpr) -> tl.tensor:
+    """A number a channel as float32."""
+    return tl.load(at + column, mask=column < channels, other=0.0).to(tl.float32)
