@@ -30,6 +30,14 @@ def test_bytes_between_runs_of_zeros_come_back(parts: list[tuple[bytes, int]]) -
     assert read_back(deflate(np.frombuffer(data, np.uint8))) == data
 
 
+@pytest.mark.parametrize("beside", [b"", b"12345678"])
+def test_runs_of_every_length_come_back(beside: bytes) -> None:
+    """Of 776 zeros a match of two would be left behind the longest ones."""
+    for zeros in range(0, 4200, 8):
+        data = beside + bytes(zeros) + beside
+        assert read_back(deflate(np.frombuffer(data, np.uint8))) == data, zeros
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.6, 3.0, 40.0, 1e6])
 def test_bytes_of_any_distribution_come_back(spread: float) -> None:
     rng = rng_for(0, "deflate", int(spread))

@@ -35,6 +35,17 @@ def test_hidden_states_equal_those_of_transformers(
         )
 
 
+def test_sizes_in_turn_give_what_each_gives_alone(saved: dict[str, tuple[Path, Any]]) -> None:
+    """Positions are remembered by size, some of them; 28 x 98 and 98 x 28 have as many patches."""
+    folder = str(saved["plain"][0])
+    sizes = [(28, 98), (98, 28), *((14 * k, 14) for k in range(2, 12)), (28, 98)]
+    network = load_network(folder)
+
+    for size in sizes:
+        expected = load_network(folder)(pixels(*size), [1])[0]
+        assert torch.equal(network(pixels(*size), [1])[0], expected), size
+
+
 @pytest.mark.parametrize("name", ["plain", "gated"])
 def test_names_on_disk_of_transformers_and_with_prefix_are_one_network(
     saved: dict[str, tuple[Path, Any]], name: str, tmp_path: Path
