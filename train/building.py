@@ -44,6 +44,8 @@ def build(run: Run) -> Ready:
     objective = build_objective(run)
     corpus, held_out = read_data(run)
     identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.asked)}
+    if objective.lpips is not None:
+        identity["terms"]["lpips_sha256"] = objective.lpips.digest()
     if "align" in objective.terms() and run.terms.teacher != "random":
         identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
     if run.model.init and Path(run.model.init).exists():

@@ -20,8 +20,10 @@ from train.building import build, build_vae
 from train.checkpoint import read_checkpoint
 from train.command_line import parse_run
 from train.fitting import decayed
+from train.teachers.perceptual import random_lpips
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
+from train.weights import write_tensors
 
 
 def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_its_name(tmp_path: Path) -> None:
@@ -38,6 +40,23 @@ def test_a_run_goes_on_with_its_teacher_wherever_it_lies_and_with_no_other_of_it
     renamed = first.rename(tmp_path / "2/dinov2")
 
     assert train(replace(moved, terms=replace(moved.terms, teacher=str(renamed))))
+
+
+def test_a_run_goes_on_with_its_lpips_in_any_file_and_with_no_other(tmp_path: Path) -> None:
+    data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
+    trunks = [dict(random_lpips(seed)._trunk) for seed in range(2)]
+    files = [tmp_path / "vgg.pth", tmp_path / "the same.safetensors", tmp_path / "other.safetensors"]
+    torch.save(trunks[0], files[0])
+    for trunk, path in zip(trunks, files[1:], strict=True):
+        write_tensors(path, trunk)
+    first, same, other = (
+        small_run(data, tmp_path / "run", stages=(PAGES,), lpips_weight=1.0, lpips_trunk=str(path)) for path in files
+    )
+    assert train(first)
+
+    assert train(same)
+    with pytest.raises(ValueError, match=r"begun otherwise[^$]*lpips_sha256"):
+        train(other)
 
 
 def test_an_adaptive_weight_depends_neither_on_micro_batches_nor_on_a_stop(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Its weights are constants: the objects here are no `nn.Module`, so that no optim
 model that holds them meets them. Gradients reach the images.
 """
 
+import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,13 @@ class Lpips:
         Raises MissingWeights where a file is not there, ValueError where it is damaged or another.
         """
         return cls(read_tensors(find_trunk(trunk)), read_tensors(find_linear(linear)))
+
+    def digest(self) -> str:
+        """The sha256 of its weights, whatever files they came from."""
+        whole = hashlib.sha256()
+        for value in (*self._trunk.values(), *self._linear.values()):
+            whole.update(value.cpu().numpy().tobytes())
+        return whole.hexdigest()
 
     def to(self, device: torch.device | str) -> Self:
         """The same object with its weights on a device."""
