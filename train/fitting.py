@@ -65,32 +65,46 @@ class Fitting:
         ranks' counts. `align_factor`: what the step's alignment was scaled by, where its weight is adaptive.
         """
         parts = images.split(micro_batch or len(images))
-        shares = [len(part) / len(images) for part in parts]
+        counts = {"is_asked": float(is_asked), "faults": float(self.faults.total() * self.world.size)}
+        self._first_balance(parts, now)
+        figures = self._gather_gradients(parts, now, counts)
+        scaled = self._next_balance(now)
+        norm = self._gradient_norm()
+        is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
+        self._move(now, is_bad)
+        self.num_images += len(images) * self.world.size
+        return {**figures, **scaled, "gradient_norm": norm, "is_bad": float(is_bad)}
+
+    def _first_balance(self, parts: Sequence[Tensor], now: Now) -> None:
+        """Before its first step an adaptive weight has no step to go by: that one's gradient is taken twice."""
         balance, head = self.objective.balance, self.objective.vae.encoder.head.weight
-        if balance is not None and balance.ratio is None and now.align_weight > 0:  # the first step is gone over twice
-            whole = torch.zeros_like(head)
-            for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
-                terms = self._losses(self.objective, part, now, number, share)
-                whole += torch.autograd.grad(terms["total"] * share, head)[0]
-            balance.close(self.world.mean(whole), now.align_weight, self.world.mean)
-        own = {"is_asked": float(is_asked), "faults": float(self.faults.total() * self.world.size)}
-        sums = {name: torch.tensor(value, device=self.world.device) for name, value in own.items()}
-        for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
+        if balance is None or balance.ratio is not None or now.align_weight <= 0:
+            return
+        whole = torch.zeros_like(head)
+        for number, (part, share) in enumerate(_with_shares(parts)):
+            terms = self._losses(self.objective, part, now, number, share)
+            whole += torch.autograd.grad(terms["total"] * share, head)[0]
+        balance.close(self.world.mean(whole), now.align_weight, self.world.mean)
+
+    def _gather_gradients(self, parts: Sequence[Tensor], now: Now, counts: dict[str, float]) -> dict[str, float]:
+        """Add up the gradients of all parts; the losses and this rank's counts as means over all ranks."""
+        sums = {name: torch.tensor(value, device=self.world.device) for name, value in counts.items()}
+        for number, (part, share) in enumerate(_with_shares(parts)):
             with gathering(self.module, last=number == len(parts) - 1):
                 terms = self._losses(self.module, part, now, number, share)
                 (terms["total"] * share).backward()
             for name, value in terms.items():
                 sums[name] = value.detach().float() * share + sums.get(name, 0.0)
-        scaled = {}
-        if balance is not None:
-            scaled["align_factor"] = balance.factor
-            balance.close(head.grad, now.align_weight * balance.factor, self.world.mean)
-        norm = self._gradient_norm()
-        figures = dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
-        is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
-        self._move(now, is_bad)
-        self.num_images += len(images) * self.world.size
-        return {**figures, **scaled, "gradient_norm": norm, "is_bad": float(is_bad)}
+        return dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
+
+    def _next_balance(self, now: Now) -> dict[str, float]:
+        """Set the factor of an adaptive weight for the next step; this one's, by its name in the log."""
+        balance = self.objective.balance
+        if balance is None:
+            return {}
+        factor = balance.factor
+        balance.close(self.objective.vae.encoder.head.weight.grad, now.align_weight * factor, self.world.mean)
+        return {"align_factor": factor}
 
     def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
         x = to_unit(part, self.world.device)
@@ -173,6 +187,11 @@ class Fitting:
         if self.objective.balance is not None:
             self.objective.balance.ratio = numbers.get("align_ratio")
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()
+
+
+def _with_shares(parts: Sequence[Tensor]) -> list[tuple[Tensor, float]]:
+    """Each part with its share of all images."""
+    return [(part, len(part) / sum(map(len, parts))) for part in parts]
 
 
 def lay_out(optimiser: torch.optim.Optimizer) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from torch import Tensor
+
 from pipelines.shards.folder import Folder
 from train.building import Ready
 from train.checkpoint import CHECKPOINTS, LATENTS, MAKE, Checkpoints, read_checkpoint
@@ -118,36 +120,43 @@ class Training:
             return True
 
     def _train_stage(self, stop: Stop) -> bool:
-        execution = self.run.execution
-        with Loader(
+        """Train to the stage's end; False where someone asked for an earlier one."""
+        with self._open_loader() as loader:
+            known = self.fitting.faults.copy()
+            self.monitor.begin_stage(loader.stage, loader.left_out)
+            for batch in loader:
+                self.fitting.faults = known + loader.faults
+                if self._step(batch.images, loader, stop):
+                    self.save()  # before the readers end, who may be waiting for a store
+                    return False
+        return True
+
+    def _open_loader(self) -> Loader:
+        return Loader(
             self.corpus,
             self.curriculum,
             self._stage_index,
             seed=self.run.optimiser.seed,
             rank=self.world.rank,
             num_ranks=self.world.size,
-            num_workers=execution.num_workers,
+            num_workers=self.run.execution.num_workers,
             state=self._loader_state,
             pin_memory=self.world.device.type == "cuda",
-        ) as loader:
-            stage, known = loader.stage, self.fitting.faults.copy()
-            micro_batch = stage.at_once(execution.micro_batch)
-            self.monitor.begin_stage(stage, loader.left_out)
-            for batch in loader:
-                now = self.curriculum.at(self.fitting.num_images)
-                self.fitting.faults = known + loader.faults
-                figures = self.fitting.step(batch.images, now, micro_batch, is_asked=stop.asked)
-                told = figures.pop("is_asked") > 0  # of any rank, before this step
-                if not figures["is_bad"]:
-                    self.fitting.average(stage.batch_size)
-                self._loader_state = loader.state
-                self.monitor.step(self.fitting.num_images, figures, now, loader.waited_s)
-                self._check(figures)
-                self._at_intervals(stage.batch_size)
-                if told or (stop.asked and self.world.size == 1):  # all ranks at the same step
-                    self.save()  # before the readers end, who may be waiting for a store
-                    return False
-        return True
+        )
+
+    def _step(self, images: Tensor, loader: Loader, stop: Stop) -> bool:
+        """Take one step, tell it, evaluate and save where that is due; whether all ranks are to stop behind it."""
+        stage, now = loader.stage, self.curriculum.at(self.fitting.num_images)
+        micro_batch = stage.at_once(self.run.execution.micro_batch)
+        figures = self.fitting.step(images, now, micro_batch, is_asked=stop.asked)
+        is_told = figures.pop("is_asked") > 0  # of any rank, before this step
+        if not figures["is_bad"]:
+            self.fitting.average(stage.batch_size)
+        self._loader_state = loader.state
+        self.monitor.step(self.fitting.num_images, figures, now, loader.waited_s)
+        self._check(figures)
+        self._at_intervals(stage.batch_size)
+        return is_told or (stop.asked and self.world.size == 1)
 
     def _check(self, figures: dict[str, float]) -> None:
         if self.fitting.bad_in_row < self.run.optimiser.max_bad_steps:
