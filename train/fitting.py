@@ -21,7 +21,8 @@ from torch.distributed.tensor import DTensor
 
 from train.checkpoint import Checkpoint
 from train.curriculum import Now
-from train.objective import Objective, to_unit
+from train.objective import Objective
+from train.pixels import from_bytes
 from train.ranks import gathering, over_ranks, splits
 from train.settings import Execution, Optimiser
 from train.vae import Vae
@@ -107,7 +108,7 @@ class Fitting:
         return {"align_factor": factor}
 
     def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
-        x = to_unit(part, self.world.device)
+        x = from_bytes(part, self.world.device)
         if self.execution.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         side = max(x.shape[-2:])

@@ -64,7 +64,7 @@ def cosine_loss(projected: Tensor, features: Tensor, margin: float = 0.0) -> Ten
     _check_alike("projected", projected, "features", features)
     _check_margin("cosine margin", margin)
     with without_autocast(projected.device):
-        cosine = (_unit(projected) * _unit(features)).sum(-1)
+        cosine = (_normalised(projected) * _normalised(features)).sum(-1)
         return functional.relu(1 - cosine - margin).mean()
 
 
@@ -79,7 +79,7 @@ def distance_loss(projected: Tensor, features: Tensor, margin: float = 0.0, posi
     if positions is not None:
         projected, features = projected[:, positions], features[:, positions]
     with without_autocast(projected.device):
-        mine, other = _unit(projected), _unit(features)
+        mine, other = _normalised(projected), _normalised(features)
         gaps = mine @ mine.transpose(1, 2) - other @ other.transpose(1, 2)
         return functional.relu(gaps.abs() - margin).mean()
 
@@ -159,7 +159,7 @@ class Balance:
             self.ratio = min(ratio, self.limit, MAX_GROWTH * self.ratio if self.ratio else math.inf)
 
 
-def _unit(features: Tensor) -> Tensor:
+def _normalised(features: Tensor) -> Tensor:
     return functional.normalize(features.float(), dim=-1, eps=EPS)
 
 

@@ -56,7 +56,7 @@ class _Window:
         return conv2d(x, self._kernel, groups=x.shape[1])
 
 
-def unit(images: Tensor | Pixels) -> Tensor:
+def zero_to_one(images: Tensor | Pixels) -> Tensor:
     """Images as float tensors (n, 3, h, w) from 0 to 1."""
     if isinstance(images, Tensor):
         return images.float()
@@ -66,7 +66,7 @@ def unit(images: Tensor | Pixels) -> Tensor:
 
 
 def _pair(a: Tensor | Pixels, b: Tensor | Pixels) -> tuple[Tensor, Tensor]:
-    x, y = unit(a), unit(b)
+    x, y = zero_to_one(a), zero_to_one(b)
     if x.shape != y.shape or x.ndim != 4 or x.shape[1] != 3:
         raise ValueError(f"images are {tuple(x.shape)} and {tuple(y.shape)}: both need the same (n, 3, h, w)")
     return x, y

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 
 from train.curriculum import Now
@@ -78,13 +77,3 @@ class Objective(nn.Module):
         )
         terms["align_cos"], terms["align_dist"] = found.cosine, found.distance
         return found.total
-
-
-def to_unit(images: Tensor, device: torch.device) -> Tensor:
-    """Bytes (n, 3, h, w) as floats from -1 to 1 on a device."""
-    return images.to(device, non_blocking=True).float().div_(127.5).sub_(1)
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Floats (n, 3, h, w), -1 to 1, as the nearest bytes; what lies outside is clamped."""
-    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

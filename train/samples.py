@@ -10,7 +10,7 @@ from pipelines.shards.codec import write_png
 from pipelines.shards.folder import Folder
 from train.feeding.heldout import HeldOut
 from train.metrics import psnr, ssim
-from train.objective import to_bytes, to_unit
+from train.pixels import from_bytes, to_bytes
 from train.settings import Run
 from train.teachers.perceptual import Lpips
 from train.vae import Vae
@@ -52,13 +52,13 @@ class Samples:
         made = []
         for part in self._held_out.images.split(AT_ONCE):
             with torch.autocast(self._world.device.type, torch.bfloat16, enabled=self._bf16):
-                made.append(to_bytes(vae(to_unit(part, self._world.device))).cpu())
+                made.append(to_bytes(vae(from_bytes(part, self._world.device))).cpu())
         return torch.cat(made)
 
     @torch.no_grad()
     def _distances(self, lpips: Lpips, made: torch.Tensor) -> NDArray[np.float64]:
         pairs = zip(made.split(AT_ONCE), self._held_out.images.split(AT_ONCE), strict=True)
-        found = [lpips(*(to_unit(part, self._world.device) for part in pair)) for pair in pairs]
+        found = [lpips(*(from_bytes(part, self._world.device) for part in pair)) for pair in pairs]
         return torch.cat(found).double().cpu().numpy()
 
     def _sheet(self, made: torch.Tensor) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from train.building import Ready, build
 from train.claim import claimed
 from train.loop import Diverged, Training
-from train.objective import to_unit
+from train.pixels import from_bytes
 from train.settings import Run
 from train.vae import Vae
 from train.vae_config import MODEL
@@ -72,7 +72,7 @@ def measured(vae: Vae, images: torch.Tensor) -> Vae:
     """The model with the mean and deviation of its latent channels on some images (n, 3, h, w) of bytes. Not for one
     whose latents stay as they were: what was trained on them by the old figures would not fit the new."""
     device = next(vae.parameters()).device
-    z = torch.cat([vae.latents(to_unit(part, device)) for part in images.split(8)]).double()
+    z = torch.cat([vae.latents(from_bytes(part, device)) for part in images.split(8)]).double()
     mean, std = z.mean(dim=(0, 2, 3)), z.std(dim=(0, 2, 3)).clamp_min(1e-6)
     vae.config = replace(vae.config, latents_mean=tuple(mean.tolist()), latents_std=tuple(std.tolist()))
     return vae

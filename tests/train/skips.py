@@ -15,7 +15,7 @@ from PIL import Image
 from tests.train.runs import small_run
 from train.building import read_data
 from train.curriculum import Stage
-from train.objective import to_bytes, to_unit
+from train.pixels import from_bytes, to_bytes
 from train.training import train
 from train.vae import Vae
 
@@ -67,7 +67,7 @@ def fit(skip: str, seed: int, num_steps: int, data: list[str], out: Path) -> tup
     images = read_data(run)[1].images
     vae = Vae.from_pretrained(out / "model")
     with torch.no_grad():
-        made = torch.cat([vae(to_unit(part, torch.device("cpu"))) for part in images.split(8)])
+        made = torch.cat([vae(from_bytes(part, torch.device("cpu"))) for part in images.split(8)])
     errors = (to_bytes(made).double() - images.double()) / 255
     mse = errors.square().mean(dim=(1, 2, 3)).numpy()
     return 2 * float(errors.abs().mean()), float(np.mean(-10 * np.log10(mse)))

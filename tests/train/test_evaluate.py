@@ -15,7 +15,7 @@ from train.evaluation.picture_files import to_match
 from train.evaluation.reading import Reader
 from train.evaluation.settings import Subject
 from train.evaluation.side_by_side import wrapped
-from train.metrics import psnr, unit
+from train.metrics import psnr, zero_to_one
 from train.teachers.perceptual import Lpips
 
 
@@ -38,7 +38,7 @@ def test_all_figures_agree_with_the_official_evaluators_libraries(pairs: Path):
 
     names = sorted(path.name for path in (pairs / "gt").iterdir())
     a, b = (
-        unit(np.stack([np.array(Image.open(pairs / folder / name).convert("RGB")) for name in names]))
+        zero_to_one(np.stack([np.array(Image.open(pairs / folder / name).convert("RGB")) for name in names]))
         for folder in ("gt", "recon")
     )
     assert list(results)[:7] == ["num_samples", "PSNR", "SSIM", "LPIPS", "FID", "NED", "NED_samples"]

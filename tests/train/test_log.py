@@ -14,8 +14,8 @@ from tests.train.teacher_files import write_teacher
 from train.building import build
 from train.curriculum import VALUES
 from train.monitor import read_log
-from train.objective import to_bytes, to_unit
 from train.pace import Pace
+from train.pixels import from_bytes, to_bytes
 from train.run_report import draw_curves
 from train.samples import Samples
 from train.teachers.perceptual import random_lpips
@@ -59,12 +59,12 @@ def test_lpips_of_held_out_images_is_told_by_component_where_it_is_trained_on(tm
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     ready = build(run := small_run(data, tmp_path / "run", stages=(PAGES,), num_eval=2))
     vae, lpips, cpu = ready.objective.vae.eval(), random_lpips(), torch.device("cpu")
-    images = to_unit(ready.held_out.images, cpu)
+    images = from_bytes(ready.held_out.images, cpu)
 
     figures = Samples(ready.held_out, run, World(rank=0, size=1, device=cpu), lpips).measure(vae, 0)
 
     with torch.no_grad():
-        distances = lpips(to_unit(to_bytes(vae(images)), cpu), images).numpy()
+        distances = lpips(from_bytes(to_bytes(vae(images)), cpu), images).numpy()
     names = dict.fromkeys(ready.held_out.components)
     expected = {f"lpips/{name}": float(np.mean(distances[ready.held_out.of(name)])) for name in names}
     assert expected.items() <= {name: pytest.approx(value, rel=1e-5) for name, value in figures.items()}.items()

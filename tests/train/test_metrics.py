@@ -13,7 +13,7 @@ from tests.train.random_weights import inception_state, pytorch_fid_network, vgg
 from train.evaluation.fid import frechet_distance
 from train.evaluation.inception import Inception, find_weights
 from train.evaluation.ned import Reading, ned_details, ned_over_all, official_ned, text_similarity
-from train.metrics import mean_finite, psnr, rank_correlation, ssim, standard_error, unit
+from train.metrics import mean_finite, psnr, rank_correlation, ssim, standard_error, zero_to_one
 from train.teachers.perceptual import Lpips
 
 
@@ -35,15 +35,17 @@ def test_psnr_and_ssim_are_those_of_piq():
     a = pictures()
     b = damaged(a)
 
-    assert psnr(a, b) == pytest.approx(piq.psnr(unit(a), unit(b), reduction="none").numpy(), abs=5e-5)
-    assert ssim(a, b) == pytest.approx(piq.ssim(unit(a), unit(b), downsample=False, reduction="none").numpy(), abs=5e-5)
+    assert psnr(a, b) == pytest.approx(piq.psnr(zero_to_one(a), zero_to_one(b), reduction="none").numpy(), abs=5e-5)
+    assert ssim(a, b) == pytest.approx(
+        piq.ssim(zero_to_one(a), zero_to_one(b), downsample=False, reduction="none").numpy(), abs=5e-5
+    )
 
 
 def test_ssim_of_flat_pages_is_piqs_to_the_fourth_decimal():
     piq = pytest.importorskip("piq")
     a, b = (np.full((1, 40, 50, 3), level, np.uint8) for level in (255, 250))
 
-    assert ssim(a, b)[0] == pytest.approx(float(piq.ssim(unit(a), unit(b), downsample=False)), abs=5e-5)
+    assert ssim(a, b)[0] == pytest.approx(float(piq.ssim(zero_to_one(a), zero_to_one(b), downsample=False)), abs=5e-5)
 
 
 def test_ssim_of_large_images_is_not_shrunk_first():
@@ -51,8 +53,8 @@ def test_ssim_of_large_images_is_not_shrunk_first():
     a = pictures(1, 600, 520)
     b = damaged(a)
 
-    assert ssim(a, b)[0] == pytest.approx(float(piq.ssim(unit(a), unit(b), downsample=False)), abs=5e-5)
-    assert abs(ssim(a, b)[0] - float(piq.ssim(unit(a), unit(b)))) > 0.01
+    assert ssim(a, b)[0] == pytest.approx(float(piq.ssim(zero_to_one(a), zero_to_one(b), downsample=False)), abs=5e-5)
+    assert abs(ssim(a, b)[0] - float(piq.ssim(zero_to_one(a), zero_to_one(b)))) > 0.01
 
 
 def test_identical_images_have_80_db_and_count():
@@ -66,8 +68,8 @@ def test_arrays_and_tensors_give_the_same():
     a = pictures()
     b = damaged(a)
 
-    assert np.array_equal(psnr(a, b), psnr(unit(a), unit(b)))
-    assert np.array_equal(ssim(a, b), ssim(unit(a), unit(b)))
+    assert np.array_equal(psnr(a, b), psnr(zero_to_one(a), zero_to_one(b)))
+    assert np.array_equal(ssim(a, b), ssim(zero_to_one(a), zero_to_one(b)))
 
 
 def test_what_cannot_be_compared_is_named():
@@ -126,7 +128,7 @@ def test_inception_is_that_of_pytorch_fid(tmp_path: Path):
 
     mine = Inception.load(tmp_path / "weights.pth").features(images)
     with torch.inference_mode():
-        theirs = pytorch_fid_network(state)(unit(images))[0][..., 0, 0]
+        theirs = pytorch_fid_network(state)(zero_to_one(images))[0][..., 0, 0]
 
     assert mine.shape == (2, 2048)
     assert theirs.std() > 0.01
@@ -154,7 +156,7 @@ def test_lpips_is_that_of_the_package(tmp_path: Path):
         {name: state[f"features.{name.split('.', 1)[1]}"] for name in theirs.net.state_dict() if "slice" in name}
     )
     a = pictures(2)
-    x, y = unit(a) * 2 - 1, unit(damaged(a)) * 2 - 1
+    x, y = zero_to_one(a) * 2 - 1, zero_to_one(damaged(a)) * 2 - 1
 
     mine = Lpips.load(str(tmp_path / "trunk.pth"))(y, x)
 

@@ -5,7 +5,8 @@ import torch
 from tests.train.runs import NOW
 from train.fitting import Fitting
 from train.losses import Balance
-from train.objective import Objective, to_unit
+from train.objective import Objective
+from train.pixels import from_bytes
 from train.settings import Execution, Optimiser
 from train.teachers.dinov2_config import Dinov2Config
 from train.teachers.perceptual import random_lpips
@@ -23,7 +24,7 @@ def test_every_term_of_a_step_is_computed_on_the_device_of_the_model() -> None:
     objective.balance = Balance()
     Fitting(objective, Optimiser(), Execution(), World(rank=0, size=1, device=meta))
 
-    terms = objective(to_unit(torch.zeros(2, 3, 96, 64, dtype=torch.uint8), meta), NOW, 0)
+    terms = objective(from_bytes(torch.zeros(2, 3, 96, 64, dtype=torch.uint8), meta), NOW, 0)
     terms["total"].backward()
 
     assert terms.keys() == {"l1", "lpips", "align_cos", "align_dist", "total"}

@@ -7,7 +7,8 @@ import torch
 
 from tests.train.runs import NOW
 from train.fitting import Fitting
-from train.objective import Objective, to_unit
+from train.objective import Objective
+from train.pixels import from_bytes
 from train.settings import Execution, Optimiser
 from train.vae import Vae
 from train.vae_config import make_config
@@ -30,7 +31,7 @@ def test_steps_are_adamw_s_clipped_and_averaged_by_half_lives() -> None:
         images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
         figures = fitting.step(images, NOW, 0)
         fitting.average(20)
-        x = to_unit(images, CPU.device)
+        x = from_bytes(images, CPU.device)
         adamw.zero_grad()
         (twin.decoder(twin.latents(x)) - x).abs().mean().backward()
         norm = torch.nn.utils.clip_grad_norm_(twin.parameters(), 0.01)

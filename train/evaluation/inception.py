@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from train.metrics import Pixels, unit
+from train.metrics import Pixels, zero_to_one
 from train.weights import read_tensors
 
 WEIGHTS_FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -138,7 +138,7 @@ class Inception(nn.Module):
     def features(self, images: Pixels) -> Tensor:
         """Features (n, 2048), on the CPU, of uint8 images (n, h, w, 3)."""
         device = self.Conv2d_1a_3x3.conv.weight.device
-        y: Tensor = self(unit(images).to(device))
+        y: Tensor = self(zero_to_one(images).to(device))
         return y.cpu()
 
     @classmethod

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from train.evaluation.inception import Inception, find_weights
 from train.evaluation.measuring import Featurizer, Instruments, Meter
 from train.evaluation.settings import Measures
-from train.metrics import Pixels, psnr, ssim, unit
+from train.metrics import Pixels, psnr, ssim, zero_to_one
 from train.peers.autoencoders import Running
 from train.teachers.perceptual import Lpips, find_linear, find_trunk
 from train.weights import MissingWeights
@@ -41,7 +41,7 @@ def make_instruments(
 
 def _on(device: torch.device, figure: Any) -> Meter:
     def meter(original: Pixels, reconstruction: Pixels) -> float:
-        return float(figure(*(unit(picture[None]).to(device) for picture in (original, reconstruction)))[0])
+        return float(figure(*(zero_to_one(picture[None]).to(device) for picture in (original, reconstruction)))[0])
 
     return meter
 
@@ -55,7 +55,7 @@ def _lpips(trunk: str, device: torch.device) -> tuple[Meter, str]:
         raise FileNotFoundError(f"{cause} Name it with --lpips-trunk, or leave lpips out of --metrics.") from error
 
     def meter(original: Pixels, reconstruction: Pixels) -> float:
-        a, b = (unit(picture[None]).to(device) * 2 - 1 for picture in (original, reconstruction))
+        a, b = (zero_to_one(picture[None]).to(device) * 2 - 1 for picture in (original, reconstruction))
         with torch.inference_mode():
             return float(lpips(b, a)[0])
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from train.pixels import from_bytes, to_bytes
+
 Pixels = NDArray[np.uint8]
 KINDS = ("model", "diffusers", "module", "taef2", "reference")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -135,19 +137,18 @@ class TorchAutoencoder:
 
     @torch.inference_mode()
     def _at_once(self, images: Pixels) -> Pixels:
-        x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(self._place)
+        x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         height, width = x.shape[2:]
         f = self._halves.factor
-        x = pad(x.float() / 127.5 - 1, (0, -width % f, 0, -height % f), mode="replicate")
+        x = pad(from_bytes(x, self._place), (0, -width % f, 0, -height % f), mode="replicate")
         with torch.autocast(self._place.type, self._number, enabled=self._number != torch.float32):
             y = self._halves.decode(self._halves.encode(x))
         if y.shape != x.shape:
             raise ValueError(f"{self.name} turns images {tuple(x.shape)} into {tuple(y.shape)}: the same shape is due")
         y = y[..., :height, :width].float()
         self._check_finite(y)
-        y = y.nan_to_num(nan=-1.0)
-        levels = ((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        made: Pixels = to_bytes(y.nan_to_num(nan=-1.0)).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return made
 
 
 def _multiple(length: int, factor: int) -> int:

@@ -17,6 +17,7 @@ from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.seeds import rng_for
 from train.feeding.crops import BadImage, Cut, Pixels, crop
 from train.feeding.parquet import Shard, open_images, shards_of
+from train.pixels import from_bytes
 
 UNKNOWN = ""  # a label or source that is not there
 KIND = "kind"
@@ -49,8 +50,7 @@ class Samples:
     def batches(self, batch_size: int, device: torch.device) -> Iterator[Tensor]:
         """Images (b, 3, h, w) in [-1, 1], in order."""
         for start in range(0, len(self), batch_size):
-            part = torch.from_numpy(self.pixels[start : start + batch_size]).to(device)
-            yield part.permute(0, 3, 1, 2).float() / 127.5 - 1
+            yield from_bytes(torch.from_numpy(self.pixels[start : start + batch_size]).permute(0, 3, 1, 2), device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,11 +123,11 @@ def _distance(features: Tensor, others: Tensor, weight: Tensor) -> Tensor:
     if (kernels := kernels_for(features)) and not others.requires_grad:
         positions: Tensor = kernels.FusedDistance.apply(features, others, weight.flatten(), EPS)
         return positions.mean((1, 2))
-    difference = (_unit(features) - _unit(others)).square()
+    difference = (_normalised(features) - _normalised(others)).square()
     return (difference * weight).sum(1).mean((1, 2))
 
 
-def _unit(features: Tensor) -> Tensor:
+def _normalised(features: Tensor) -> Tensor:
     """Features (n, c, h, w) of unit length over channels; those of length 0 stay 0."""
     features = features.float()
     length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
