@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from train.checkpoint import (
+    ARCHITECTURE,
     CHECKPOINTS,
     LATENTS,
-    MAKE,
     STATE_FILE,
     Checkpoints,
     is_checkpoint,
@@ -19,14 +19,14 @@ from train.checkpoint import (
 )
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
-from train.losses import Balance
+from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.peers.files import digest_of, files_of
 from train.settings import Run
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher, load_teacher, random_teacher, teacher_digest
 from train.vae import Vae
-from train.vae_config import VaeConfig, make_of, read_config
+from train.vae_config import VaeConfig, architecture_of, read_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,11 @@ def check_apart(corpus: Corpus, held_out: Corpus) -> None:
 
 
 def build_objective(run: Run) -> Objective:
-    """The model, from the seed or from `init`, with the networks that the stages' weights ask for."""
+    """The model, from the seed or from `init`, with the networks that the stages' weights ask for.
+
+    Raises MissingWeights where a network's files are not there, ValueError where they are damaged or `init` is another
+    model.
+    """
     stages = run.curriculum().stages
     lpips: Lpips | None = None
     teacher: Teacher | None = None
@@ -96,7 +100,7 @@ def build_objective(run: Run) -> Objective:
             raise ValueError(
                 "adaptive_align needs whole gradients on every rank: use --strategy ddp, or --no-adaptive-align"
             )
-        objective.balance = Balance()
+        objective.adaptive = AdaptiveWeight()
     if run.model.freeze_encoder:
         objective.vae.encoder.requires_grad_(False)
     return objective
@@ -112,24 +116,24 @@ def build_vae(run: Run) -> Vae:
         return Vae(replace(config, **latents))
     if is_checkpoint(Path(init)):
         checkpoint = read_checkpoint(Path(init))
-        _check_make(init, checkpoint.numbers.get(MAKE, {}), config)
+        _check_architecture(init, checkpoint.numbers.get(ARCHITECTURE, {}), config)
         vae = Vae(config)
         vae.load_state_dict(dict(checkpoint.tensors["average"]))
         return vae
-    _check_make(init, make_of(read_config(init)), config)
+    _check_architecture(init, architecture_of(read_config(init)), config)
     return Vae.from_pretrained(init).train()
 
 
 def _recorded(out: Path) -> dict[str, Any]:
-    """What a run's newest checkpoint tells of its latents; nothing where there is none, or an older one without."""
+    """What a run's newest checkpoint tells of its latents; nothing where there is none."""
     newest, _ = Checkpoints(out / CHECKPOINTS, 1).newest()
-    latents = {} if newest is None else read_numbers(newest).get(LATENTS, {})
+    latents = {} if newest is None else read_numbers(newest)[LATENTS]
     return {name: tuple(values) for name, values in latents.items()}
 
 
-def _check_make(init: str, there: dict[str, Any], config: VaeConfig) -> None:
+def _check_architecture(init: str, there: dict[str, Any], config: VaeConfig) -> None:
     """Raise ValueError where the weights in `init` are of another model, whose shapes may yet be the same."""
-    if other := [f"{name} {there.get(name)} there, {value} here" for name, value in make_of(config).items()
+    if other := [f"{name} {there.get(name)} there, {value} here" for name, value in architecture_of(config).items()
                  if there.get(name) != value]:  # fmt: skip
         raise ValueError(f"init names {init}, another model: {'; '.join(other)}")
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
-MAKE, LATENTS = "make", "latents"  # among the numbers: what the model is, beside its shapes; its latents' statistics
+ARCHITECTURE, LATENTS = "architecture", "latents"  # among the numbers: the model's fields; its latents' statistics
 CHECKPOINTS = "checkpoints"  # in a run's folder
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 

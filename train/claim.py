@@ -81,11 +81,6 @@ def _check(path: Path, mine: dict[str, Any]) -> None:
 
 def _take_over(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
     """Make alike, in what a run was begun with, all that makes no other run of it."""
-    theirs["optimiser"].pop("max_bad_steps", None)  # of earlier versions
-    for stage in theirs["stages"]:
-        stage.pop("micro_batch", None)
-    if "lpips_sha256" not in theirs["terms"]:  # likewise
-        mine["terms"].pop("lpips_sha256", None)
     if "init_sha256" not in mine["model"]:  # the model is gone, and the checkpoint holds what was made of it
         theirs["model"].pop("init_sha256", None)
     for part, name in (("terms", "teacher"), ("model", "init")):  # the same files in a folder of another name

@@ -15,7 +15,8 @@ PARTS: dict[str, type] = {"model": Model, "terms": Terms, "optimiser": Optimiser
 
 
 def load_run(recipe: str) -> Run:
-    """The run of a recipe file, or of one that comes with the package by its name."""
+    """The run of a recipe file, or of an included one by its name. Raises FileNotFoundError where there is none of the
+    name, ValueError naming file, field and value for what does not fit."""
     path = recipe_path(recipe, RECIPES)
     values = read_recipe(path, [*field_names(*PARTS.values()), "stages"], RECIPES)
     try:

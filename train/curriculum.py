@@ -110,7 +110,8 @@ class Stage:
 
 
 def bucket(resolution_px: int, aspect: str) -> Size:
-    """The crop of an aspect WIDTH:HEIGHT whose area is about that of the square, sides multiples of 32."""
+    """The crop (height, width) in px of an aspect WIDTH:HEIGHT with about the area of the square of
+    `resolution_px`, its sides multiples of 32. Raises ValueError for what is no aspect from 1:8 to 8:1."""
     try:
         width, height = (float(side) for side in aspect.split(":"))
         ratio = width / height
@@ -168,7 +169,8 @@ class Curriculum:
         return sum(stage.num_images for stage in self.stages)
 
     def at(self, num_images: int) -> Now:
-        """What holds for the step that begins after `num_images`; at the end, what held last."""
+        """What holds for the step that begins after `num_images`; at the end, what held last. Raises ValueError for a
+        number below 0."""
         if num_images < 0:
             raise ValueError(f"num_images is {num_images}: give at least 0")
         index = bisect_right(self.starts, num_images) - 1
@@ -221,7 +223,8 @@ def _read_stage(number: int, values: dict[str, Any]) -> Stage:
 
 
 def parse_mix(text: str) -> dict[str, float]:
-    """Shares written as "general=0.5,text=0.5", or a name alone for a share of 1."""
+    """Shares written as "general=0.5,text=0.5", or a name alone for a share of 1. Raises ValueError for what is no
+    number; names and sums are checked by `Stage`."""
     shares = {}
     for one in text.replace(",", " ").split():
         name, _, share = one.partition("=")

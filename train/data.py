@@ -2,7 +2,7 @@
 workers or what came before a resume. Threads read and decode a few steps ahead."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from train.curriculum import Curriculum
+from train.curriculum import Curriculum, Stage
 from train.feeding.corpus import Corpus
 from train.feeding.crops import BadImage, Unfit, crop
 from train.feeding.parquet import BadGroup
@@ -65,12 +65,7 @@ class Loader:
         pin_memory: bool = False,
     ) -> None:
         self.stage = curriculum.stages[stage_index]
-        for stage in curriculum.stages[stage_index:]:
-            if stage.batch_size % num_ranks or not 0 <= rank < num_ranks:
-                raise ValueError(
-                    f"stage {stage.name!r}: batch_size is {stage.batch_size} on {num_ranks} ranks (this one is "
-                    f"{rank}): make it a multiple of the number of ranks"
-                )
+        _check_shares(curriculum.stages[stage_index:], rank, num_ranks)
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}: give at least 0")
         check_fits(corpus, curriculum.stages[stage_index:])
@@ -166,6 +161,16 @@ class Loader:
             raise Unfit(str(fault))  # not the kept one, whose traceback would grow with each row and hold its frames
         images = read.result()
         return images[row - int(self._corpus.group_starts[group])].as_py() or b""
+
+
+def _check_shares(stages: Sequence[Stage], rank: int, num_ranks: int) -> None:
+    """Raise ValueError for a stage whose batches the ranks cannot share equally."""
+    for stage in stages:
+        if stage.batch_size % num_ranks or not 0 <= rank < num_ranks:
+            raise ValueError(
+                f"stage {stage.name!r}: batch_size is {stage.batch_size} on {num_ranks} ranks (this one is "
+                f"{rank}): make it a multiple of the number of ranks"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,6 +19,7 @@ LPIPS_FLOP_A_PX, TEACHER_FLOP_A_PX = 1.83e6, 1.2e6
 # bf16 operations a second, of the layers as defined and of the losses: an H100 made 435e12 with f16c64, with f32c192
 # 225e12 before what lies between convolutions had its kernels (docs/training.md).
 GPU_FLOPS = 300e12
+SIDE_PX = 256  # of the image whose operations are counted
 TRAINED = 3  # forward and backward over forward
 
 
@@ -79,15 +80,12 @@ def image_flop(config: VaeConfig, stage: Stage, recompute_px: int = 0, *, frozen
     return sum(flops) / len(flops)
 
 
-SIDE_PX = 256
-
-
-def forward_flop(config: VaeConfig, side_px: int = SIDE_PX) -> tuple[float, float]:
-    """Operations (a multiplication and an addition are two) to encode, and to decode, one square image, counted layer
-    by layer on tensors without storage."""
+def forward_flop(config: VaeConfig) -> tuple[float, float]:
+    """Operations (a multiplication and an addition are two) to encode, and to decode, one square image of SIDE_PX,
+    counted layer by layer on tensors without storage."""
     with torch.device("meta"):
         vae = Vae(config)
-        x = torch.empty(1, 3, side_px, side_px)
+        x = torch.empty(1, 3, SIDE_PX, SIDE_PX)
     for module in vae.modules():
         if isinstance(module, RmsSilu):
             module.forward = lambda x: x  # type: ignore[method-assign]  # it costs next to nothing

@@ -23,7 +23,7 @@ from train.checkpoint import Checkpoint
 from train.curriculum import Now
 from train.objective import Objective
 from train.pixels import from_bytes
-from train.ranks import gathering, over_ranks, splits
+from train.ranks import distribute, gradient_sync, splits
 from train.settings import Execution, Optimiser
 from train.vae import Vae
 from train.world import World
@@ -41,15 +41,15 @@ class Fitting:
         if execution.channels_last and not splits(execution.strategy, world):
             self.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = deepcopy(objective.vae).requires_grad_(False).eval()
-        self.module = over_ranks(objective, self.ema, execution.strategy, world)
+        self.module = distribute(objective, self.ema, execution.strategy, world)
         if execution.compile:
-            if objective.balance is not None:  # whose gradient is taken from a graph that stays
+            if objective.adaptive is not None:  # whose gradient is taken from a graph that stays
                 functorch_config.donated_buffer = False
             objective.vae.encoder.compile()
             objective.vae.decoder.compile()
         self.parameters = [p for p in self.module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            decayed(self.parameters, optimiser.weight_decay),
+            parameter_groups(self.parameters, optimiser.weight_decay),
             lr=0.0,
             betas=optimiser.betas,
             fused=world.device.type == "cuda" or None,
@@ -67,44 +67,44 @@ class Fitting:
         """
         parts = images.split(micro_batch or len(images))
         counts = {"is_asked": float(is_asked), "faults": float(self.faults.total() * self.world.size)}
-        self._first_balance(parts, now)
+        self._first_adaptive(parts, now)
         figures = self._gather_gradients(parts, now, counts)
-        scaled = self._next_balance(now)
+        scaled = self._next_adaptive(now)
         norm = self._gradient_norm()
         is_bad = not (math.isfinite(norm) and math.isfinite(figures["total"]))
         self._move(now, is_bad)
         self.num_images += len(images) * self.world.size
         return {**figures, **scaled, "gradient_norm": norm, "is_bad": float(is_bad)}
 
-    def _first_balance(self, parts: Sequence[Tensor], now: Now) -> None:
+    def _first_adaptive(self, parts: Sequence[Tensor], now: Now) -> None:
         """Before its first step an adaptive weight has no step to go by: that one's gradient is taken twice."""
-        balance, head = self.objective.balance, self.objective.vae.encoder.head.weight
-        if balance is None or balance.ratio is not None or now.align_weight <= 0:
+        adaptive, head = self.objective.adaptive, self.objective.vae.encoder.head.weight
+        if adaptive is None or adaptive.ratio is not None or now.align_weight <= 0:
             return
         whole = torch.zeros_like(head)
         for number, (part, share) in enumerate(_with_shares(parts)):
             terms = self._losses(self.objective, part, now, number, share)
             whole += torch.autograd.grad(terms["total"] * share, head)[0]
-        balance.close(self.world.mean(whole), now.align_weight, self.world.mean)
+        adaptive.update(self.world.mean(whole), now.align_weight, self.world.mean)
 
     def _gather_gradients(self, parts: Sequence[Tensor], now: Now, counts: dict[str, float]) -> dict[str, float]:
         """Add up the gradients of all parts; the losses and this rank's counts as means over all ranks."""
         sums = {name: torch.tensor(value, device=self.world.device) for name, value in counts.items()}
         for number, (part, share) in enumerate(_with_shares(parts)):
-            with gathering(self.module, last=number == len(parts) - 1):
+            with gradient_sync(self.module, last=number == len(parts) - 1):
                 terms = self._losses(self.module, part, now, number, share)
                 (terms["total"] * share).backward()
             for name, value in terms.items():
                 sums[name] = value.detach().float() * share + sums.get(name, 0.0)
         return dict(zip(sums, self.world.mean(torch.stack(list(sums.values()))).tolist(), strict=True))
 
-    def _next_balance(self, now: Now) -> dict[str, float]:
+    def _next_adaptive(self, now: Now) -> dict[str, float]:
         """Set the factor of an adaptive weight for the next step; this one's, by its name in the log."""
-        balance = self.objective.balance
-        if balance is None:
+        adaptive = self.objective.adaptive
+        if adaptive is None:
             return {}
-        factor = balance.factor
-        balance.close(self.objective.vae.encoder.head.weight.grad, now.align_weight * factor, self.world.mean)
+        factor = adaptive.factor
+        adaptive.update(self.objective.vae.encoder.head.weight.grad, now.align_weight * factor, self.world.mean)
         return {"align_factor": factor}
 
     def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
@@ -132,7 +132,7 @@ class Fitting:
         self.optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def average(self, num_images: int) -> None:
+    def update_ema(self, num_images: int) -> None:
         """Move the average of the weights after a step of so many images."""
         halflife = self.settings.ema_halflife_images * self.settings.scale
         halflife = max(1.0, min(halflife, EMA_RAMP * self.num_images))
@@ -156,11 +156,11 @@ class Fitting:
             "num_bad": self.num_bad,
             "bad_in_row": self.bad_in_row,
             "faults": dict(self.world.union(self.faults)),
-            "align_ratio": None if self.objective.balance is None else self.objective.balance.ratio,
+            "align_ratio": None if self.objective.adaptive is None else self.objective.adaptive.ratio,
         }
         return Checkpoint(tensors=tensors, numbers=own | numbers)
 
-    def whole_average(self) -> Vae:
+    def ema_model(self) -> Vae:
         """The averaged model, whole, on the CPU. Every rank must call it; only the first gets its weights."""
         weights = get_model_state_dict(self.ema, options=WHOLE)
         vae = Vae(self.ema.config)
@@ -185,8 +185,8 @@ class Fitting:
             lay_out(self.optimiser)
         self.num_images, self.num_bad = numbers["num_images"], numbers["num_bad"]
         self.bad_in_row = numbers["bad_in_row"]
-        if self.objective.balance is not None:
-            self.objective.balance.ratio = numbers.get("align_ratio")
+        if self.objective.adaptive is not None:
+            self.objective.adaptive.ratio = numbers["align_ratio"]
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()
 
 
@@ -203,7 +203,7 @@ def lay_out(optimiser: torch.optim.Optimizer) -> None:
                 moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
-def decayed(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Parameters in groups: of kernels and matrices, which decay, and of gains and biases, which do not."""
     groups = {decay: [p for p in parameters if (p.ndim > 1) is decay] for decay in (True, False)}
     return [{"params": of, "weight_decay": weight_decay * decay} for decay, of in groups.items() if of]

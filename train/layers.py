@@ -130,7 +130,7 @@ class Up(nn.Module):
     """Doubles height and width: the nearest pixel, then a 3x3 convolution.
 
     Each pixel of the result sees 2 x 2 of the input's, some of them by several weights. Adding those weights first
-    leaves a transposed convolution of 4/9 of the work.
+    leaves a transposed convolution, 4x4 of stride 2, with 4/9 of the multiplications.
     """
 
     def __init__(self, width: int) -> None:

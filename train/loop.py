@@ -13,13 +13,14 @@ from torch import Tensor
 
 from pipelines.shards.folder import Folder
 from train.building import Ready
-from train.checkpoint import CHECKPOINTS, LATENTS, MAKE, Checkpoints, read_checkpoint
+from train.checkpoint import ARCHITECTURE, CHECKPOINTS, LATENTS, Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
-from train.monitor import CHECKPOINT, EVALUATION, LOG_FILE, Monitor, read_log
+from train.log import CHECKPOINT, EVALUATION, LOG_FILE, read_log
+from train.monitor import Monitor
 from train.samples import Samples
 from train.settings import Run
-from train.vae_config import latents_of, make_of
+from train.vae_config import architecture_of, latents_of
 from train.world import World
 
 FAULTS_FILE = "faults.json"
@@ -151,7 +152,7 @@ class Training:
         figures = self.fitting.step(images, now, micro_batch, is_asked=stop.asked)
         is_told = figures.pop("is_asked") > 0  # of any rank, before this step
         if not figures["is_bad"]:
-            self.fitting.average(stage.batch_size)
+            self.fitting.update_ema(stage.batch_size)
         self._loader_state = loader.state
         self.monitor.step(self.fitting.num_images, figures, now, loader.waited_s)
         self._check(figures)
@@ -189,7 +190,7 @@ class Training:
             return
         numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
         config = self.fitting.ema.config
-        numbers |= {MAKE: make_of(config), LATENTS: latents_of(config)}
+        numbers |= {ARCHITECTURE: architecture_of(config), LATENTS: latents_of(config)}
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)

@@ -57,7 +57,7 @@ def by_position(latents: Tensor) -> Tensor:
 
 
 def cosine_loss(projected: Tensor, features: Tensor, margin: float = 0.0) -> Tensor:
-    """Equation 2: the mean over positions of ReLU(1 - cos(z', f) - margin).
+    """Equation 2: the mean over positions of ReLU(1 - cos(z', f) - margin), a scalar from 0 to 2.
 
     `projected` (n, N, c) are latents through W, `features` (n, N, c) the teacher's. `margin` is 0 (strict) to 2.
     """
@@ -71,8 +71,9 @@ def cosine_loss(projected: Tensor, features: Tensor, margin: float = 0.0) -> Ten
 def distance_loss(projected: Tensor, features: Tensor, margin: float = 0.0, positions: Tensor | None = None) -> Tensor:
     """Equation 3: the mean over pairs of positions of ReLU(|cos(z'_p, z'_q) - cos(f_p, f_q)| - margin).
 
-    Arguments as of `cosine_loss`; `positions` (M,) are those between which it is taken, the same in both maps and in
-    every image; None: all N. A sample's mean is lower by 1/M - 1/N of itself, its share of p = q being larger.
+    A scalar from 0 to 2. Arguments as of `cosine_loss`; `positions` (M,) are those between which it is taken, the same
+    in both maps and in every image; None: all N. A sample's mean is lower by 1/M - 1/N of itself, its share of p = q
+    being larger.
     """
     _check_alike("projected", projected, "features", features)
     _check_margin("distance margin", margin)
@@ -115,7 +116,7 @@ def alignment_loss(
     )
 
 
-class Balance:
+class AdaptiveWeight:
     """The adaptive factor of the alignment's weight: |d reconstruction| / |d alignment| at the encoder's last layer.
 
     After VA-VAE (Yao et al., 2025b), section 3.3; `reconstruction` is equation 1 without its alignment. Weights
@@ -137,12 +138,12 @@ class Balance:
         """What the alignment's weight is multiplied by."""
         return 1.0 if self.ratio is None else self.ratio
 
-    def add(self, alignment: Tensor, at: Tensor, share: float = 1.0) -> None:
+    def accumulate(self, alignment: Tensor, at: Tensor, share: float = 1.0) -> None:
         """Count in the gradient at the weight `at` of a part of the step, `share` of its images; the graph stays."""
         pull = torch.autograd.grad(alignment, at, retain_graph=True)[0].float() * share
         self._pull = pull if self._pull is None else self._pull + pull
 
-    def close(self, whole: Tensor | None, weight: float, average: Callable[[Tensor], Tensor] | None = None) -> None:
+    def update(self, whole: Tensor | None, weight: float, average: Callable[[Tensor], Tensor] | None = None) -> None:
         """Make the factor of what was counted in.
 
         whole: the step's gradient at the same weight, of all ranks, in which the alignment has `weight`.

@@ -57,7 +57,8 @@ class _Window:
 
 
 def zero_to_one(images: Tensor | Pixels) -> Tensor:
-    """Images as float tensors (n, 3, h, w) from 0 to 1."""
+    """Images as float tensors (n, 3, h, w) from 0 to 1; tensors are taken as such. Raises ValueError for arrays that
+    are not uint8."""
     if isinstance(images, Tensor):
         return images.float()
     if images.dtype != np.uint8:
@@ -88,7 +89,10 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's, -1 to 1, equal values sharing their mean rank; nan for fewer than 3 pairs or a constant."""
+    """Spearman's, -1 to 1, equal values sharing their mean rank; nan for fewer than 3 pairs or a constant.
+
+    Raises ValueError for different lengths.
+    """
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values, b {len(b)}: they are compared pair by pair")
     ranks = [_ranks(values) for values in (a, b)]

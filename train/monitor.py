@@ -7,21 +7,18 @@ import time
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tqdm import tqdm
 
-from pipelines.shards.folder import Folder
 from train.boards import Boards
 from train.curriculum import VALUES, Now, Stage
+from train.log import CHECKPOINT, EVALUATION, LOG_FILE, STEP, open_log
 from train.pace import Pace
-from train.run_report import read_log as read_log
 from train.run_report import write_report
 from train.settings import Run
 from train.world import World
 
-LOG_FILE = "log.jsonl"
-CHECKPOINT, EVALUATION = "checkpoint", "eval"  # kinds of lines
 LINE_SECONDS = 10.0
 
 
@@ -72,7 +69,7 @@ class Monitor:
         elif self._steps % self._run.execution.log_steps and num_images < self._total:
             return
         schedules = {name: getattr(now, name) for name in VALUES}
-        self._write("step", num_images, figures | schedules | self._pace.take())
+        self._write(STEP, num_images, figures | schedules | self._pace.take())
         self._bar.set_postfix({name: f"{figures[name]:.4f}" for name in ("l1", "total") if name in figures})
         if self._bar.disable and time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
@@ -107,10 +104,3 @@ class Monitor:
     def _say(self, message: str) -> None:
         if self._speaks:
             tqdm.write(message, file=sys.stderr)
-
-
-def open_log(path: Path, num_images: int) -> Any:
-    """The log for appending, without what an interrupted run wrote after the checkpoint it goes on from."""
-    kept = [line for line in read_log(path) if line["images"] <= num_images] if num_images else []
-    Folder(str(path.parent)).put(path.name, "".join(json.dumps(line) + "\n" for line in kept).encode())
-    return path.open("a", encoding="utf-8")

@@ -6,12 +6,12 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from train.curriculum import Now
-from train.losses import Balance, alignment_loss, by_position, l1_loss, total_loss
+from train.losses import AdaptiveWeight, alignment_loss, by_position, l1_loss, total_loss
 from train.teachers.perceptual import Lpips
 from train.teachers.semantic import Teacher
 from train.vae import Vae
 
-Terms = dict[str, Tensor]  # scalars by name; "total" carries gradients
+Losses = dict[str, Tensor]  # scalars by name; "total" carries gradients
 
 
 class Objective(nn.Module):
@@ -26,8 +26,8 @@ class Objective(nn.Module):
         self.vae = vae
         self.lpips, self._teacher = lpips, teacher
         self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
-        self.balance: Balance | None = None
-        """Where the alignment's weight is adaptive; whoever makes the steps closes it after each."""
+        self.adaptive: AdaptiveWeight | None = None
+        """Where the alignment's weight is adaptive; whoever makes the steps updates it after each."""
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -42,7 +42,7 @@ class Objective(nn.Module):
         names |= {} if self.lpips is None else {"lpips": self.lpips.name}
         return names | ({} if self._teacher is None else {"align": self._teacher.name})
 
-    def forward(self, images: Tensor, now: Now, seed: int, share: float = 1.0) -> Terms:
+    def forward(self, images: Tensor, now: Now, seed: int, share: float = 1.0) -> Losses:
         """The losses of images (n, 3, h, w) from -1 to 1, their sides multiples of the factor.
 
         seed: fixes the sample of positions in large distance matrices; give one that changes with every step.
@@ -57,15 +57,15 @@ class Objective(nn.Module):
         weight = now.align_weight
         if self._teacher is not None and now.align_weight > 0:
             align = self._align(z, images, now, seed, terms)
-            if self.balance is not None:
-                self.balance.add(align, self.vae.encoder.head.weight, share)
-                weight *= self.balance.factor
+            if self.adaptive is not None:
+                self.adaptive.accumulate(align, self.vae.encoder.head.weight, share)
+                weight *= self.adaptive.factor
         total = total_loss(l1, lpips, align, lpips_weight=now.lpips_weight, align_weight=weight)
         if self.projection is not None and align is None:
             total = total + 0.0 * self.projection.weight.sum()  # several ranks wait for each parameter's gradient
         return {name: term.detach() for name, term in terms.items()} | {"total": total}
 
-    def _align(self, z: Tensor, images: Tensor, now: Now, seed: int, terms: Terms) -> Tensor:
+    def _align(self, z: Tensor, images: Tensor, now: Now, seed: int, terms: Losses) -> Tensor:
         assert self._teacher is not None
         assert self.projection is not None
         found = alignment_loss(

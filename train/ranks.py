@@ -18,7 +18,7 @@ def splits(strategy: str, world: World) -> bool:
     return strategy == "fsdp" and world.size > 1
 
 
-def over_ranks(objective: Objective, ema: Vae, strategy: str, world: World) -> nn.Module:
+def distribute(objective: Objective, ema: Vae, strategy: str, world: World) -> nn.Module:
     """What is called in place of the objective, so that gradients are means over ranks. FSDP splits both in place."""
     if world.size == 1:
         return objective
@@ -36,7 +36,7 @@ def over_ranks(objective: Objective, ema: Vae, strategy: str, world: World) -> n
 
 
 @contextmanager
-def gathering(module: nn.Module, last: bool) -> Iterator[None]:
+def gradient_sync(module: nn.Module, last: bool) -> Iterator[None]:
     """Around a backward pass: gradients go to the other ranks only with the last micro-batch of a step."""
     if isinstance(module, FSDPModule):
         module.set_requires_gradient_sync(last)

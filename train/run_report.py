@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.pictures import Picture
 from pipelines.report import Report
 from pipelines.shards.folder import Folder
+from train.log import EVALUATION, LOG_FILE, STEP, Line, read_log
 from train.settings import Run
 
 TERMS = ("total", "l1", "lpips", "align_cos", "align_dist")
@@ -17,58 +18,29 @@ HELD_OUT = {"psnr": "dB", "ssim": "", "lpips": ""}  # unit by figure; LPIPS wher
 TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)  # of each power of ten on the axis of losses
 SHEETS = 4  # shown, evenly apart, the last among them
 CURVE_FILE, REPORT_FILE = "curve.png", "report.html"
-Line = dict[str, Any]
 
 
 def write_report(out: Path, run: Run) -> None:
     """Write curve.png and report.html of the run in a folder, as far as it has come."""
-    lines = read_log(out / "log.jsonl")
-    steps = [line for line in lines if line["kind"] == "step"]
-    evals = [line for line in lines if line["kind"] == "eval"]
+    lines = read_log(out / LOG_FILE)
+    steps, evals = ([line for line in lines if line["kind"] == kind] for kind in (STEP, EVALUATION))
     folder = Folder(str(out))
     curve = draw_curves(steps, evals)
     folder.put(CURVE_FILE, curve)
     folder.put(REPORT_FILE, _page(out, run, steps, evals, curve).encode())
 
 
-def read_log(path: Path) -> list[Line]:
-    """The lines of a log; one that a kill cut short is left out."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").split("\n") if path.exists() else []:
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            continue
-    return lines
-
-
 def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     """A PNG: losses on a logarithmic scale, and held-out figures, over the images seen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
     shown = _figures(evals)
     axes = figure.subplots(1, 1 + len(shown))
-    terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)  # then it is the total
-    for name in terms:
-        points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
-        if points:
-            axes[0].plot(*zip(*points, strict=True), label=name)
-    meaning = (
-        "mean absolute difference, pixels from -1 to 1" if terms == ("l1",) else "terms as they are, total weighted"
-    )
-    axes[0].set(title="Loss", xlabel="images seen", ylabel=meaning, yscale="log" if steps else "linear")
-    if steps:
-        axes[0].yaxis.set_major_locator(LogLocator(subs=TICKS))
-        axes[0].yaxis.set_major_formatter("{x:g}")
-        axes[0].yaxis.set_minor_formatter(NullFormatter())
-    for axis, (figure_name, unit) in zip(axes[1:], shown.items(), strict=True):
-        for name in _held_out_names(evals, figure_name):
-            points = [(line["images"], line[name]) for line in evals if name in line]
-            axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name.partition("/")[2])
-        axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
+    _draw_losses(axes[0], steps)
+    for axis, (name, unit) in zip(axes[1:], shown.items(), strict=True):
+        _draw_held_out(axis, evals, name, unit)
     for axis in axes:
         axis.grid(alpha=0.3)
         if axis.lines:
@@ -76,6 +48,32 @@ def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
     png = BytesIO()
     FigureCanvasAgg(figure).print_png(png)
     return png.getvalue()
+
+
+def _draw_losses(axis: Any, steps: Sequence[Line]) -> None:
+    """The terms of the loss; L1 alone where it is the total."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)
+    for name in terms:
+        points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
+        if points:
+            axis.plot(*zip(*points, strict=True), label=name)
+    alone = "mean absolute difference, pixels from -1 to 1"
+    meaning = alone if terms == ("l1",) else "terms as they are, total weighted"
+    axis.set(title="Loss", xlabel="images seen", ylabel=meaning, yscale="log" if steps else "linear")
+    if steps:
+        axis.yaxis.set_major_locator(LogLocator(subs=TICKS))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_held_out(axis: Any, evals: Sequence[Line], figure_name: str, unit: str) -> None:
+    """One figure of the held-out images, a curve for each kind of them."""
+    for name in _held_out_names(evals, figure_name):
+        points = [(line["images"], line[name]) for line in evals if name in line]
+        axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name.partition("/")[2])
+    axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
 
 
 def _figures(evals: Sequence[Line]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from train.world import World
 
 FOLDER = "samples"
 AT_ONCE = 8  # images
-A_KIND = 2  # images of each component on the sheet
+NUM_PER_COMPONENT = 2  # images of each component on the sheet
 ZOOM, GAP_PX = 2, 8
 
 
@@ -64,7 +64,7 @@ class Samples:
     def _sheet(self, made: torch.Tensor) -> NDArray[np.uint8]:
         """Originals above their reconstructions, twice their size, two of each component."""
         components = dict.fromkeys(self._held_out.components)
-        chosen = [i for component in components for i in self._held_out.of(component)[:A_KIND]]
+        chosen = [i for component in components for i in self._held_out.of(component)[:NUM_PER_COMPONENT]]
         columns = [torch.cat([self._held_out.images[i], made[i]], dim=1) for i in chosen]
         tiles = [column.permute(1, 2, 0).numpy().repeat(ZOOM, 0).repeat(ZOOM, 1) for column in columns]
         gap = np.full((tiles[0].shape[0], GAP_PX, 3), 255, np.uint8)

@@ -115,7 +115,7 @@ class Execution:
     out: str = "run"
     """Folder of the run: checkpoints, samples, report and, at the end, the model."""
     device: str = "auto"
-    """cuda, cpu, or auto: cuda where there is one."""
+    """Where it runs: auto (a GPU where there is one), cpu, cuda; of several ranks each takes a GPU of its own."""
     precision: str = "fp32"
     """fp32, or bf16: autocast (weights and sums stay fp32)."""
     micro_batch: int = 0

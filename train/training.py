@@ -42,7 +42,7 @@ def _fit(run: Run, ready: Ready, world: World) -> bool:
             print(f"held out    and not evaluated: {fault}", flush=True)
     finished = training.fit()
     if finished:
-        vae = training.fitting.whole_average()
+        vae = training.fitting.ema_model()
         if world.is_first:
             known = run.model.freeze_encoder and bool(vae.config.latents_mean)
             if not known:

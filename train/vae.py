@@ -118,17 +118,19 @@ class Vae(nn.Module):
         return Encoded(Latents(self._tiled(self.latents, x, halo_of(self.config).encoder, f, 1)), (height, width))
 
     def decode(self, z: Tensor, size_px: tuple[int, int] | None = None) -> Decoded:
-        """Latents to images; cut to `size_px` (height, width), as `encode` recorded it, where given."""
+        """Latents (n, c, h / f, w / f) to images (n, 3, h, w), about -1 to 1; cut to `size_px` (height, width), as
+        `encode` recorded it, where given."""
         x = self._tiled(self.decoder, z, halo_of(self.config).decoder, 1, self.config.factor)
         return Decoded(x if size_px is None else x[..., : size_px[0], : size_px[1]])
 
     def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction of images, in their size."""
+        """The reconstruction of images (n, 3, h, w) from -1 to 1, in their size."""
         encoded = self.encode(x)
         return self.decode(encoded.latent_dist.mode(), encoded.size_px).sample
 
     def latents(self, x: Tensor) -> Tensor:
-        """Latents of images whose sides are multiples of the factor; untiled."""
+        """Latents (n, c, h / f, w / f) of images (n, 3, h, w) from -1 to 1 whose sides are multiples of the factor f;
+        untiled. The global skip is the report's (section 2)."""
         c = self.config.latent_channels
         z: Tensor = self.encoder(x)[:, :c]
         return z + folded_mean(x, self.config.factor, c) if self.config.skip == "global" else z

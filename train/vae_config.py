@@ -69,7 +69,7 @@ VAES = {
 }
 
 
-def make_of(config: VaeConfig) -> dict[str, Any]:
+def architecture_of(config: VaeConfig) -> dict[str, Any]:
     """What weights must have been made as to be of use in a model; shapes alone do not tell the skip."""
     names = ("factor", "latent_channels", "skip", "encoder_width", "decoder_width")
     return {name: getattr(config, name) for name in names}
@@ -81,7 +81,8 @@ def latents_of(config: VaeConfig) -> dict[str, tuple[float, ...]]:
 
 
 def read_config(folder: str | Path) -> VaeConfig:
-    """The configuration in a model's folder."""
+    """The configuration in a model's folder. Raises FileNotFoundError where it has none, ValueError where it is
+    damaged."""
     path = Path(folder, CONFIG_FILE)
     if not path.is_file():
         inner = Path(folder, MODEL)
@@ -103,7 +104,8 @@ def read_config(folder: str | Path) -> VaeConfig:
 
 
 def make_config(name: str, **changes: Any) -> VaeConfig:
-    """A configuration by its name ("f16c64", or any "f<factor>c<channels>"), with fields changed."""
+    """A configuration by its name ("f16c64", or any "f<factor>c<channels>"), with fields changed. Raises
+    ValueError for a name of another form, or a value out of range."""
     if name in VAES:
         return replace(VAES[name], **changes)
     factor, _, channels = name.removeprefix("f").partition("c")

@@ -69,10 +69,10 @@ class World:
 def open_world(device: str) -> Iterator[World]:
     """Join the ranks that the environment tells of (RANK, WORLD_SIZE, LOCAL_RANK), or be the only one.
 
-    device: "cuda", "cpu", or "auto". Raises ValueError where there is no such device.
+    device: see `choose_device`; "cuda" gives each rank of a machine a GPU of its own.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = _device_of_rank(device, int(os.environ.get("LOCAL_RANK", "0")))
     torch.backends.cudnn.benchmark = chosen.type == "cuda"  # crops come in a few sizes only
     begun = size > 1 and not dist.is_initialized()  # Ray Train has begun it already
     if begun:
@@ -84,12 +84,23 @@ def open_world(device: str) -> Iterator[World]:
             dist.destroy_process_group()
 
 
-def _device(name: str, local_rank: int) -> torch.device:
-    there = torch.cuda.is_available()
-    if name not in ("auto", "cuda", "cpu") or (name == "cuda" and not there):
-        raise ValueError(f"device is {name!r}: choose auto, cpu, or cuda where torch sees a GPU (here: {there})")
-    if name == "cpu" or not there:
-        return torch.device("cpu")
-    device = torch.device("cuda", local_rank % torch.cuda.device_count())
-    torch.cuda.set_device(device)
+def choose_device(name: str) -> torch.device:
+    """The device of a name: auto (a GPU where there is one), cpu, cuda, cuda:1 ... Raises ValueError where it cannot
+    be used here."""
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(found if name == "auto" else name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device is {name!r}, which cannot be used here ({error}): choose auto or cpu") from None
+    return device
+
+
+def _device_of_rank(name: str, local_rank: int) -> torch.device:
+    """The device, and of several GPUs that of the rank."""
+    device = choose_device(name)
+    if device.type == "cuda":
+        if device.index is None:
+            device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
     return device

@@ -42,7 +42,7 @@ class Plan:
     near: int
     num_held: int
     unprinted: dict[str, int]
-    copies: int = 0  # as in plans made before copies were left out
+    copies: int
 
 
 def make_plan(

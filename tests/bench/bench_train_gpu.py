@@ -12,7 +12,7 @@ from tests.bench.bench_train_sibling import interleaved, reconstruct_theirs, sib
 from train.curriculum import Now, Stage
 from train.estimate import image_flop
 from train.fitting import Fitting
-from train.losses import Balance
+from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.settings import Execution, Optimiser
 from train.teachers.perceptual import random_lpips
@@ -130,7 +130,7 @@ def prepare(config: VaeConfig, kind: Kind, batch: int) -> Callable[[], None]:
     objective = Objective(Vae(config), random_lpips(), random_teacher())
     fitting = Fitting(objective, Optimiser(), execution, world)
     if kind.step:
-        objective.balance = Balance()
+        objective.adaptive = AdaptiveWeight()
         return lambda: fitted(fitting, images, batch)
     x = x.contiguous(memory_format=torch.channels_last)
     return lambda: backward(lambda: objective(x, NOW, 0)["total"], objective)
@@ -138,7 +138,7 @@ def prepare(config: VaeConfig, kind: Kind, batch: int) -> Callable[[], None]:
 
 def fitted(fitting: Fitting, images: Tensor, batch: int) -> None:
     fitting.step(images, NOW, 0)
-    fitting.average(batch)
+    fitting.update_ema(batch)
 
 
 def plain(model: Any, x: Tensor, kind: Kind, reconstruct: Callable[[Any, Tensor], Tensor]) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from train.kernels import between, tiles
 from train.layers import ResidualBlock, RmsSilu
 from train.teachers.perceptual import _distance, random_lpips
 
-tiles.PROGRAMS, tiles.EACH = 3, 2  # so that each program sums several tiles
+tiles.PROGRAMS, tiles.VALUES_PER_THREAD = 3, 2  # so that each program sums several tiles
 suits = train.kernels._suits
 ran = set()  # functions whose kernels were used
 for name in between.__all__:

@@ -10,17 +10,17 @@ from triton.compiler import ASTSource
 
 from train.kernels import bias, distance, norm
 
-MAPS = {"x_at", "other_at", "y_at", "grad_at", "around_at", "out_at"}
+MAPS = {"x_ptr", "other_ptr", "y_ptr", "grad_ptr", "around_ptr", "out_ptr"}
 kernels = [norm._forward, norm._backward, bias._add, bias._sum, bias._relu, distance._forward, distance._backward]
 
-BY_PIXEL = [(distance._forward, "y_at"), (distance._backward, "grad_at")]  # one number a pixel
+BY_PIXEL = [(distance._forward, "y_ptr"), (distance._backward, "grad_ptr")]  # one number a pixel
 
 
 def kind(kernel, name, number):
-    if name.endswith("_at"):
+    if name.endswith("_ptr"):
         is_map = name in MAPS and (kernel, name) not in BY_PIXEL
         return "*" + (number if is_map else "fp32")
-    return "i32" if name == "rows" else "fp32"
+    return "i32" if name == "num_rows" else "fp32"
 
 
 def flags(kernel):
@@ -30,7 +30,7 @@ def flags(kernel):
 
 for kernel, number in itertools.product(kernels, ("bf16", "fp32")):
     for chosen in flags(kernel):
-        constants = {"channels": 144, "wide": 256, "tile": 4} | chosen
+        constants = {"channels": 144, "block_channels": 256, "block_rows": 4} | chosen
         signature = {n: "constexpr" if n in constants else kind(kernel, n, number) for n in kernel.arg_names}
         source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
         made = triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32), options={"num_warps": 2})

@@ -8,7 +8,7 @@ import pytest
 
 from tests.train.shards import noise, pages, photos, write
 from train.curriculum import Now, Stage
-from train.monitor import read_log
+from train.log import read_log
 from train.settings import Execution, Model, Optimiser, Run, Terms
 
 STAGES = (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from train.losses import Balance, cosine_loss, l1_loss
+from train.losses import AdaptiveWeight, cosine_loss, l1_loss
 
 
 def encoder_losses(scale: float = 1.0) -> tuple[Tensor, Tensor, nn.Linear]:
@@ -19,15 +19,19 @@ def encoder_losses(scale: float = 1.0) -> tuple[Tensor, Tensor, nn.Linear]:
 
 
 def ratio_of(
-    *parts: tuple[Tensor, Tensor], at: Tensor, weight: float = 0.5, limit: float = 1e4, balance: Balance | None = None
+    *parts: tuple[Tensor, Tensor],
+    at: Tensor,
+    weight: float = 0.5,
+    limit: float = 1e4,
+    adaptive: AdaptiveWeight | None = None,
 ) -> float | None:
     """The factor of a step whose parts have these two losses, the alignment with a weight."""
-    balance, whole = balance or Balance(limit), torch.zeros_like(at)
+    adaptive, whole = adaptive or AdaptiveWeight(limit), torch.zeros_like(at)
     for reconstruction, alignment in parts:
-        balance.add(alignment, at, 1 / len(parts))
+        adaptive.accumulate(alignment, at, 1 / len(parts))
         whole += torch.autograd.grad(reconstruction + weight * alignment, at)[0] / len(parts)
-    balance.close(whole, weight)
-    return balance.ratio
+    adaptive.update(whole, weight)
+    return adaptive.ratio
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 30.0])
@@ -61,11 +65,11 @@ def test_the_adaptive_weight_is_clamped_where_the_alignment_is_nearly_met() -> N
 
 def test_one_step_whose_alignment_is_met_raises_the_adaptive_weight_little() -> None:
     """The next step may have an alignment again: at the limit it would outweigh all else."""
-    balance = Balance()
+    adaptive = AdaptiveWeight()
 
     def ratio(share: float) -> float | None:
         reconstruction, alignment, encoder = encoder_losses()
-        return ratio_of((reconstruction, share * alignment), at=encoder.weight, balance=balance)
+        return ratio_of((reconstruction, share * alignment), at=encoder.weight, adaptive=adaptive)
 
     assert ratio(0.0) is None
     first = ratio(1.0)
@@ -76,12 +80,12 @@ def test_one_step_whose_alignment_is_met_raises_the_adaptive_weight_little() -> 
 
 def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was() -> None:
     reconstruction, alignment, encoder = encoder_losses()
-    balance = Balance()
-    before = ratio_of((reconstruction, alignment), at=encoder.weight, balance=balance)
+    adaptive = AdaptiveWeight()
+    before = ratio_of((reconstruction, alignment), at=encoder.weight, adaptive=adaptive)
     reconstruction, alignment, encoder = encoder_losses(math.nan)
 
     assert before is not None
-    assert ratio_of((reconstruction, alignment), at=encoder.weight, balance=balance) == before
+    assert ratio_of((reconstruction, alignment), at=encoder.weight, adaptive=adaptive) == before
 
 
 def test_the_adaptive_weight_is_that_of_the_whole_step_however_it_is_parted() -> None:

@@ -260,7 +260,7 @@ def test_settings_out_of_range_are_named():
     with pytest.raises(ValueError, match="tile_px is 10"):
         Running(tile_px=10)
     with pytest.raises(ValueError, match="device is 'abacus', which cannot be used here"):
-        _ = Running(device="abacus").place
+        _ = Running(device="abacus").torch_device
     with pytest.raises(ValueError, match="no autoencoder is of kind 'gan': use model"):
         open_autoencoder("gan", "x")
 

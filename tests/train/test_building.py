@@ -1,6 +1,5 @@
 """What a run is begun with, and that it goes on with nothing else."""
 
-import json
 import shutil
 from dataclasses import replace
 from io import BytesIO
@@ -19,7 +18,7 @@ from tests.train.teacher_files import write_teacher
 from train.building import build, build_vae
 from train.checkpoint import read_checkpoint
 from train.command_line import parse_run
-from train.fitting import decayed
+from train.fitting import parameter_groups
 from train.teachers.perceptual import random_lpips
 from train.teachers.semantic import DEFAULT_TEACHER
 from train.training import train
@@ -96,12 +95,10 @@ def test_a_run_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
     data = [write(pages(20, side_px=96, shard_rows=10), tmp_path / "pages")]
     stage = replace(PAGES, micro_batch=4)
     assert train(small_run(data, tmp_path / "run", stages=(stage,)))
-    begun = json.loads((tmp_path / "run/run.json").read_text())
-    begun["stages"][0]["micro_batch"] = 2  # of earlier versions
-    (tmp_path / "run/run.json").write_text(json.dumps(begun))
     shutil.rmtree(max((tmp_path / "run/checkpoints").iterdir()))
 
-    assert train(small_run(data, tmp_path / "run", stages=(stage,), micro_batch=1))
+    other = replace(stage, micro_batch=2)
+    assert train(small_run(data, tmp_path / "run", stages=(other,), micro_batch=1))
 
     assert [stage.at_once(most) for most in (0, 1, 8)] == [4, 1, 4]
     assert [PAGES.at_once(most) for most in (0, 1)] == [0, 1]
@@ -224,7 +221,7 @@ def test_paths_hold_in_any_folder_and_none_in_a_job_s_copy(
 def test_gains_and_biases_do_not_decay() -> None:
     parameters = [nn.Parameter(torch.zeros(shape)) for shape in ((3,), (2, 3), (2, 3, 1, 1), (1,))]
 
-    groups = decayed(parameters, 0.1)
+    groups = parameter_groups(parameters, 0.1)
 
     assert [(group["weight_decay"], [p.ndim for p in group["params"]]) for group in groups] == [
         (0.1, [2, 4]),

@@ -8,7 +8,7 @@ import torch
 from tests.train.runs import NOW
 from train.checkpoint import Checkpoints, read_checkpoint
 from train.fitting import Fitting
-from train.losses import Balance
+from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.settings import Execution, Optimiser
 from train.vae import Vae
@@ -33,12 +33,12 @@ def test_a_run_stored_by_pixel_goes_on_bit_by_bit_with_a_fused_optimiser(tmp_pat
     images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     whole, resumed = (fused(Execution(channels_last=True)) for _ in range(2))
     whole.step(images, NOW, 0)
-    whole.average(2)
+    whole.update_ema(2)
 
     resumed.restore(read_checkpoint(Checkpoints(tmp_path, 1).save(2, whole.capture({}))))
     for fitting in (whole, resumed):
         fitting.step(images, NOW, 0)
-        fitting.average(2)
+        fitting.update_ema(2)
 
     for of in (lambda one: one.objective.parameters(), lambda one: one.ema.parameters()):
         pairs = list(zip(of(whole), of(resumed), strict=True))
@@ -49,15 +49,15 @@ def test_a_run_stored_by_pixel_goes_on_bit_by_bit_with_a_fused_optimiser(tmp_pat
 def test_the_adaptive_weight_takes_its_gradient_of_a_compiled_encoder_at_any_aspect() -> None:
     """From the second shape on, a graph that is compiled for all of them gives its buffers away unless told not to."""
     objective = Objective(Vae(make_config("f2c12", encoder_width=4, decoder_width=4)))
-    objective.balance = Balance()
+    objective.adaptive = AdaptiveWeight()
     Fitting(objective, Optimiser(), Execution(compile=True), CPU)
     head = objective.vae.encoder.head.weight
     objective.vae.encoder.compile(backend="aot_eager")  # the same graphs, without minutes of C++
 
     for size in ((32, 32), (32, 64)):
         z = objective.vae.latents(torch.zeros(1, 3, *size))
-        objective.balance.add(z.square().mean(), head)
+        objective.adaptive.accumulate(z.square().mean(), head)
         z.abs().mean().backward()
-    objective.balance.close(head.grad, 0.0)
+    objective.adaptive.update(head.grad, 0.0)
 
-    assert objective.balance.ratio is not None
+    assert objective.adaptive.ratio is not None

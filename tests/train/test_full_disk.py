@@ -10,7 +10,7 @@ import pytest
 
 from tests.train.runs import losses
 from tests.train.shards import pages, photos, write
-from train.monitor import open_log, read_log
+from train.log import open_log, read_log
 from train.run import main
 
 RECIPE = """

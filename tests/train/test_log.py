@@ -1,6 +1,5 @@
 """What a run's log tells of each step and evaluation, and what its curves show."""
 
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from tests.train.shards import pages, write
 from tests.train.teacher_files import write_teacher
 from train.building import build
 from train.curriculum import VALUES
-from train.monitor import read_log
+from train.log import read_log
 from train.pace import Pace
 from train.pixels import from_bytes, to_bytes
-from train.run_report import draw_curves
+from train.run_report import draw_curves, smoothed
 from train.samples import Samples
 from train.teachers.perceptual import random_lpips
 from train.training import told, train
@@ -43,16 +42,26 @@ def test_a_line_tells_the_schedules_the_pace_and_what_the_alignment_was_scaled_b
 
 
 def test_the_pace_leaves_out_pauses() -> None:
-    pace = Pace(100)
-    time.sleep(0.2)
-    pace.restart(100)
-    time.sleep(0.02)
-    pace.step(104, 0.01)
+    seconds = iter([0.0, 10.0, 14.0, 14.0, 16.0, 16.0])
+    pace = Pace(100, clock=lambda: next(seconds))
+    pace.restart(100)  # after an evaluation of ten seconds
+    pace.step(104, 1.0)
+    pace.step(108, 0.5)
 
-    figures = pace.take()
+    assert pace.take() == {"images_per_s": 8 / 4, "data_wait": 1.5 / 4}
 
-    assert 30 < figures["images_per_s"] <= 4 / 0.02
-    assert 0.1 < figures["data_wait"] <= 0.5
+    pace.step(112, 0.0)
+    assert pace.take() == {"images_per_s": 4 / 2, "data_wait": 0.0}
+
+
+def test_a_curve_is_drawn_through_means_of_neighbouring_lines() -> None:
+    points = [(float(i), float(i % 2)) for i in range(1000)]
+
+    curve = smoothed(points)
+
+    assert len(curve) == 50
+    assert curve[:2] == [(9.5, 0.5), (29.5, 0.5)]
+    assert smoothed(points[:7]) == points[:7]
 
 
 def test_lpips_of_held_out_images_is_told_by_component_where_it_is_trained_on(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import torch
 
 from tests.train.runs import NOW
 from train.fitting import Fitting
-from train.losses import Balance
+from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.pixels import from_bytes
 from train.settings import Execution, Optimiser
@@ -21,7 +21,7 @@ def test_every_term_of_a_step_is_computed_on_the_device_of_the_model() -> None:
     meta = torch.device("meta")
     teacher = random_teacher(Dinov2Config(width=8, depth=2, heads=1, patch_px=8, image_px=32))
     objective = Objective(Vae(make_config("f2c12", encoder_width=4, decoder_width=4)), random_lpips(), teacher)
-    objective.balance = Balance()
+    objective.adaptive = AdaptiveWeight()
     Fitting(objective, Optimiser(), Execution(), World(rank=0, size=1, device=meta))
 
     terms = objective(from_bytes(torch.zeros(2, 3, 96, 64, dtype=torch.uint8), meta), NOW, 0)

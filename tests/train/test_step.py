@@ -30,7 +30,7 @@ def test_steps_are_adamw_s_clipped_and_averaged_by_half_lives() -> None:
         fitting.num_images = before
         images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
         figures = fitting.step(images, NOW, 0)
-        fitting.average(20)
+        fitting.update_ema(20)
         x = from_bytes(images, CPU.device)
         adamw.zero_grad()
         (twin.decoder(twin.latents(x)) - x).abs().mean().backward()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.train.runs import check_alike, losses, same_files, small_run
-from train.monitor import read_log
+from train.log import read_log
 from train.settings import Run
 from train.training import train
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.train.runs import BROKEN, STAGES, check_alike, losses, same_files, small_run
+from train.log import read_log
 from train.loop import Diverged
-from train.run_report import read_log
 from train.training import train
 from train.vae import Vae
 

@@ -18,7 +18,6 @@ from train.weights import read_tensors
 
 WEIGHTS_FILE = "pt_inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS_FILE}"
-NUM_FEATURES = 2048
 INPUT_PX = 299
 Kernel = int | tuple[int, int]
 Step = tuple[str, int, Kernel]  # name, output channels, kernel

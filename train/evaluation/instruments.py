@@ -1,6 +1,5 @@
 """The figures that are wanted, each as a function of two pictures, and the weights they are measured with."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from train.evaluation.measuring import Featurizer, Instruments, Meter
 from train.evaluation.settings import Measures
 from train.metrics import Pixels, psnr, ssim, zero_to_one
 from train.peers.autoencoders import Running
-from train.teachers.perceptual import Lpips, find_linear, find_trunk
+from train.peers.files import digest_of
+from train.teachers.perceptual import Lpips
 from train.weights import MissingWeights
 
 
@@ -24,7 +24,7 @@ def make_instruments(
 
     Raises FileNotFoundError naming the file and the flag where weights are missing.
     """
-    device = running.place
+    device = running.torch_device
     meters: dict[str, Meter] = {}
     weights: dict[str, str] = {}
     for name, figure in (("psnr", psnr), ("ssim", ssim)):
@@ -35,7 +35,7 @@ def make_instruments(
     features = None
     if "fid" in metrics:
         path = find_weights(measures.fid_weights)
-        features, weights["fid"] = _features(path, device), _digest(path)
+        features, weights["fid"] = _features(path, device), digest_of([path])
     return Instruments(meters=meters, features=features), weights
 
 
@@ -48,7 +48,6 @@ def _on(device: torch.device, figure: Any) -> Meter:
 
 def _lpips(trunk: str, device: torch.device) -> tuple[Meter, str]:
     try:
-        digest = _digest(find_trunk(trunk), find_linear())
         lpips = Lpips.load(trunk).to(device)
     except MissingWeights as error:
         cause = str(error).partition(" To train without")[0]
@@ -59,7 +58,7 @@ def _lpips(trunk: str, device: torch.device) -> tuple[Meter, str]:
         with torch.inference_mode():
             return float(lpips(b, a)[0])
 
-    return meter, digest
+    return meter, lpips.digest()
 
 
 def _features(weights: Path, device: torch.device) -> Featurizer:
@@ -69,7 +68,3 @@ def _features(weights: Path, device: torch.device) -> Featurizer:
         return network.features(pictures).numpy()
 
     return features
-
-
-def _digest(*paths: Path) -> str:
-    return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]

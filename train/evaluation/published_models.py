@@ -1,10 +1,10 @@
 """PP-OCRv5's server models, those the benchmark is published with, fetched by PaddleOCR itself and kept."""
 
-import os
 import shutil
 from pathlib import Path
 
 from pipelines.shards.folder import Folder
+from train.evaluation.reading_cache import cache_home
 
 MODELS = {"det": "PP-OCRv5_server_det", "rec": "PP-OCRv5_server_rec"}
 FILES = ("inference.onnx", "inference.yml")
@@ -16,8 +16,7 @@ def published_models(cache: str = "") -> str:
 
     Raises ModuleNotFoundError where paddleocr is missing, ConnectionError where nothing can be downloaded.
     """
-    home = cache or os.environ.get("SMALLPRINT_CACHE") or str(Path.home() / ".cache" / "smallprint")
-    folder = Folder(f"{home}/paddleocr/PP-OCRv5_server")
+    folder = Folder(f"{cache_home(cache)}/paddleocr/PP-OCRv5_server")
     for stage, name in MODELS.items():
         missing = [file for file in FILES if not folder.exists(f"{stage}/{file}")]
         if not missing:

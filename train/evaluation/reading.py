@@ -20,6 +20,8 @@ from pipelines.children import deaf_to_interrupts, leave_with_parent, usable_cpu
 from train.evaluation.reading_cache import ReadingCache
 
 Pixels = NDArray[np.uint8]
+Batches = Callable[[list[str], list[Pixels]], Iterator[tuple[list[str], list[Pixels]]]]
+LINES_AT_ONCE = 16
 # What the packages do by themselves, and so the official evaluator: the short side that images are enlarged to before
 # lines are sought, and the score from which a box counts.
 DEFAULTS = {"rapidocr": (736, 0.5), "paddleocr": (64, 0.6)}
@@ -94,7 +96,7 @@ class Reader:
         """Text and confidence of each picture of one upright line."""
         return [(text, confidence) for text, confidence in self._through_store("lines", lines, _by_shape)]
 
-    def _through_store(self, kind: str, images: Sequence[Pixels], batches: "Batches") -> list[Any]:
+    def _through_store(self, kind: str, images: Sequence[Pixels], batches: Batches) -> list[Any]:
         keys = [_key(image) for image in images]
         found = {key: self._store.get(kind, key) for key in set(keys)}
         missing = {key: image for key, image in zip(keys, images, strict=True) if found[key] is None}
@@ -134,10 +136,6 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-Batches = Callable[[list[str], list[Pixels]], Iterator[tuple[list[str], list[Pixels]]]]
-LINES_AT_ONCE = 16
 
 
 def _one_each(keys: list[str], images: list[Pixels]) -> Iterator[tuple[list[str], list[Pixels]]]:
@@ -201,6 +199,6 @@ def joined(lines: Sequence[Line]) -> str:
     return "".join(line.text for line in lines)
 
 
-def engine_installed(name: str = "rapidocr") -> bool:
+def engine_installed() -> bool:
     """Whether rapidocr, the engine whose models come with it, can be used; others are opened to know."""
-    return name == "rapidocr" and is_installed()
+    return is_installed()

@@ -13,6 +13,11 @@ from pipelines.shards.folder import Folder
 log = logging.getLogger(__name__)
 
 
+def cache_home(cache: str = "") -> str:
+    """The folder that is named, else $SMALLPRINT_CACHE, else ~/.cache/smallprint."""
+    return cache or os.environ.get("SMALLPRINT_CACHE") or str(Path.home() / ".cache" / "smallprint")
+
+
 class ReadingCache:
     """Readings by kind ("pages" or "lines") and key. Files appear whole, so any number of runs may share it.
 
@@ -20,8 +25,7 @@ class ReadingCache:
     """
 
     def __init__(self, cache: str, version: str) -> None:
-        where = cache or os.environ.get("SMALLPRINT_CACHE") or str(Path.home() / ".cache" / "smallprint")
-        self._folder = Folder(f"{where}/ocr/{sha256(version.encode()).hexdigest()[:16]}")
+        self._folder = Folder(f"{cache_home(cache)}/ocr/{sha256(version.encode()).hexdigest()[:16]}")
         self._version, self._is_writable = version, True
 
     def get(self, kind: str, key: str) -> list[Any] | None:

@@ -10,7 +10,7 @@ from train.curriculum import COMPONENTS, GRID_PX
 from train.feeding.corpus import Corpus
 from train.feeding.crops import BadImage, Cut, crop
 
-MOST = 10  # of a kind's rows one in so many is held out at most
+ROWS_PER_HELD_OUT = 10  # of a kind's rows one in so many is held out at most
 Rows = NDArray[np.int64]
 
 
@@ -38,7 +38,7 @@ def hold_out(corpus: Corpus, num_rows: int) -> tuple[Rows, Rows]:
     away = corpus.last_shards()
     others = np.flatnonzero(~np.isin(corpus.codes, np.unique(corpus.codes[away])))
     counts = np.unique(corpus.codes[others], return_counts=True)[1]
-    few = corpus.spread(max(1, min(num_rows, int(counts.min(initial=MOST)) // MOST)), others)
+    few = corpus.spread(max(1, min(num_rows, int(counts.min(initial=ROWS_PER_HELD_OUT)) // ROWS_PER_HELD_OUT)), others)
     return np.union1d(away, few), np.union1d(corpus.spread(num_rows, away), few)
 
 

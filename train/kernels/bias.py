@@ -8,40 +8,45 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, load_channels, load_map, tiles_of
+from train.kernels.tiles import load_channels, load_map, tile_offsets, tiles_of
 
 
 @triton.jit
 def _add(
-    x_at: tl.tensor,
-    other_at: tl.tensor,
-    bias_at: tl.tensor,
-    y_at: tl.tensor,
-    rows: tl.tensor,
+    x_ptr: tl.tensor,
+    other_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    y_ptr: tl.tensor,
+    num_rows: tl.tensor,
     channels: tl.constexpr,
-    wide: tl.constexpr,
-    tile: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    first = tl.program_id(0).to(tl.int64) * tile
-    place, mask, _, column = inside(rows - first, channels, wide, tile)
-    x = load_map(x_at + first * channels, place, mask)
-    other = load_map(other_at + first * channels, place, mask)
-    bias = load_channels(bias_at, column, channels)
+    first = tl.program_id(0).to(tl.int64) * block_rows
+    place, mask, _, column = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+    x = load_map(x_ptr + first * channels, place, mask)
+    other = load_map(other_ptr + first * channels, place, mask)
+    bias = load_channels(bias_ptr, column, channels)
     y = x + other + bias[None, :]
-    tl.store(y_at + first * channels + place, y.to(y_at.dtype.element_ty), mask=mask)
+    tl.store(y_ptr + first * channels + place, y.to(y_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def _sum(
-    x_at: tl.tensor, sums_at: tl.tensor, rows: tl.tensor, channels: tl.constexpr, wide: tl.constexpr, tile: tl.constexpr
+    x_ptr: tl.tensor,
+    sums_ptr: tl.tensor,
+    num_rows: tl.tensor,
+    channels: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    program, column = tl.program_id(0).to(tl.int64), tl.arange(0, wide)
-    sums = tl.zeros((tile, wide), tl.float32)
-    for number in range(0, tl.cdiv(rows, tile) - program, tl.num_programs(0)):
-        first = (program + number) * tile
-        place, mask, _, _ = inside(rows - first, channels, wide, tile)
-        sums += load_map(x_at + first * channels, place, mask)
-    tl.store(sums_at + program * channels + column, tl.sum(sums, 0), mask=column < channels)
+    program, column = tl.program_id(0).to(tl.int64), tl.arange(0, block_channels)
+    sums = tl.zeros((block_rows, block_channels), tl.float32)
+    for number in range(0, tl.cdiv(num_rows, block_rows) - program, tl.num_programs(0)):
+        first = (program + number) * block_rows
+        place, mask, _, _ = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+        sums += load_map(x_ptr + first * channels, place, mask)
+    tl.store(sums_ptr + program * channels + column, tl.sum(sums, 0), mask=column < channels)
 
 
 class AddWithBias(torch.autograd.Function):
@@ -52,7 +57,7 @@ class AddWithBias(torch.autograd.Function):
         x, other = (one.contiguous(memory_format=torch.channels_last) for one in (x, other))
         tiles, y = tiles_of(x), torch.empty_like(x)
         with torch.cuda.device_of(x):  # Triton launches on the current device
-            _add[(tiles.count,)](x, other, bias, y, tiles.rows, **tiles.made_for)
+            _add[(tiles.count,)](x, other, bias, y, tiles.num_rows, **tiles.constants)
         ctx.bias_dtype = bias.dtype
         return y
 
@@ -63,20 +68,25 @@ class AddWithBias(torch.autograd.Function):
         tiles = tiles_of(grad, looping=True)
         sums = tiles.sums(1, grad)
         with torch.cuda.device_of(grad):
-            _sum[(tiles.programs,)](grad, sums, tiles.rows, **tiles.made_for)
+            _sum[(tiles.programs,)](grad, sums, tiles.num_rows, **tiles.constants)
         return grad, grad, sums.sum((0, 1)).to(ctx.bias_dtype)
 
 
 @triton.jit
 def _relu(
-    x_at: tl.tensor, bias_at: tl.tensor, rows: tl.tensor, channels: tl.constexpr, wide: tl.constexpr, tile: tl.constexpr
+    x_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    num_rows: tl.tensor,
+    channels: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    first = tl.program_id(0).to(tl.int64) * tile
-    place, mask, _, column = inside(rows - first, channels, wide, tile)
-    x = load_map(x_at + first * channels, place, mask)
-    bias = load_channels(bias_at, column, channels)
+    first = tl.program_id(0).to(tl.int64) * block_rows
+    place, mask, _, column = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+    x = load_map(x_ptr + first * channels, place, mask)
+    bias = load_channels(bias_ptr, column, channels)
     y = tl.maximum(x + bias[None, :], 0.0, propagate_nan=tl.PropagateNan.ALL)
-    tl.store(x_at + first * channels + place, y.to(x_at.dtype.element_ty), mask=mask)
+    tl.store(x_ptr + first * channels + place, y.to(x_ptr.dtype.element_ty), mask=mask)
 
 
 class BiasRelu(torch.autograd.Function):
@@ -86,7 +96,7 @@ class BiasRelu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
         tiles = tiles_of(x)
         with torch.cuda.device_of(x):
-            _relu[(tiles.count,)](x, bias, tiles.rows, **tiles.made_for)
+            _relu[(tiles.count,)](x, bias, tiles.num_rows, **tiles.constants)
         ctx.mark_dirty(x)
         ctx.save_for_backward(x)
         return x

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, load_channels, load_map, tiles_of
+from train.kernels.tiles import load_channels, load_map, tile_offsets, tiles_of
 
 
 @triton.jit
@@ -21,49 +21,49 @@ def _compared(x: tl.tensor, other: tl.tensor, epsilon: tl.tensor) -> tuple[tl.te
 
 @triton.jit
 def _forward(
-    x_at: tl.tensor,
-    other_at: tl.tensor,
-    weight_at: tl.tensor,
-    y_at: tl.tensor,
-    rows: tl.tensor,
+    x_ptr: tl.tensor,
+    other_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    y_ptr: tl.tensor,
+    num_rows: tl.tensor,
     epsilon: tl.tensor,
     channels: tl.constexpr,
-    wide: tl.constexpr,
-    tile: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    first = tl.program_id(0).to(tl.int64) * tile
-    place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = load_map(x_at + first * channels, place, mask)
-    other = load_map(other_at + first * channels, place, mask)
-    weight = load_channels(weight_at, column, channels)
+    first = tl.program_id(0).to(tl.int64) * block_rows
+    place, mask, row, column = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+    x = load_map(x_ptr + first * channels, place, mask)
+    other = load_map(other_ptr + first * channels, place, mask)
+    weight = load_channels(weight_ptr, column, channels)
     _, gap = _compared(x, other, epsilon)
-    tl.store(y_at + first + row, tl.sum(gap * gap * weight[None, :], 1), mask=row < rows - first)
+    tl.store(y_ptr + first + row, tl.sum(gap * gap * weight[None, :], 1), mask=row < num_rows - first)
 
 
 @triton.jit
 def _backward(
-    grad_at: tl.tensor,
-    x_at: tl.tensor,
-    other_at: tl.tensor,
-    weight_at: tl.tensor,
-    out_at: tl.tensor,
-    rows: tl.tensor,
+    grad_ptr: tl.tensor,
+    x_ptr: tl.tensor,
+    other_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    num_rows: tl.tensor,
     epsilon: tl.tensor,
     channels: tl.constexpr,
-    wide: tl.constexpr,
-    tile: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    first = tl.program_id(0).to(tl.int64) * tile
-    place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = load_map(x_at + first * channels, place, mask)
-    other = load_map(other_at + first * channels, place, mask)
-    weight = load_channels(weight_at, column, channels)
-    grad = tl.load(grad_at + first + row, mask=row < rows - first, other=0.0)
+    first = tl.program_id(0).to(tl.int64) * block_rows
+    place, mask, row, column = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+    x = load_map(x_ptr + first * channels, place, mask)
+    other = load_map(other_ptr + first * channels, place, mask)
+    weight = load_channels(weight_ptr, column, channels)
+    grad = tl.load(grad_ptr + first + row, mask=row < num_rows - first, other=0.0)
     length, gap = _compared(x, other, epsilon)
     inner = 2.0 * gap * weight[None, :] * (grad / (length + epsilon))[:, None]  # with respect to x / (length + epsilon)
     along = tl.sum(inner * x, 1) / tl.where(length > 0, length * (length + epsilon), 1.0)
     moved = inner - x * along[:, None]
-    tl.store(out_at + first * channels + place, moved.to(out_at.dtype.element_ty), mask=mask)
+    tl.store(out_ptr + first * channels + place, moved.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 class FusedDistance(torch.autograd.Function):
@@ -78,7 +78,7 @@ class FusedDistance(torch.autograd.Function):
         tiles = tiles_of(x)
         y = torch.empty(x.shape[0], *x.shape[2:], dtype=torch.float32, device=x.device)
         with torch.cuda.device_of(x):
-            _forward[(tiles.count,)](x, other, weight, y, tiles.rows, epsilon, **tiles.made_for)
+            _forward[(tiles.count,)](x, other, weight, y, tiles.num_rows, epsilon, **tiles.constants)
         ctx.save_for_backward(x, other, weight)
         ctx.epsilon = epsilon
         return y
@@ -89,5 +89,5 @@ class FusedDistance(torch.autograd.Function):
         x, other, weight = ctx.saved_tensors
         tiles, out, grad = tiles_of(x), torch.empty_like(x), grads[0].contiguous()
         with torch.cuda.device_of(x):
-            _backward[(tiles.count,)](grad, x, other, weight, out, tiles.rows, ctx.epsilon, **tiles.made_for)
+            _backward[(tiles.count,)](grad, x, other, weight, out, tiles.num_rows, ctx.epsilon, **tiles.constants)
         return out, None, None, None

@@ -8,67 +8,68 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.kernels.tiles import inside, load_channels, load_map, tiles_of
+from train.kernels.tiles import load_channels, load_map, tile_offsets, tiles_of
 
 
 @triton.jit
 def _forward(
-    x_at: tl.tensor,
-    bias_at: tl.tensor,
-    gain_at: tl.tensor,
-    y_at: tl.tensor,
-    scale_at: tl.tensor,
-    rows: tl.tensor,
+    x_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    gain_ptr: tl.tensor,
+    y_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    num_rows: tl.tensor,
     root: tl.tensor,
     epsilon: tl.tensor,
     biased: tl.constexpr,
     channels: tl.constexpr,
-    wide: tl.constexpr,
-    tile: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
-    first = tl.program_id(0).to(tl.int64) * tile
-    place, mask, row, column = inside(rows - first, channels, wide, tile)
-    x = load_map(x_at + first * channels, place, mask)
+    first = tl.program_id(0).to(tl.int64) * block_rows
+    place, mask, row, column = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+    x = load_map(x_ptr + first * channels, place, mask)
     if biased:
-        x += load_channels(bias_at, column, channels)[None, :]
+        x += load_channels(bias_ptr, column, channels)[None, :]
     scale = root / tl.maximum(tl.sqrt(tl.sum(x * x, 1)), epsilon, propagate_nan=tl.PropagateNan.ALL)
-    gain = load_channels(gain_at, column, channels)
+    gain = load_channels(gain_ptr, column, channels)
     scaled = x * scale[:, None] * gain[None, :]
     y = scaled * tl.sigmoid(scaled)
-    tl.store(y_at + first * channels + place, y.to(y_at.dtype.element_ty), mask=mask)
-    tl.store(scale_at + first + row, scale, mask=row < rows - first)
+    tl.store(y_ptr + first * channels + place, y.to(y_ptr.dtype.element_ty), mask=mask)
+    tl.store(scale_ptr + first + row, scale, mask=row < num_rows - first)
 
 
 @triton.jit
 def _backward(
-    grad_at: tl.tensor,
-    around_at: tl.tensor,
-    x_at: tl.tensor,
-    bias_at: tl.tensor,
-    gain_at: tl.tensor,
-    scale_at: tl.tensor,
-    out_at: tl.tensor,
-    sums_at: tl.tensor,
-    rows: tl.tensor,
+    grad_ptr: tl.tensor,
+    around_ptr: tl.tensor,
+    x_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    gain_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    sums_ptr: tl.tensor,
+    num_rows: tl.tensor,
     biased: tl.constexpr,
     joined: tl.constexpr,
     channels: tl.constexpr,
-    wide: tl.constexpr,
-    tile: tl.constexpr,
+    block_channels: tl.constexpr,
+    block_rows: tl.constexpr,
 ) -> None:
     program = tl.program_id(0).to(tl.int64)
-    column = tl.arange(0, wide)
-    gain = load_channels(gain_at, column, channels)
-    bias = tl.zeros((wide,), tl.float32)
+    column = tl.arange(0, block_channels)
+    gain = load_channels(gain_ptr, column, channels)
+    bias = tl.zeros((block_channels,), tl.float32)
     if biased:
-        bias = load_channels(bias_at, column, channels)
-    gains, biases = tl.zeros((tile, wide), tl.float32), tl.zeros((tile, wide), tl.float32)  # summed at the end alone
-    for number in range(0, tl.cdiv(rows, tile) - program, tl.num_programs(0)):
-        first = (program + number) * tile
-        place, mask, row, _ = inside(rows - first, channels, wide, tile)
-        scale = tl.load(scale_at + first + row, mask=row < rows - first, other=0.0)
-        x = load_map(x_at + first * channels, place, mask)
-        grad = load_map(grad_at + first * channels, place, mask)
+        bias = load_channels(bias_ptr, column, channels)
+    gains = tl.zeros((block_rows, block_channels), tl.float32)  # of each row of a tile: summed over rows at the end
+    biases = tl.zeros((block_rows, block_channels), tl.float32)
+    for number in range(0, tl.cdiv(num_rows, block_rows) - program, tl.num_programs(0)):
+        first = (program + number) * block_rows
+        place, mask, row, _ = tile_offsets(num_rows - first, channels, block_channels, block_rows)
+        scale = tl.load(scale_ptr + first + row, mask=row < num_rows - first, other=0.0)
+        x = load_map(x_ptr + first * channels, place, mask)
+        grad = load_map(grad_ptr + first * channels, place, mask)
         unit = (x + bias[None, :]) * scale[:, None]
         scaled = unit * gain[None, :]
         gate = tl.sigmoid(scaled)
@@ -80,10 +81,10 @@ def _backward(
         if biased:
             biases += moved
         if joined:
-            moved += load_map(around_at + first * channels, place, mask)
-        tl.store(out_at + first * channels + place, moved.to(out_at.dtype.element_ty), mask=mask)
-    tl.store(sums_at + 2 * program * channels + column, tl.sum(gains, 0), mask=column < channels)
-    tl.store(sums_at + (2 * program + 1) * channels + column, tl.sum(biases, 0), mask=column < channels)
+            moved += load_map(around_ptr + first * channels, place, mask)
+        tl.store(out_ptr + first * channels + place, moved.to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(sums_ptr + 2 * program * channels + column, tl.sum(gains, 0), mask=column < channels)
+    tl.store(sums_ptr + (2 * program + 1) * channels + column, tl.sum(biases, 0), mask=column < channels)
 
 
 class FusedRmsSilu(torch.autograd.Function):
@@ -96,12 +97,12 @@ class FusedRmsSilu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, bias: Tensor | None, gain: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
         x = x.contiguous(memory_format=torch.channels_last)
         tiles = tiles_of(x)
-        y, scale = torch.empty_like(x), torch.empty(tiles.rows, dtype=torch.float32, device=x.device)
+        y, scale = torch.empty_like(x), torch.empty(tiles.num_rows, dtype=torch.float32, device=x.device)
         biased, root = bias is not None, tiles.channels**0.5
         with torch.cuda.device_of(x):  # Triton launches on the current device
             _forward[(tiles.count,)](
-                x, bias if biased else gain, gain, y, scale, tiles.rows, root, epsilon, biased=biased, **tiles.made_for
-            )
+                x, bias if biased else gain, gain, y, scale, tiles.num_rows, root, epsilon,
+                biased=biased, **tiles.constants)  # fmt: skip
         ctx.save_for_backward(x, bias, gain, scale)
         ctx.set_materialize_grads(False)
         return x, y
@@ -118,7 +119,7 @@ class FusedRmsSilu(torch.autograd.Function):
         biased, joined = bias is not None, around is not None
         with torch.cuda.device_of(x):
             _backward[(tiles.programs,)](
-                grad, around if joined else grad, x, bias if biased else gain, gain, scale, out, sums, tiles.rows,
-                biased=biased, joined=joined, **tiles.made_for)  # fmt: skip
+                grad, around if joined else grad, x, bias if biased else gain, gain, scale, out, sums, tiles.num_rows,
+                biased=biased, joined=joined, **tiles.constants)  # fmt: skip
         of_gain, of_bias = sums.sum(0)
         return out, of_bias.to(bias.dtype) if biased else None, of_gain.to(gain.dtype), None

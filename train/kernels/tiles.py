@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 WARP = 32  # threads
-EACH = 16  # numbers that a thread holds of each activation
+VALUES_PER_THREAD = 16  # numbers that a thread holds of each activation
 WARPS = 4  # of a program of one tile
 LOOPING_WARPS = 2  # of a program of many, which sums over them: few wait for each other
 PROGRAMS = 2048  # of many tiles, at most
@@ -16,23 +16,27 @@ PROGRAMS = 2048  # of many tiles, at most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiles:
-    """Rows and channels of some activations, and their cut: `wide` is the power of two that holds the channels."""
+    """Rows (pixels) and channels of some activations, and their cut into tiles.
 
-    rows: int
+    block_channels: the power of two that holds the channels. block_rows: rows of a tile.
+    """
+
+    num_rows: int
     channels: int
-    wide: int
-    tile: int  # rows
+    block_channels: int
+    block_rows: int
     warps: int
 
     @property
-    def made_for(self) -> dict[str, int]:
+    def constants(self) -> dict[str, int]:
         """The arguments that all kernels are compiled for."""
-        return {"channels": self.channels, "wide": self.wide, "tile": self.tile, "num_warps": self.warps}
+        blocks = {"block_channels": self.block_channels, "block_rows": self.block_rows}
+        return {"channels": self.channels, **blocks, "num_warps": self.warps}
 
     @property
     def count(self) -> int:
         """Tiles in all."""
-        return int(triton.cdiv(self.rows, self.tile))
+        return int(triton.cdiv(self.num_rows, self.block_rows))
 
     @property
     def programs(self) -> int:
@@ -47,25 +51,25 @@ class Tiles:
 def tiles_of(x: Tensor, *, looping: bool = False) -> Tiles:
     """The cut of activations; looping: for programs of many tiles."""
     channels = x.shape[1]
-    wide = triton.next_power_of_2(channels)
+    block_channels = triton.next_power_of_2(channels)
     warps = LOOPING_WARPS if looping else WARPS
-    tile = max(1, EACH * WARP * warps // wide)
+    block_rows = max(1, VALUES_PER_THREAD * WARP * warps // block_channels)
     return Tiles(
-        rows=x.numel() // channels,
+        num_rows=x.numel() // channels,
         channels=channels,
-        wide=wide,
-        tile=tile,
-        warps=max(warps, min(16, wide // (EACH * WARP))),
+        block_channels=block_channels,
+        block_rows=block_rows,
+        warps=max(warps, min(16, block_channels // (VALUES_PER_THREAD * WARP))),
     )
 
 
 @triton.jit
-def inside(
-    rows: tl.tensor, channels: tl.constexpr, wide: tl.constexpr, tile: tl.constexpr
+def tile_offsets(
+    num_rows: tl.tensor, channels: tl.constexpr, block_channels: tl.constexpr, block_rows: tl.constexpr
 ) -> tuple[tl.tensor, tl.tensor, tl.tensor, tl.tensor]:
-    """Places within a tile that begins `rows` before the end, which of them there are, their rows and columns."""
-    row, column = tl.arange(0, tile), tl.arange(0, wide)
-    mask = (row[:, None] < rows) & (column[None, :] < channels)
+    """Places within a tile that begins `num_rows` before the end, which of them there are, their rows and columns."""
+    row, column = tl.arange(0, block_rows), tl.arange(0, block_channels)
+    mask = (row[:, None] < num_rows) & (column[None, :] < channels)
     return row[:, None] * channels + column[None, :], mask, row, column
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from train.pixels import from_bytes, to_bytes
+from train.world import choose_device
 
 Pixels = NDArray[np.uint8]
 KINDS = ("model", "diffusers", "module", "taef2", "reference")
@@ -57,26 +58,20 @@ class Running:
 
     def identity(self) -> dict[str, Any]:
         """What it comes to on this machine."""
-        number = str(self.number).removeprefix("torch.")
-        return asdict(self) | {"device": self.place.type, "dtype": number}
+        dtype = str(self.torch_dtype).removeprefix("torch.")
+        return asdict(self) | {"device": self.torch_device.type, "dtype": dtype}
 
     @property
-    def place(self) -> torch.device:
-        """The device. Raises ValueError where it is not there."""
-        found = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            device = torch.device(found if self.device == "auto" else self.device)
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"device is {self.device!r}, which cannot be used here: {error}") from None
-        return device
+    def torch_device(self) -> torch.device:
+        """The device. Raises ValueError where it cannot be used here."""
+        return choose_device(self.device)
 
     @property
-    def number(self) -> torch.dtype:
+    def torch_dtype(self) -> torch.dtype:
         """The type of numbers."""
         if self.dtype != "auto":
             return DTYPES[self.dtype]
-        return torch.bfloat16 if self.place.type == "cuda" else torch.float32
+        return torch.bfloat16 if self.torch_device.type == "cuda" else torch.float32
 
 
 DEFAULT_RUNNING = Running()
@@ -98,7 +93,7 @@ class TorchAutoencoder:
     def __init__(self, name: str, halves: Halves, running: Running = DEFAULT_RUNNING) -> None:
         self.name = name
         self._halves, self._running = halves, running
-        self._place, self._number = running.place, running.number
+        self._device, self._dtype = running.torch_device, running.torch_dtype
         self._overflows = False
 
     def __call__(self, images: Pixels) -> Pixels:
@@ -140,8 +135,8 @@ class TorchAutoencoder:
         x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         height, width = x.shape[2:]
         f = self._halves.factor
-        x = pad(from_bytes(x, self._place), (0, -width % f, 0, -height % f), mode="replicate")
-        with torch.autocast(self._place.type, self._number, enabled=self._number != torch.float32):
+        x = pad(from_bytes(x, self._device), (0, -width % f, 0, -height % f), mode="replicate")
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             y = self._halves.decode(self._halves.encode(x))
         if y.shape != x.shape:
             raise ValueError(f"{self.name} turns images {tuple(x.shape)} into {tuple(y.shape)}: the same shape is due")

@@ -23,7 +23,7 @@ def of_ours(folder: Path, running: Running) -> Halves:
     """A folder that train/run.py wrote."""
     from train.vae import Vae
 
-    vae = Vae.from_pretrained(folder).to(running.place)
+    vae = Vae.from_pretrained(folder).to(running.torch_device)
     vae.tile_px = running.tile_px
     return Halves(
         encode=lambda x: vae.encode(x).latent_dist.mode(),
@@ -35,7 +35,7 @@ def of_ours(folder: Path, running: Running) -> Halves:
 
 def of_taef2(folder: Path, running: Running) -> Halves:
     """The folder of TAEF2's two files."""
-    model = taef2.Taef2.from_pretrained(folder).to(running.place)
+    model = taef2.Taef2.from_pretrained(folder).to(running.torch_device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU a third faster
     return Halves(encode=model.encode, decode=model.decode, factor=taef2.FACTOR)
 
@@ -45,6 +45,7 @@ def of_module(file: Path, running: Running) -> Halves:
     on `device` where the file has a function `setup(device)`, else on the CPU or the GPU that was chosen; latents are
     whatever its decode takes. `FILES = ("weights.pt",)` names what it reads beside itself: figures made with another
     content of these are made anew. `FACTOR`, where the file sets it, is what sides are padded to a multiple of (32).
+    Raises ValueError where a function is missing or FACTOR is no whole number.
     """
     module = _import_file(file)
     for name in ("encode", "decode"):
@@ -54,7 +55,7 @@ def of_module(file: Path, running: Running) -> Halves:
     if not isinstance(factor, int) or factor < 1:
         raise ValueError(f"FACTOR of {file} is {factor!r}: give a whole number from 1")
     if hasattr(module, "setup"):
-        module.setup(running.place)
+        module.setup(running.torch_device)
     return Halves(encode=module.encode, decode=module.decode, factor=factor)
 
 
@@ -74,15 +75,15 @@ def _import_file(file: Path) -> Any:
 
 def of_diffusers(folder: Path, running: Running) -> Halves:
     """A folder of a diffusers autoencoder, or of a pipeline with one in vae/: of images or, as one frame, of videos;
-    RGB, or RGBA with full alpha."""
+    RGB, or RGBA with full alpha. Raises ValueError where it takes neither."""
     folder = folder / "vae" if (folder / "vae" / "config.json").is_file() else folder
-    model = _load_diffusers(folder).to(running.place).eval()
+    model = _load_diffusers(folder).to(running.torch_device).eval()
     has_alpha = _config(folder).get("in_channels", 3) == 4
     faults = []
     for has_frames in (False, True):
         halves = _halves_of(model, has_frames, has_alpha)
         try:
-            return replace(halves, factor=_probe(halves, running.place))
+            return replace(halves, factor=_probe(halves, running.torch_device))
         except (ValueError, RuntimeError, IndexError, TypeError) as error:  # what its layers raise on other dimensions
             faults.append(str(error).splitlines()[0])
     raise ValueError(f"{folder} takes neither images nor one frame of a video: {' / '.join(faults)}")

@@ -39,7 +39,10 @@ def split_by_source(sources: NDArray[np.str_], share: float, rng: np.random.Gene
 
 
 def folds_by_source(sources: NDArray[np.str_], num_folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The fold (n,), 0 to num_folds - 1, of each row; a source is in one, folds hold about as many sources."""
+    """The fold (n,), 0 to num_folds - 1, of each row; a source is in one, folds hold about as many sources.
+
+    Raises ValueError for fewer sources than folds.
+    """
     names, place = np.unique(sources, return_inverse=True)
     if len(names) < num_folds:
         raise ValueError(f"the images are of {len(names)} sources: {num_folds} folds need as many, give more images")

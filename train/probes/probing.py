@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
 import tyro
 
 from pipelines.exits import exit_code
@@ -16,6 +15,7 @@ from train.probes.report import describe_latents, describe_layers, write_latents
 from train.probes.samples import Encoder, Label, Pooling, Samples, make_label, read_samples
 from train.teachers.semantic import DEFAULT_TEACHER, load_network, short_name
 from train.vae import Vae
+from train.world import choose_device
 
 PROG = "probe.py"
 DESCRIPTION = """What frozen latents hold, on images of shards.
@@ -49,7 +49,7 @@ class Images:
     batch_size: int = 16
     """Images encoded at a time."""
     device: str = "auto"
-    """cpu, cuda, or auto: a GPU where there is one."""
+    """Where it runs: auto (a GPU where there is one), cpu, cuda, cuda:1 ..."""
     out: str = "probe"
     """Folder of the results."""
 
@@ -63,12 +63,6 @@ class Images:
     def protocol(self) -> Protocol:
         """How the probes are tried."""
         return Protocol(num_splits=self.splits, test_share=self.test_share, seed=self.seed)
-
-    @property
-    def where(self) -> torch.device:
-        """The device that the networks run on."""
-        found = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(found if self.device == "auto" else self.device)
 
     def absolute(self) -> "Images":
         """The same with paths that hold in any working directory."""
@@ -130,7 +124,7 @@ class Latents:
         labels = self.images.labels(samples)
         if not labels:
             raise ValueError(f"no label of {', '.join(self.images.label)} has two classes: name others with --label")
-        options = Pooling(side=self.cells, batch_size=self.images.batch_size, device=self.images.where)
+        options = Pooling(side=self.cells, batch_size=self.images.batch_size, device=choose_device(self.images.device))
         model, against = (features_of(folders, samples, load, options) for folders in (self.model, self.against))
         probed = probe_latents(samples, labels, model, against, self.images.protocol)
         print(describe_latents(probed))
@@ -171,7 +165,7 @@ class Layers:
             blocks,
             num_positions=self.positions,
             batch_size=self.images.batch_size,
-            device=self.images.where,
+            device=choose_device(self.images.device),
             seed=self.images.seed,
         )
         layers = compare_layers(sampled, samples, label, self.images.protocol)

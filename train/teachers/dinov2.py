@@ -185,7 +185,8 @@ def read(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dinov2:
 
 
 def fill(config: Dinov2Config, tensors: Mapping[str, Tensor]) -> Dinov2:
-    """The network of these sizes with these tensors, by the names of files on disk less "attention."."""
+    """The network of these sizes with these tensors, by the names of files on disk less "attention.". Raises
+    ValueError naming a tensor that is missing, of another shape, or not known."""
     with torch.device("meta"):  # so that no value is drawn: the global generator stays as it is
         network = Dinov2(config)
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}

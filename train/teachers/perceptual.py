@@ -71,11 +71,11 @@ class Lpips:
         return cls(read_tensors(find_trunk(trunk)), read_tensors(find_linear(linear)))
 
     def digest(self) -> str:
-        """The sha256 of its weights, whatever files they came from."""
+        """A hash of its weights, whatever files they came from."""
         whole = hashlib.sha256()
         for value in (*self._trunk.values(), *self._linear.values()):
             whole.update(value.cpu().numpy().tobytes())
-        return whole.hexdigest()
+        return whole.hexdigest()[:16]
 
     def to(self, device: torch.device | str) -> Self:
         """The same object with its weights on a device."""
@@ -139,7 +139,10 @@ def _constant(tensor: Tensor) -> Tensor:
 
 
 def find_trunk(trunk: str = "") -> Path:
-    """The file of VGG16, checked against the sha256 in its name where it carries one."""
+    """The file of VGG16, checked against the sha256 in its name where it carries one.
+
+    Raises MissingWeights where it is not there, ValueError where it is another.
+    """
     path = Path(trunk) if trunk else Path(torch.hub.get_dir()) / "checkpoints" / TRUNK_FILE
     if not path.is_file():
         get = f"{TRUNK_URL} (528 MB), into {path.parent} or any folder, then name the file"
@@ -150,7 +153,10 @@ def find_trunk(trunk: str = "") -> Path:
 
 
 def find_linear(linear: str = "") -> Path:
-    """The file of the five stages' weights; one of torch's kind must be version 0.1's, by its md5."""
+    """The file of the five stages' weights; one of torch's kind must be version 0.1's, by its md5.
+
+    Raises MissingWeights where it is not there, ValueError where it is another.
+    """
     path = Path(linear) if linear else _packaged_linear()
     if path is None or not path.is_file():
         what = f"The linear weights of LPIPS, {path or 'weights/v0.1/vgg.pth of the package lpips'}, are not there"

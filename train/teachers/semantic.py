@@ -100,7 +100,11 @@ def features_at(network: Network, images: Tensor, grid: tuple[int, int], blocks:
 
 
 def tokens_per_side(image_px: Sequence[int], grid: tuple[int, int]) -> int:
-    """How many tokens of a teacher a latent covers along each side: one for each 16 px, at least one."""
+    """How many tokens of a teacher a latent covers along each side: one for each 16 px, at least one.
+
+    Both arguments are (height, width), of the image in px and of the latents. Raises ValueError for a grid without
+    latents.
+    """
     if min(grid) < 1:
         raise ValueError(f"grid is {grid}: give rows and columns of the latents, from 1")
     return max(1, round(max(image_px[0] / grid[0], image_px[1] / grid[1]) / TOKEN_PX))
@@ -174,7 +178,8 @@ def _config(folder: Path) -> Mapping[str, Any]:
 
 
 def find_folder(folder: str) -> Path:
-    """The local folder of a teacher: as named, or the hub's cache after a download where it names none."""
+    """The local folder of a teacher: as named, or the hub's cache after a download where it names none. Raises
+    MissingWeights where neither is to be had."""
     local = Path(folder).expanduser()
     if local.is_dir():
         return local
