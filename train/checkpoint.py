@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-STATE_FILE = "state.json"  # written last: numbers, and the sha256 of each file of tensors
+from train.weights import save_tensors
+
+STATE_FILE = "state.json"  # written last: numbers with their sha256, and the sha256 of each file of tensors
 ARCHITECTURE, LATENTS = "architecture", "latents"  # among the numbers: the model's fields; its latents' statistics
 CHECKPOINTS = "checkpoints"  # in a run's folder
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -44,11 +46,10 @@ class Checkpoints:
             shutil.rmtree(stale)
         temporary.mkdir(parents=True)
         for name, tensors in checkpoint.tensors.items():
-            save_file(
-                {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary / _file(name)
-            )
+            save_tensors(temporary / _file(name), tensors)
         digests = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
-        state = {"files": digests, "numbers": checkpoint.numbers}
+        numbers = json.loads(json.dumps(checkpoint.numbers))  # as they are read
+        state = {"files": digests, "numbers": numbers, "sha256": _numbers_sha256(numbers)}
         (temporary / STATE_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
@@ -121,6 +122,8 @@ def _check(folder: Path) -> dict[str, Any]:
         state: dict[str, Any] = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         if not isinstance(state["numbers"], dict):
             raise ValueError(f"numbers is a {type(state['numbers']).__name__}")
+        if _numbers_sha256(state["numbers"]) != state["sha256"]:
+            raise ValueError("the numbers have another sha256 than when they were written")
         for name, digest in state["files"].items():
             if name != Path(name).name:
                 raise ValueError(f"{name!r} leads out of it")
@@ -139,6 +142,10 @@ def _telling(folder: Path) -> Iterator[None]:
 
 def _file(name: str) -> str:
     return f"{name}.safetensors"
+
+
+def _numbers_sha256(numbers: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

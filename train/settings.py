@@ -110,8 +110,8 @@ class Execution:
     data: tuple[str, ...] = ()
     """Folders of shards, local or fsspec URLs; FOLDER=general (text, synthetic) says what a plain image set holds."""
     held_out: tuple[str, ...] = ()
-    """Folders of shards to evaluate on; by default the last shard of each data folder that has two,
-    which is then not trained on, and a tenth of what only others hold."""
+    """Folders of shards to evaluate on; by default the last shard of each data folder that has two, and a tenth of each
+    kind and band that no such shard holds; these are then not trained on."""
     out: str = "run"
     """Folder of the run: checkpoints, samples, report and, at the end, the model."""
     device: str = "auto"

@@ -39,8 +39,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, which appears whole, and its folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
+    save_tensors(temporary, tensors)
     temporary.replace(path)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file in place, which those may read who may read other new files: safetensors itself writes
+    for its user alone."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)
+    path.chmod(mode)
 
 
 def check_digest(path: Path, algorithm: str, prefix: str) -> None:

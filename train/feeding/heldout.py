@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from train.curriculum import COMPONENTS, GRID_PX
 from train.feeding.corpus import Corpus
 from train.feeding.crops import BadImage, Cut, crop
+from train.feeding.labels import fullest, line_boxes
 
-ROWS_PER_HELD_OUT = 10  # of a kind's rows one in so many is held out at most
+ROWS_PER_HELD_OUT = 10  # where a kind lies in single shards, one in so many of its rows is held out at most
 Rows = NDArray[np.int64]
 
 
@@ -33,19 +34,23 @@ class HeldOut:
 def hold_out(corpus: Corpus, num_rows: int) -> tuple[Rows, Rows]:
     """Rows that training does without, and up to `num_rows` of each kind and band among them to evaluate.
 
-    The last shard of each folder that has two; of kinds and bands that no such shard holds a tenth, evenly apart.
+    The last shard of each folder that has two; of each kind and band that no such shard holds a tenth, at least one and
+    at most `num_rows`, evenly apart.
     """
     away = corpus.last_shards()
     others = np.flatnonzero(~np.isin(corpus.codes, np.unique(corpus.codes[away])))
-    counts = np.unique(corpus.codes[others], return_counts=True)[1]
-    few = corpus.spread(max(1, min(num_rows, int(counts.min(initial=ROWS_PER_HELD_OUT)) // ROWS_PER_HELD_OUT)), others)
+    few = others[:0]
+    for code in np.unique(corpus.codes[others]):
+        rows = others[corpus.codes[others] == code]
+        few = np.union1d(few, corpus.spread(max(1, min(num_rows, len(rows) // ROWS_PER_HELD_OUT)), rows))
     return np.union1d(away, few), np.union1d(corpus.spread(num_rows, away), few)
 
 
 def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> HeldOut:
-    """The middle of each image, side_px or, where most of a component are smaller, less for all.
+    """A square of each image, side_px or, where most of a component are smaller, less for all.
 
-    Text is cut at its own resolution, general images are first reduced to just cover the crop. Images that are smaller
+    Text is cut at its own resolution, where the row's lines say that most characters are, else in the middle; general
+    images are first reduced to just cover the square, and cut in the middle. Images that are smaller
     than the crop are left out; those that cannot be read too, and named. Raises ValueError where nothing is left.
     """
     side, large = _side(corpus, rows, side_px, max(GRID_PX, factor))
@@ -55,7 +60,8 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     asked = tuple(corpus.name_of(row).rpartition("/")[2] for row in rows.tolist())
     for row, name, data in zip(rows.tolist(), asked, corpus.read(rows.tolist()), strict=True):
         component = COMPONENTS[corpus.codes[row]]
-        cut = Cut(size=(side, side), native=component != "general", down=0.5, right=0.5, mirrored=False)
+        down, right = (0.5, 0.5) if component == "general" else _place(corpus, row, side)
+        cut = Cut(size=(side, side), native=component != "general", down=down, right=right, mirrored=False)
         try:
             pixels = crop(data, cut)
         except BadImage as fault:
@@ -73,6 +79,16 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
         left_out=tuple(left_out),
         asked=asked,
     )
+
+
+def _place(corpus: Corpus, row: int, side: int) -> tuple[float, float]:
+    """Where to cut a page, as shares of the room there is from the top and from the left."""
+    image = int(corpus.height_px[row]), int(corpus.width_px[row])
+    boxes = line_boxes(corpus, row)
+    if not len(boxes) or min(image) < side:
+        return 0.5, 0.5
+    top, left = fullest(boxes, image, side)
+    return (top + 0.5) / (image[0] - side + 1), (left + 0.5) / (image[1] - side + 1)
 
 
 def _side(corpus: Corpus, rows: Rows, side_px: int, step: int) -> tuple[int, NDArray[np.bool_]]:
