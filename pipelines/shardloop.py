@@ -30,7 +30,10 @@ class ShardsFailed(Exception):  # noqa: N818
 
 
 def whole_shards(folder: Folder, wanted: dict[int, int]) -> dict[int, ShardInfo]:
-    """The shards that are there with as many rows as wanted."""
+    """The shards that are there with as many rows as `wanted` has by shard.
+
+    Raises ValueError where one holds more rows, or is not wanted at all.
+    """
     there = read_manifest(folder)
     if any(info.num_promised > wanted.get(info.index, 0) for info in there.values()):
         num_rows = sum(info.num_promised for info in there.values())
@@ -63,48 +66,69 @@ def make_shards(
 ) -> dict[int, ShardInfo]:
     """Hand the shards to the pool and drain it; what is in flight is waited for before an error is raised.
 
-    `row_of` as for Deaths.
+    `row_of` as for Deaths. Raises ShardsFailed where a shard could not be made, and what the pool raises (ValueError
+    where no node is left that has room) where none had failed before.
     """
-    queue, num_in_flight, num_left = deque(shards), 0, 0
-    deaths = Deaths(row_of)
-    done: dict[int, ShardInfo] = {}
-    failed: list[Outcome] = []
-    left_out: set[str] = set()
-    stopped = False  # no shard can be made any more
-    while queue or num_in_flight:
-        while queue and num_in_flight < pool.capacity:
-            pool.submit(queue.popleft())
-            num_in_flight += 1
+    return _Loop(pool, shards, progress, row_of).run()
+
+
+class _Loop:
+    """Shards on their way: those that wait, how many the pool has, and what came of the others."""
+
+    def __init__(
+        self, pool: Pool, shards: Sequence[int], progress: Progress, row_of: Callable[[int], int | None]
+    ) -> None:
+        self._pool, self._progress, self._deaths = pool, progress, Deaths(row_of)
+        self._queue, self._num_in_flight, self._num_left = deque(shards), 0, 0
+        self._done: dict[int, ShardInfo] = {}
+        self._failed: list[Outcome] = []
+        self._left_out: set[str] = set()  # nodes
+        self._stopped = False  # no shard can be made any more
+
+    def run(self) -> dict[int, ShardInfo]:
+        while self._queue or self._num_in_flight:
+            while self._queue and self._num_in_flight < self._pool.capacity:
+                self._pool.submit(self._queue.popleft())
+                self._num_in_flight += 1
+            outcome = self._wait()
+            if outcome is not None:
+                self._settle(outcome)
+        if self._failed:
+            raise ShardsFailed(self._failed, self._num_left)
+        return self._done
+
+    def _wait(self) -> Outcome | None:
         try:
-            outcome = pool.wait()
+            return self._pool.wait()
         except ValueError as error:  # no node is left that has room
-            if failed:
-                raise ShardsFailed(failed, num_left + len(queue) + num_in_flight) from error
+            if self._failed:
+                num_left = self._num_left + len(self._queue) + self._num_in_flight
+                raise ShardsFailed(self._failed, num_left) from error
             raise
-        if outcome is None:
-            continue
-        num_in_flight -= 1
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._num_in_flight -= 1
         if outcome.info is not None:
-            done[outcome.shard] = outcome.info
-            progress.advance(outcome.info.num_promised)
-            continue
-        elsewhere = outcome.unfit and pool.leave_out(outcome.node)
-        stopped = stopped or outcome.no_room or (outcome.unfit and not elsewhere)
-        again = not stopped and (elsewhere or (outcome.crashed and deaths.allow_another(outcome.shard)))
-        if not (elsewhere and outcome.node in left_out):  # told once a node
-            progress.note(f"shard {outcome.shard}: {outcome.cause}{_what_next(again, outcome)}")
-        if outcome.unfit:
-            left_out.add(outcome.node)
-        if again:
-            queue.append(outcome.shard)
+            self._done[outcome.shard] = outcome.info
+            self._progress.advance(outcome.info.num_promised)
+        elif self._may_try_again(outcome):
+            self._queue.append(outcome.shard)
         else:
-            failed.append(outcome)
-        if stopped:
-            num_left += len(queue)
-            queue.clear()
-    if failed:
-        raise ShardsFailed(failed, num_left)
-    return done
+            self._failed.append(outcome)
+        if self._stopped:
+            self._num_left += len(self._queue)
+            self._queue.clear()
+
+    def _may_try_again(self, outcome: Outcome) -> bool:
+        """Leave out an unfit node, count a death; whether that leaves the shard another try, which is told."""
+        elsewhere = outcome.unfit and self._pool.leave_out(outcome.node)
+        self._stopped = self._stopped or outcome.no_room or (outcome.unfit and not elsewhere)
+        again = not self._stopped and (elsewhere or (outcome.crashed and self._deaths.allow_another(outcome.shard)))
+        if not (elsewhere and outcome.node in self._left_out):  # told once a node
+            self._progress.note(f"shard {outcome.shard}: {outcome.cause}{_what_next(again, outcome)}")
+        if outcome.unfit:
+            self._left_out.add(outcome.node)
+        return again
 
 
 def _what_next(again: bool, outcome: Outcome) -> str:
