@@ -14,8 +14,9 @@ import yaml
 
 from pipelines.exits import exit_code
 from pipelines.mixture.card import card_text
-from pipelines.mixture.inputs import lineage_of, mixed_schema, open_inputs
+from pipelines.mixture.inputs import Input, lineage_of, mixed_schema, open_inputs
 from pipelines.mixture.job import MixJob
+from pipelines.mixture.orders import Cell
 from pipelines.mixture.plan import Plan, has_plan, has_this_plan, make_plan, read_plan, workers_for
 from pipelines.mixture.previews import write_previews
 from pipelines.mixture.settings import MIX_RECIPES, Mixture, Running, typed
@@ -85,37 +86,51 @@ def make(settings: Settings) -> str:
     mixture, running = settings.mixture, settings.running
     inputs = open_inputs(mixture.inputs)
     out, schema = Folder(running.out), mixed_schema(inputs)
-    remedy = "Name another --out, or go back to what it was begun with."
     identity = {"inputs": {one.name: one.digest for one in inputs}, "without": []} | mixture.identity()
-    flags = flags_of(Mixture) | {"without": "--without"}
     for folder in (out, Folder(running.plan)):
         folder.sweep()  # what a killed driver was writing
     if out.exists(JOB_FILE):
-        claim_folder(out, identity, remedy, flags=flags)
+        _claim(out, identity)
     else:
         check_free(out)
     workers = running.workers if running.backend == "ray" else workers_of(running.workers)
     plan = make_plan(inputs, mixture, running.plan, num_workers=workers, backend=running.backend)
-    claim_folder(out, identity, remedy, flags=flags)  # only now, so that ratios that cannot be had may be mended
+    _claim(out, identity)  # only now, so that ratios that cannot be had may be mended
+    _write_beginning(out, settings, inputs, schema, plan)
+    for cell in plan.cells:
+        if cell.images:
+            _copy(cell, settings, inputs, workers)
+    finish(running.out, schema, plan)
+    return f"{describe(plan)}\ndataset  {running.out}\ncard     {running.out}/README.md"
+
+
+def _claim(out: Folder, identity: dict[str, Any]) -> None:
+    """Make the folder this mix's. Raises ValueError where it is another's."""
+    remedy = "Name another --out, or go back to what it was begun with."
+    claim_folder(out, identity, remedy, flags=flags_of(Mixture) | {"without": "--without"})
+
+
+def _write_beginning(out: Folder, settings: Settings, inputs: Sequence[Input], schema: pa.Schema, plan: Plan) -> None:
+    """The recipe, the lineage of every input and, where there is none yet, a card."""
     out.put(RECIPE_FILE, yaml.safe_dump(_recipe(settings), sort_keys=False, allow_unicode=True).encode())
     for one in inputs:
         out.put(f"lineage/{one.name}.json", json.dumps(lineage_of(one), indent=1, ensure_ascii=False).encode())
     if not out.exists("README.md"):
-        write_card(running.out, schema, plan)
-    for cell in plan.cells:
-        if cell.images:
-            make_job = partial(MixJob, inputs, running.plan, cell, mixture.images_per_shard)
-            num_shards = -(-cell.images // mixture.images_per_shard)
-            run(
-                make_job,
-                num_shards,
-                f"{running.out}/{cell.place}",
-                num_workers=workers_for(num_shards, workers, SHARDS_A_WORKER),
-                backend=running.backend,
-                unit=f"images of {cell.place}",
-            )
-    finish(running.out, schema, plan)
-    return f"{describe(plan)}\ndataset  {running.out}\ncard     {running.out}/README.md"
+        write_card(settings.running.out, schema, plan)
+
+
+def _copy(cell: Cell, settings: Settings, inputs: Sequence[Input], workers: int) -> None:
+    """Copy a cell's images into shards of its own; `workers` as `run` takes them, fewer where they are too many."""
+    mixture, running = settings.mixture, settings.running
+    num_shards = -(-cell.images // mixture.images_per_shard)
+    run(
+        partial(MixJob, inputs, running.plan, cell, mixture.images_per_shard),
+        num_shards,
+        f"{running.out}/{cell.place}",
+        num_workers=workers_for(num_shards, workers, SHARDS_A_WORKER),
+        backend=running.backend,
+        unit=f"images of {cell.place}",
+    )
 
 
 def _recipe(settings: Settings) -> dict[str, Any]:
