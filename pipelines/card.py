@@ -11,7 +11,8 @@ import yaml
 from fonts.catalog import load_catalog
 from pipelines.photos import PhotoIndex
 from pipelines.settings import Settings
-from pipelines.shards.files import Folder, ShardInfo, fingerprint
+from pipelines.shards.files import ShardInfo, fingerprint
+from pipelines.shards.folder import Folder
 from render.mix import Mix
 from render.recipe import BANDS
 

@@ -29,7 +29,8 @@ from pipelines.rendering import RenderJob
 from pipelines.runner import run, workers_of
 from pipelines.settings import Inputs, Settings
 from pipelines.shardloop import ShardsFailed
-from pipelines.shards.files import Folder, ShardInfo, read_manifest, sum_counts
+from pipelines.shards.files import ShardInfo, read_manifest, sum_counts
+from pipelines.shards.folder import Folder
 from pipelines.shards.identity import JOB_FILE, check_free, claim_folder
 from pipelines.sheet import contact_sheet, preview_of
 from render.recipe import Recipe

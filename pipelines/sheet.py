@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shards.codec import decode, encode
-from pipelines.shards.files import Folder, shard_name
+from pipelines.shards.files import shard_name
+from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import Record
 from pipelines.shards.rows import rows_of_shard

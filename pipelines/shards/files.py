@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.shards.columns import to_table
-from pipelines.shards.folder import Folder as Folder
+from pipelines.shards.folder import Folder
 from pipelines.shards.parquet import ParquetFile
 from pipelines.shards.record import IMAGE
 

@@ -16,7 +16,8 @@ from pipelines.dataset import open_job
 from pipelines.pools import one_thread
 from pipelines.settings import Execution, Inputs, Settings
 from pipelines.shards.codec import decode, encode
-from pipelines.shards.files import Folder, write_shard
+from pipelines.shards.files import write_shard
+from pipelines.shards.folder import Folder
 from pipelines.shards.seeds import rng_for
 from render.mix import Mix
 from render.recipe import Recipe
