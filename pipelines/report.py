@@ -1,4 +1,5 @@
-"""Self-contained HTML pages of tables, charts and pictures, without scripts; knows nothing else."""
+"""Self-contained HTML pages of tables, charts and pictures, without scripts, and tables for a terminal; knows nothing
+else."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -75,6 +76,14 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:,.3f}"
     return str(value)
+
+
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table for the terminal; columns stand to the left, floats have three digits."""
+    cells = [list(header), *([f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 _STYLE = """

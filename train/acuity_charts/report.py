@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pipelines.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Point, curves
 from pipelines.pictures import Picture
-from pipelines.report import Report
+from pipelines.report import Report, plain_table
 from pipelines.shards.folder import Folder
 from train.acuity_charts.examples import read_examples
 from train.acuity_charts.results import ABOUT, Results, as_json
@@ -45,20 +45,13 @@ def write_results(
     out.put(PLOT_FILE, joined(panels).encode())
     out.put(REPORT_FILE, _page(results, panels, out, about).encode())
     files = "\n".join(f"{name:11} {out.url}/{name}" for name in (RESULTS_FILE, PLOT_FILE, REPORT_FILE))
-    return f"{_text_table(results)}\n\n{files}"
+    return f"{plain_table(*_summary(results))}\n\n{files}"
 
 
 def _rank(name: str) -> tuple[int, str]:
     """References first, in their order; models by name."""
     known = list(REFERENCES)
     return (known.index(name), "") if name in known else (len(known), name)
-
-
-def _text_table(results: Results) -> str:
-    header, rows = _summary(results)
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _summary(results: Results) -> tuple[list[str], list[list[str]]]:

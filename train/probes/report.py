@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pipelines.charts import bars, curves
-from pipelines.report import Report
+from pipelines.report import Report, plain_table
 from pipelines.shards.folder import Folder
 from train.probes.fits import Interval
 from train.probes.latents import Group, Probed
@@ -61,14 +61,6 @@ def layers_table(layers: Sequence[Layer]) -> tuple[list[str], list[list[Any]]]:
         [one.block, one.cosine, one.cosine_error, one.constant, one.distance, f"{one.ridge:g}", shown(one.accuracy)]
         for one in layers
     ]
-
-
-def plain_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table for the terminal."""
-    cells = [list(header), *([f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def describe_latents(probed: Sequence[Probed]) -> str:
