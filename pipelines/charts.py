@@ -1,6 +1,5 @@
 """Charts as inline SVG: histograms, bars and curves with error bars. They know nothing of what they show."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from pipelines.chartframe import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Frame, Point, number
+
 COLOURS = ("#2a6fb0", "#d2691e", "#2f8f5b", "#8456a8", "#a33b53", "#5f6b76", "#b8860b", "#008b9a", "#c2185b", "#6d8b00")
-WIDTH, HEIGHT = 400, 240
-LEFT, RIGHT, TOP, BOTTOM = 48, 16, 26, 40  # around the plot
 BAR_HEIGHT, NAME_WIDTH, MAX_NAME = 20, 190, 27
 LEGEND_HEIGHT = 18
+GAP, COLUMNS = 24, 2  # of charts in one file
 MARK_ROWS = 6  # names of marks stand in so many rows
-
-Point = tuple[float, float, float]  # x, y, standard error (nan: unknown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +21,8 @@ class Chart:
     """A drawing with a caption."""
 
     svg: Markup
+    height: int
+    """In the drawing's units, of which it is 400 wide."""
     caption: str = ""
 
 
@@ -53,7 +53,7 @@ def histogram(
     """
     totals = [sum(parts) for parts in zip(*series.values(), strict=True)]
     room = 1.04 + 0.08 * min(len(axis.marks), MARK_ROWS)
-    frame = _Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * room), axis.ticks)
+    frame = Frame((edges[0], edges[-1]), (0.0, max([*totals, 1e-9]) * room), axis.ticks)
     bars, base = [], [0.0] * len(totals)
     by_name = _colours(series) | {name: colour for name, colour in (colours or {}).items() if name in series}
     for name, counts in series.items():
@@ -64,7 +64,7 @@ def histogram(
     return _chart(title, caption, frame, by_name, bars=bars, marks=_marks(axis.marks, frame))
 
 
-def _marks(marks: Mapping[float, str], frame: "_Frame") -> list[dict[str, Any]]:
+def _marks(marks: Mapping[float, str], frame: Frame) -> list[dict[str, Any]]:
     """Lines with their names on the side that has more room, one below the other."""
     low, high = frame.x_range
     inside = [(value, name) for value, name in sorted(marks.items()) if low <= value <= high]
@@ -81,15 +81,22 @@ def curves(
     *,
     y_range: tuple[float, float] = (0.0, 1.0),
     caption: str = "",
+    threshold: float | None = None,
+    shaded: Sequence[tuple[float, float]] = (),
 ) -> Chart:
-    """Lines through points, each with a bar of one standard error up and down."""
+    """Lines through points, each with a bar of one standard error up and down.
+
+    `threshold`: where a dashed line lies. `shaded`: from where to where on the horizontal axis the ground is grey.
+    """
     xs = [x for points in series.values() for x, _, _ in points] or [0.0]
-    frame = _Frame((min(xs) - 0.5, max(xs) + 0.5), y_range)
+    frame = Frame((min(xs) - 0.5, max(xs) + 0.5), y_range)
     lines = [
         {"colour": colour, "points": [frame.point(point) for point in points]}
         for colour, points in zip(_colours(series).values(), series.values(), strict=True)
     ]
-    return _chart(title, caption, frame, _colours(series), lines=lines)
+    dashed = [] if threshold is None else [round(frame.y(threshold), 1)]
+    grey = [frame.span(part) for part in shaded]
+    return _chart(title, caption, frame, _colours(series), lines=lines, dashed=dashed, grey=grey)
 
 
 def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart:
@@ -101,7 +108,20 @@ def bars(title: str, values: Mapping[str, float], *, caption: str = "") -> Chart
     ]
     height = TOP + len(rows) * BAR_HEIGHT + 4
     svg = _BARS.render(title=title, rows=rows, width=WIDTH, height=height, left=NAME_WIDTH, colour=COLOURS[0])
-    return Chart(svg=Markup(svg), caption=caption)
+    return Chart(svg=Markup(svg), height=height, caption=caption)
+
+
+def joined(panels: Sequence[Chart]) -> str:
+    """Charts as one SVG file, two side by side."""
+    high = max(panel.height for panel in panels) + GAP
+    size = (COLUMNS * (WIDTH + GAP) + GAP, -(-len(panels) // COLUMNS) * high + GAP)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * size[0]}" viewBox="0 0 {size[0]} {size[1]}">']
+    parts.append('<rect width="100%" height="100%" fill="#ffffff"/>')
+    for i, panel in enumerate(panels):
+        x, y = GAP + i % COLUMNS * (WIDTH + GAP), GAP + i // COLUMNS * high
+        place = f'<svg x="{x}" y="{y}" width="{WIDTH}" height="{panel.height}" '
+        parts.append(str(panel.svg).strip().replace("<svg ", place, 1))  # Markup would escape the place
+    return "\n".join([*parts, "</svg>"])
 
 
 def _short(name: str) -> str:
@@ -112,11 +132,11 @@ def _colours(series: Mapping[str, Any]) -> dict[str, str]:
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
 
 
-def _chart(title: str, caption: str, frame: "_Frame", colours: Mapping[str, str], **drawn: Any) -> Chart:
+def _chart(title: str, caption: str, frame: Frame, colours: Mapping[str, str], **drawn: Any) -> Chart:
     legend = _legend(colours) if len(colours) > 1 else []
     height = max([frame.bottom + 18, *(entry["y"] for entry in legend)]) + 8
     svg = _PLOT.render(title=title, frame=frame, legend=legend, width=WIDTH, height=height, **drawn)
-    return Chart(svg=Markup(svg), caption=caption)
+    return Chart(svg=Markup(svg), height=height, caption=caption)
 
 
 def _legend(colours: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -131,71 +151,15 @@ def _legend(colours: Mapping[str, str]) -> list[dict[str, Any]]:
     return entries
 
 
-class _Frame:
-    """Maps values to the drawing's units and knows its ticks."""
-
-    def __init__(
-        self,
-        x_range: tuple[float, float],
-        y_range: tuple[float, float],
-        x_ticks: Mapping[float, str] | None = None,
-    ) -> None:
-        self.x_range, self._y = x_range, y_range
-        self.left, self.right, self.top, self.bottom = LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM
-        names = x_ticks or {value: number(value) for value in _ticks(x_range, 6)}
-        self.x_ticks = [(round(self.x(value), 1), name) for value, name in names.items()]
-        self.y_ticks = [(round(self.y(value), 1), number(value)) for value in _ticks(y_range, 5)]
-
-    def x(self, value: float) -> float:
-        low, high = self.x_range
-        return LEFT + (value - low) / ((high - low) or 1.0) * (self.right - LEFT)
-
-    def y(self, value: float) -> float:
-        low, high = self._y
-        return self.bottom - (value - low) / ((high - low) or 1.0) * (self.bottom - TOP)
-
-    def bar(self, across: tuple[float, float], up: tuple[float, float], colour: str) -> dict[str, Any]:
-        x0, x1 = self.x(across[0]), self.x(across[1])
-        y0, y1 = self.y(up[0]), self.y(up[1])
-        box = {"x": x0 + 0.4, "y": y1, "width": max(x1 - x0 - 0.8, 0.5), "height": y0 - y1}
-        return {name: round(value, 2) for name, value in box.items()} | {"colour": colour}
-
-    def point(self, point: Point) -> dict[str, float]:
-        x, y, error = point
-        error = 0.0 if math.isnan(error) else error
-        ends = (self.y(min(max(value, self._y[0]), self._y[1])) for value in (y - error, y + error))
-        low, high = ends
-        return {
-            "x": round(self.x(x), 1),
-            "y": round(self.y(y), 1),
-            "low": round(low, 1),
-            "high": round(high, 1),
-        }
-
-
-def _ticks(span: tuple[float, float], count: int) -> list[float]:
-    """Round numbers within a range, about `count` of them."""
-    low, high = span
-    raw = max(high - low, 1e-9) / count
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
-    return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-
-
-def number(value: float) -> str:
-    """At most four digits: 1,234, 12k, 3.4M, 0.25."""
-    if abs(value) >= 1e6:
-        return f"{value / 1e6:.3g}M"
-    if abs(value) >= 1e4:
-        return f"{value / 1e3:.3g}k"
-    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
-
-
 _TEMPLATES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 _PLOT = _TEMPLATES.from_string("""
 <svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ title }}"
  font-family="system-ui, sans-serif" font-size="12" fill="#5c6a79">
+{% for part in grey or [] %}
+<rect x="{{ part.x }}" y="{{ frame.top }}" width="{{ part.width }}" height="{{ frame.bottom - frame.top }}"
+ fill="#e9ecef"/>
+{% endfor %}
 <text x="0" y="13" font-size="14" font-weight="600" fill="#1d2733">{{ title }}</text>
 {% for y, text in frame.y_ticks %}
 <line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ y }}" y2="{{ y }}" stroke="#e6eaee"/>
@@ -228,6 +192,9 @@ _PLOT = _TEMPLATES.from_string("""
 {% for entry in legend %}
 <rect x="{{ entry.x }}" y="{{ entry.y - 9 }}" width="10" height="10" fill="{{ entry.colour }}"/>
 <text x="{{ entry.x + 14 }}" y="{{ entry.y }}">{{ entry.name }}</text>
+{% endfor %}
+{% for y in dashed or [] %}
+<line x1="{{ frame.left }}" x2="{{ frame.right }}" y1="{{ y }}" y2="{{ y }}" stroke="#8a97a5" stroke-dasharray="4 3"/>
 {% endfor %}
 </svg>""")
 

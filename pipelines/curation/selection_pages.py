@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.expressions import expression
-from pipelines.charts import Axis, Chart, bars, histogram, number
+from pipelines.chartframe import number
+from pipelines.charts import Axis, Chart, bars, histogram
 from pipelines.curation.facts import Around, Facts, SelectionFacts
 from pipelines.curation.samples import Samples, amount
 from pipelines.curation.score_bins import Bins

@@ -124,8 +124,10 @@ def panels_of(plot: str) -> list[Chart]:
     """The panels of a plot of several, each as a chart of its own, so that they are as wide as a window allows."""
     ElementTree.register_namespace("", SVG)
     panels = ElementTree.fromstring(plot).findall(f"{{{SVG}}}svg")
+    heights = [int(panel.attrib["height"]) for panel in panels]
     for panel in panels:
         for name in ("x", "y", "width", "height"):
             panel.attrib.pop(name, None)
         panel.tail = None
-    return [Chart(svg=Markup(ElementTree.tostring(panel, "unicode")), caption="") for panel in panels]
+    drawings = [Markup(ElementTree.tostring(panel, "unicode")) for panel in panels]
+    return [Chart(svg=svg, height=height) for svg, height in zip(drawings, heights, strict=True)]

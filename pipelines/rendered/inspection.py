@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.ocr import INSTALL, engine_version, is_installed
-from pipelines.charts import Axis, Chart, Point, bars, curves, histogram
+from pipelines.chartframe import Point
+from pipelines.charts import Axis, Chart, bars, curves, histogram
 from pipelines.pictures import Picture
 from pipelines.rendered.roundtrip import Cell, round_trip
 from pipelines.rendered.summary import SUMMARY_FILE

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipelines.charts import Axis, Chart, bars, curves, histogram
+from pipelines.charts import Axis, Chart, bars, curves, histogram, joined
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -78,3 +78,28 @@ def test_marks_stand_at_their_values_and_those_outside_are_left_out():
     assert left < float(lines[0]["x1"]) < right < float(lines[1]["x1"])
     assert {"low", "high"} <= set(texts(chart))
     assert "beyond" not in texts(chart)
+
+
+def test_a_threshold_is_dashed_and_a_shaded_part_is_grey_behind_all_else():
+    points = [(size, size / 10, 0.0) for size in (4, 5, 6, 7)]
+    chart = curves("NED", {"a": points}, threshold=0.5, shaded=[(3.5, 4.5), (6.5, 7.5)])
+    (dashed,) = (line.attrib for line in parts(chart, "line") if "stroke-dasharray" in line.attrib)
+    x = [float(point.attrib["cx"]) for point in parts(chart, "circle")]
+    y = [float(point.attrib["cy"]) for point in parts(chart, "circle")]
+    grey = [box.attrib for box in parts(chart, "rect")]
+
+    assert float(dashed["y1"]) == float(dashed["y2"]) == y[1]
+    assert [float(box["x"]) + float(box["width"]) / 2 for box in grey] == [x[0], x[3]]
+    assert str(chart.svg).index("<rect") < str(chart.svg).index("<text")
+
+
+def test_charts_in_one_file_stand_two_a_row_without_touching():
+    charts = [bars("many", dict.fromkeys("abcdef", 1.0)), bars("few", {"a": 1.0}), curves("c", {"x": [(1, 0, 0)]})]
+    root = ElementTree.fromstring(joined(charts))
+    boxes = [[int(panel.attrib[name]) for name in ("x", "y", "width", "height")] for panel in root.findall(f"{SVG}svg")]
+    left, top, width, height = (int(number) for number in root.attrib["viewBox"].split())
+
+    assert [box[3] for box in boxes] == [chart.height for chart in charts]
+    assert boxes[0][1] == boxes[1][1] < boxes[2][1] >= max(y + h for _, y, _, h in boxes[:2])
+    assert boxes[0][0] + boxes[0][2] < boxes[1][0]
+    assert all(x + w <= left + width and y + h <= top + height for x, y, w, h in boxes)

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from markupsafe import Markup
-
-from pipelines.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Point, curves
+from pipelines.chartframe import Point
+from pipelines.charts import Chart, curves, joined
 from pipelines.pictures import Picture
 from pipelines.report import Report, plain_table
 from pipelines.shards.folder import Folder
@@ -26,7 +25,6 @@ identity: the originals themselves."
 )
 NAMES = {"en": "English", "zh": "Chinese"}
 CHOICE_RANGE, NED_RANGE = (-0.1, 1.0), (0.0, 1.0)
-GAP = 24
 
 
 def write_results(
@@ -83,7 +81,7 @@ def _choice_panel(results: Results, language: str) -> Chart:
         for name in results.models
     }
     title = f"{NAMES.get(language, language)}: forced choice over em, px"
-    return _marked(curves(title, series, y_range=CHOICE_RANGE, caption=_CHOICE_CAPTION), CHOICE_RANGE)
+    return curves(title, series, y_range=CHOICE_RANGE, caption=_CHOICE_CAPTION, threshold=THRESHOLD)
 
 
 def _ned_panel(results: Results, language: str) -> Chart:
@@ -93,10 +91,8 @@ def _ned_panel(results: Results, language: str) -> Chart:
         if name != "identity":
             series[name] = [_point(size, results.ned_truth(name, language, size)) for size in sizes]
     title = f"{NAMES.get(language, language)}: NED to the true text over em, px"
-    step = (WIDTH - RIGHT - LEFT) / len(sizes)
-    dull = [LEFT + i * step for i, size in enumerate(sizes) if not results.readable(language, size)]
-    chart = curves(title, series, y_range=NED_RANGE, caption=_NED_CAPTION)
-    return _marked(chart, NED_RANGE, [(x, step) for x in dull])
+    dull = [(size - 0.5, size + 0.5) for size in sizes if not results.readable(language, size)]
+    return curves(title, series, y_range=NED_RANGE, caption=_NED_CAPTION, threshold=THRESHOLD, shaded=dull)
 
 
 _CHOICE_CAPTION = "Share of characters told apart from nine look-alikes, chance-corrected; dashed: 0.9"
@@ -105,34 +101,6 @@ _NED_CAPTION = "1 - normalised edit distance to the true text; dashed: 0.9; grey
 
 def _point(size: int, mean: Mean) -> Point:
     return float(size), mean.mean, mean.stderr
-
-
-def _marked(chart: Chart, y_range: tuple[float, float], dull: Sequence[tuple[float, float]] = ()) -> Chart:
-    """The chart with a dashed line at the threshold, over grey where it tells nothing (x and width of each part)."""
-    low, high = y_range
-    bottom = HEIGHT - BOTTOM
-    y = bottom - (THRESHOLD - low) / (high - low) * (bottom - TOP)
-    line = f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#8a97a5" stroke-dasharray="4 3"/>'
-    grey = "".join(
-        f'<rect x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{bottom - TOP}" fill="#e9ecef"/>' for x, width in dull
-    )
-    head, mark, rest = str(chart.svg).partition("<text")  # behind everything that is drawn
-    return Chart(svg=Markup(head + grey + mark + rest.replace("</svg>", line + "</svg>")), caption=chart.caption)
-
-
-def joined(panels: Sequence[Chart], columns: int = 2) -> str:
-    """The panels as one SVG file."""
-    heights = [float(str(panel.svg).partition('viewBox="0 0 ')[2].split('"')[0].split()[1]) for panel in panels]
-    high = max(heights) + GAP
-    rows = -(-len(panels) // columns)
-    size = (columns * (WIDTH + GAP) + GAP, round(rows * high + GAP))
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * size[0]}" viewBox="0 0 {size[0]} {size[1]}">']
-    parts.append('<rect width="100%" height="100%" fill="#ffffff"/>')
-    for i, (panel, height) in enumerate(zip(panels, heights, strict=True)):
-        x, y = GAP + i % columns * (WIDTH + GAP), GAP + i // columns * high
-        place = f'<svg x="{x}" y="{y:g}" width="{WIDTH}" height="{height:g}" '
-        parts.append(str(panel.svg).strip().replace("<svg ", place, 1))
-    return "\n".join([*parts, "</svg>"])
 
 
 def _page(results: Results, panels: Sequence[Chart], out: Folder, about: Mapping[str, Mapping[str, Any]]) -> str:
