@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.shards.deflate import deflate, is_flat
+from pipelines.shards.png import FILTER_SUB, SIGNATURE
 
 FORMATS = ("png", "webp", "jpeg")
 JPEG_QUALITY = 95
@@ -55,12 +56,12 @@ def write_png(pixels: NDArray[np.uint8]) -> bytes:
     channels = 1 if pixels.ndim == 2 else 3
     rows = pixels.reshape(height, width * channels)
     filtered = np.empty((height, 1 + width * channels), np.uint8)
-    filtered[:, 0] = 1  # filter SUB: each byte less the same channel of the pixel to its left
+    filtered[:, 0] = FILTER_SUB
     filtered[:, 1 : 1 + channels] = rows[:, :channels]
     np.subtract(rows[:, channels:], rows[:, :-channels], out=filtered[:, 1 + channels :])
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
     body = _packed(filtered.reshape(-1))
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _packed(data: NDArray[np.uint8]) -> bytes:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from curate import jpegpixels
+from pipelines.shards.png import SIGNATURE
 from train.curriculum import Size
-from train.feeding.png import SIGNATURE, window
+from train.feeding.png import window
 
 MAX_PIXELS = 128_000_000  # what a curation packs at most
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others are not begun: PostScript would start an interpreter

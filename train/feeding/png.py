@@ -6,11 +6,10 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from pipelines.shards.png import FILTER_SUB
 from train.curriculum import Size
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {b"\x08\x00\x00\x00\x00": 1, b"\x08\x02\x00\x00\x00": 3}  # 8 bit grey or RGB, not interlaced
-SUB = 1  # the filter: each byte less the same channel of the pixel to its left, so that rows stand alone
 DATA_AT = 33  # behind signature and header
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
@@ -31,7 +30,7 @@ def window(data: bytes, top: int, left: int, size: Size) -> NDArray[np.uint8] | 
     if len(raw) < num_bytes:
         return None
     rows = np.frombuffer(raw, np.uint8, offset=top * stride).reshape(size[0], stride)
-    if (rows[:, 0] != SUB).any():
+    if (rows[:, 0] != FILTER_SUB).any():
         return None
     steps = rows[:, 1:].reshape(size[0], -1, channels)
     pixels = np.cumsum(steps[:, left : left + size[1]], axis=1, dtype=np.uint8)
