@@ -13,10 +13,9 @@ from pathlib import Path
 
 
 def find_packages() -> None:
-    """Make `import curate` find the package and not this script.
+    """Import our packages from the checkout that this script lies in, else what is installed; never its folder.
 
-    Python puts a script's folder first on the path, and Ray hands the driver's working directory to its
-    workers; both may hold a curate.py. The checkout goes first where there is one; else what is installed.
+    Python puts that folder first on the path, where its modules would hide others of their names.
     """
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]

@@ -36,3 +36,12 @@ def test_ctrl_c_while_a_script_loads_ends_it_in_a_sentence(script):
     assert done.returncode == 130
     assert f"{Path(script).name}: stopped" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_all_scripts_find_the_packages_alike():
+    """Each holds the function itself, for it needs it before it can import any of ours."""
+    texts = [(ROOT / script).read_text() for script in SCRIPTS]
+    bodies = {text.partition("def find_packages")[2].partition("\n\n\n")[0] for text in texts}
+
+    assert len(bodies) == 1
+    assert "sys.path" in bodies.pop()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 
 def find_packages() -> None:
-    """Make `import train` find the package: Python puts a script's folder first on the path, and its modules would
-    hide others of their names. The checkout goes first where there is one; else what is installed."""
+    """Import our packages from the checkout that this script lies in, else what is installed; never its folder.
+
+    Python puts that folder first on the path, where its modules would hide others of their names.
+    """
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     if (here.parent / "pyproject.toml").is_file():

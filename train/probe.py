@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def find_packages() -> None:
-    """Make `import train` find the package: a script's folder comes first on the path, and would hide others' modules.
+    """Import our packages from the checkout that this script lies in, else what is installed; never its folder.
 
-    The checkout goes first where there is one; else what is installed.
+    Python puts that folder first on the path, where its modules would hide others of their names.
     """
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]

@@ -18,7 +18,10 @@ tensorboard/, log.jsonl, curve.png, report.html and at the end model/ (config.js
 
 
 def find_packages() -> None:
-    """Import our packages from the checkout that this script lies in, else what is installed; never its folder."""
+    """Import our packages from the checkout that this script lies in, else what is installed; never its folder.
+
+    Python puts that folder first on the path, where its modules would hide others of their names.
+    """
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     if (here.parent / "pyproject.toml").is_file():

@@ -14,7 +14,6 @@ from fonts.cache import cache_folder
 from tests.pipelines import curation
 from tests.pipelines.small_job import ROOT, SCRIPT, parent_of, shards, stop_writer
 
-SCRIPTS = (SCRIPT, curation.SCRIPT)
 PACKAGES = ("fonts", "render", "curate", "pipelines")
 
 
@@ -89,12 +88,6 @@ def test_a_lone_curate_script_in_an_empty_home_on_two_nodes(tmp_path, ray_cluste
 
     assert (driver.returncode, code) == (0, 0), said
     assert curation.digests(out) == curation.digests(tmp_path / "here")
-
-
-def test_both_scripts_find_the_packages_alike():
-    bodies = [script.read_text().partition("def find_packages")[2].partition("def main")[0] for script in SCRIPTS]
-
-    assert bodies[0].replace("render", "curate") == bodies[1]
 
 
 def test_a_folder_of_modules_with_our_names(tmp_path, start, whole):
