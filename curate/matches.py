@@ -6,23 +6,20 @@ from numpy.typing import NDArray
 
 from curate.neighbours import BANDS, EMPTY, Hashes, Tables, band_key, bit_flips, nearest
 
-MAX_DISTANCE, MAX_FINE = 8, 24  # as `duplicates.near_duplicates` has them
+MAX_DISTANCE, MAX_FINE = 8, 24  # bits of `phash` and of `phash_fine` in which two pictures that are alike may differ
 
 
 class KnownHashes:
     """A set of pictures by `phash` (n,) and the words of `phash_fine` (n, 4); 52 bytes each and 50 MB.
 
-    Nothing within the distances is missed.
+    Nothing within MAX_DISTANCE and MAX_FINE is missed.
     """
 
-    def __init__(
-        self, hashes: Hashes, fine: Hashes, max_distance: int = MAX_DISTANCE, max_fine: int = MAX_FINE
-    ) -> None:
+    def __init__(self, hashes: Hashes, fine: Hashes) -> None:
         self._hashes, self._fine = hashes, fine
-        self._limits = (max_distance, max_fine)
         heads = np.full((len(BANDS), 1 << max(bits for _, bits in BANDS)), EMPTY, np.int32)
         links = np.full((len(BANDS), len(hashes)), EMPTY, np.int32)
-        self._tables: Tables = (np.array(BANDS), bit_flips(max_distance // len(BANDS)), heads, links)
+        self._tables: Tables = (np.array(BANDS), bit_flips(MAX_DISTANCE // len(BANDS)), heads, links)
         _enter(hashes, self._tables)
 
     def near(self, hashes: Hashes, fine: Hashes) -> NDArray[np.bool_]:
@@ -30,7 +27,7 @@ class KnownHashes:
         found = np.zeros(len(hashes), np.bool_)
         if len(self._hashes):
             joined, words = np.concatenate([self._hashes, hashes]), np.concatenate([self._fine, fine])
-            _match(joined, words, self._limits, self._tables, found)
+            _match(joined, words, (MAX_DISTANCE, MAX_FINE), self._tables, found)
         return found
 
 

@@ -12,7 +12,7 @@ Links = NDArray[np.int32]
 
 NUM_BITS = 64
 BANDS = ((0, 22), (22, 21), (43, 21))  # first bit and number of bits; their sum is NUM_BITS
-MAX_DISTANCE = 3 * len(BANDS) - 1  # more would try over 1,500 flips of each band
+FARTHEST = 3 * len(BANDS) - 1  # bits that can be searched; more would try over 1,500 flips of each band
 EMPTY = -1
 
 

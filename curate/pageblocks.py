@@ -39,12 +39,12 @@ class Rate:
 UNREAD = Rate(language="", chars=0.0, visible=0.0)
 
 
-def find_blocks(engine: OcrEngine, rgb: Pixels, search: Search | None = None) -> list[Block]:
+def find_blocks(engine: OcrEngine, rgb: Pixels) -> list[Block]:
     """The blocks of a page: lines one below the other, parted where a paragraph begins.
 
     Only a few lines of each column are read; the number of characters of the others follows from their length.
     """
-    quads = all_lines(engine, rgb, search or Search())
+    quads = all_lines(engine, rgb, Search())
     lying = np.array([not stands(quad) for quad in quads], np.bool_)
     quads = quads[lying]
     boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1).astype(np.float64)

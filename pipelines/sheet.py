@@ -17,6 +17,7 @@ from pipelines.shards.rows import rows_of_shard
 Image = NDArray[np.uint8]
 CELL_PX, CAPTION_PX, GAP_PX = 512, 18, 8
 NUM_CELLS = 12
+MAX_FACE = 22  # characters of a face's name that a cell has room for
 KEYS = ("band", "language", "layout")  # by which rows are chosen
 
 
@@ -48,9 +49,9 @@ def caption_of(row: dict[str, Any]) -> str:
     return f"{row['band']} px  {row['language']}  {row['layout']}  {body['size_px']:.1f}  {shortened(body['face'])}"
 
 
-def shortened(face: str, most: int = 22) -> str:
+def shortened(face: str) -> str:
     """A face's name, its middle left out where a cell has no room for all of it: the weight stands at its end."""
-    return face if len(face) <= most else f"{face[: most - 9]}..{face[-7:]}"
+    return face if len(face) <= MAX_FACE else f"{face[: MAX_FACE - 9]}..{face[-7:]}"
 
 
 def preview_of(records: Sequence[Record]) -> bytes:

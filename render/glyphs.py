@@ -20,6 +20,8 @@ from render.raster import Halo, Raster
 
 Ints = NDArray[np.int32]
 
+MAX_INSTANCES = 48  # whose masks are kept
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
@@ -123,15 +125,14 @@ class Masks:
 class MaskCache:
     """Masks of the instances used last: some 0.3 MB each in Chinese, much less in English."""
 
-    def __init__(self, max_instances: int = 48) -> None:
+    def __init__(self) -> None:
         self._masks: OrderedDict[Instance, Masks] = OrderedDict()
-        self._max_instances = max_instances
 
     def __getitem__(self, instance: Instance) -> Masks:
         masks = self._masks.get(instance)
         if masks is None:
             masks = self._masks[instance] = Masks(instance)
-            if len(self._masks) > self._max_instances:
+            if len(self._masks) > MAX_INSTANCES:
                 self._masks.popitem(last=False)
         self._masks.move_to_end(instance)
         return masks
