@@ -48,12 +48,14 @@ class Limits:
                 raise ValueError(f"{name} is {getattr(self, name)}: use a number above 0")
 
     def check_bytes(self, num_bytes: int) -> None:
+        """Raise BadImage for a file of no bytes or of more than are allowed."""
         if num_bytes == 0:
             raise BadImage("zero bytes")
         if num_bytes > self.max_bytes:
             raise BadImage(f"{num_bytes} bytes: over the {self.max_bytes} allowed", "too many bytes")
 
     def check_pixels(self, width_px: int, height_px: int) -> None:
+        """Raise BadImage for a picture without a pixel or of more than are allowed."""
         if width_px < 1 or height_px < 1:
             raise BadImage("no pixels")
         if width_px * height_px > self.max_pixels:

@@ -77,7 +77,10 @@ class Quantile:
         self._counts += np.bincount(digits, minlength=NUM_DIGITS)
 
     def merge(self, other: Self) -> None:
-        """Add what another sketch of the same stream and pass has counted."""
+        """Add what another sketch of the same stream and pass has counted.
+
+        Raises ValueError for a sketch of another share or pass.
+        """
         if (self._share, self._upper) != (other._share, other._upper):
             raise ValueError("the sketches are of different shares or passes: merge those of one pass")
         self._counts += other._counts

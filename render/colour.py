@@ -21,7 +21,7 @@ def to_hex(rgb: NDArray[np.uint8]) -> str:
 
 
 def to_rgb(colour: str) -> NDArray[np.uint8]:
-    """ "#rrggbb" as (3,) bytes."""
+    """ "#rrggbb" as (3,) bytes. Raises ValueError for a text that is not written so."""
     if len(colour) != 7 or colour[0] != "#":
         raise ValueError(f"colour is {colour!r}: write it as #rrggbb")
     return np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)

@@ -23,7 +23,11 @@ def prepare(scene: Scene, photo: Image | None) -> Image:
 
 
 def lay_ground(ground: Ground, size_px: tuple[int, int], photo: Image | None) -> Image:
-    """The bare ground, a fresh array (height, width, 3). size_px is (width, height)."""
+    """The bare ground, a fresh array (height, width, 3). size_px is (width, height).
+
+    Raises ValueError where the ground is a photo and no photo or no crop is given, where the crop reaches beyond it,
+    and for colours that are not written as #rrggbb.
+    """
     if ground.kind == "photo":
         if photo is None or ground.crop is None:
             raise ValueError("ground.kind is 'photo' but no photo or no crop was given")

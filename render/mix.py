@@ -40,7 +40,11 @@ class Mix:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """ "en=0.5,zh=0.5" or "en:1 zh:1" or just "en" (share 1)."""
+        """ "en=0.5,zh=0.5" or "en:1 zh:1" or just "en" (share 1).
+
+        Raises ValueError for a share that is no finite number or below 0, for a name given twice, and where no share is
+        above 0.
+        """
         shares = {}
         for part in text.replace(",", " ").split():
             name, _, share = part.replace(":", "=").partition("=")

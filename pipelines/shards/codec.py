@@ -17,7 +17,11 @@ JPEG_QUALITY = 95
 
 
 def encode(pixels: NDArray[np.uint8], fmt: str = "png") -> bytes:
-    """An image file of uint8 pixels: RGB (h, w, 3), or grey (h, w). JPEG alone loses."""
+    """An image file of uint8 pixels: RGB (h, w, 3), or grey (h, w). JPEG alone loses.
+
+    Raises ValueError for pixels of another type or shape or for none, for a format that is not of FORMATS, and where a
+    side is longer than WebP holds (16,383 px); cv2.error where it is longer than JPEG does (65,500 px).
+    """
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}: need uint8 (h, w, 3) or grey (h, w)")
     if 0 in pixels.shape:
