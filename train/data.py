@@ -43,7 +43,7 @@ class Loader:
     """Iterates over the batches of one stage that are left.
 
     Rank r of R takes the r-th of R equal parts of each step's images. A row that cannot be used is counted in `faults`
-    under its name and cause, and the next row of its stream that can be stands in for it. After each batch, `state` is
+    under its name and cause, and another row of its stream, near it, stands in for it. After each batch, `state` is
     what resumes behind it: with any number of ranks and workers.
 
     pin_memory: batches lie where a GPU can copy them from by itself.

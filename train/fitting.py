@@ -82,8 +82,8 @@ class Fitting:
         if adaptive is None or adaptive.ratio is not None or now.align_weight <= 0:
             return
         whole = torch.zeros_like(head)
-        for number, (part, share) in enumerate(_with_shares(parts)):
-            terms = self._losses(self.objective, part, now, number, share)
+        for part, share in _with_shares(parts):
+            terms = self._losses(self.objective, part, now, share)
             whole += torch.autograd.grad(terms["total"] * share, head)[0]
         adaptive.update(self.world.mean(whole), now.align_weight, self.world.mean)
 
@@ -92,7 +92,7 @@ class Fitting:
         sums = {name: torch.tensor(value, device=self.world.device) for name, value in counts.items()}
         for number, (part, share) in enumerate(_with_shares(parts)):
             with gradient_sync(self.module, last=number == len(parts) - 1):
-                terms = self._losses(self.module, part, now, number, share)
+                terms = self._losses(self.module, part, now, share)
                 (terms["total"] * share).backward()
             for name, value in terms.items():
                 sums[name] = value.detach().float() * share + sums.get(name, 0.0)
@@ -107,14 +107,15 @@ class Fitting:
         adaptive.update(self.objective.vae.encoder.head.weight.grad, now.align_weight * factor, self.world.mean)
         return {"align_factor": factor}
 
-    def _losses(self, module: nn.Module, part: Tensor, now: Now, number: int, share: float) -> dict[str, Tensor]:
+    def _losses(self, module: nn.Module, part: Tensor, now: Now, share: float) -> dict[str, Tensor]:
+        """The losses of some of a step's images; what is sampled in them is the same for all of a step."""
         x = from_bytes(part, self.world.device)
         if self.execution.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         side = max(x.shape[-2:])
         self.objective.vae.recompute(0 < self.execution.recompute_px <= side)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.execution.precision == "bf16"):
-            terms: dict[str, Tensor] = module(x, now, self.num_images + number, share)
+            terms: dict[str, Tensor] = module(x, now, self.num_images, share)
         return terms
 
     def _gradient_norm(self) -> float:

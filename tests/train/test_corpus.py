@@ -128,6 +128,17 @@ def test_a_hugging_face_folder_needs_only_images_and_a_kind(tmp_path):
         Corpus.of([str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_text_of_any_type_tells_kind_and_band(tmp_path, kind):
+    columns = {"kind": ["synthetic"] * 2, "band": ["5-7", "7-10"]}
+    table = pa.table({name: pa.array(values).cast(kind) for name, values in columns.items()})
+    pq.write_table(table.append_column("image", pa.array([noise(0, 64)] * 2)), tmp_path / "0.parquet")
+
+    assert Corpus.of([str(tmp_path)]).counts() == {"synthetic": 2, "synthetic-5-7": 1, "synthetic-7-10": 1}
+
+
 @pytest.mark.parametrize("names", [("train/a", "test/a"), ("data/train-0", "data/test-0"), ("train", "test")])
 def test_splits_are_not_trained_on_together(synthetic, tmp_path, names):
     source = next(Path(synthetic).glob("data/*.parquet"))

@@ -181,6 +181,19 @@ def test_the_header_alone_tells_the_size():
     assert header_size(write_png(PIXELS)) == header_size(pillow(PIXELS, "JPEG")) == (128, 96)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_the_header_tells_the_size_as_an_image_is_seen(kind, orientation):
+    data = with_orientation(SMOOTH, kind, orientation)
+    height_px, width_px = decode(data).shape[:2]
+
+    assert header_size(data) == (width_px, height_px) == ((96, 128) if orientation > 4 else (128, 96))
+    for native in (True, False):
+        assert crop(data, cut((height_px, width_px), native=native)).shape == (height_px, width_px, 3)
+        with pytest.raises(Unfit):
+            crop(data, cut((height_px + 1, width_px), native=native))
+
+
 def test_places_are_drawn_over_all_of_the_room():
     cuts = [Cut.draw(rng_for(0, "crop", 0, 0, number), (32, 32), native=True, mirror=True) for number in range(400)]
 

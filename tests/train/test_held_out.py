@@ -68,7 +68,9 @@ def test_the_square_shows_most_characters_not_the_largest() -> None:
 
 def test_a_tenth_of_each_kind_that_lies_in_one_shard_is_held_out(tmp_path: Path) -> None:
     folders = [
-        write(pages(60, side_px=64, shard_rows=60, band=lambda number: "5-7" if number < 8 else "7-10"), tmp_path / "a"),
+        write(
+            pages(60, side_px=64, shard_rows=60, band=lambda number: "5-7" if number < 8 else "7-10"), tmp_path / "a"
+        ),
         write(photos(40, shard_rows=40), tmp_path / "b"),
     ]
     corpus = Corpus.of(folders)

@@ -1,10 +1,13 @@
 """The loader: rows that cannot be used are counted and named, and others stand in for them."""
 
+import io
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from pipelines.shards.codec import decode
 from tests.train.loading import BROKEN, curriculum, load
@@ -68,6 +71,28 @@ def test_images_of_unknown_size_that_are_too_small_are_replaced(folders, tmp_pat
         f"{number}: 48x48 px: smaller than a crop of 64x64" for number in (0, 3, 6, 9)
     }
     assert min(loader.faults.values()) == 2  # once an epoch, more where it follows another
+
+
+def test_images_of_a_step_have_stand_ins_of_their_own(tmp_path):
+    """One in twenty is tall: if each place took the next tall one, a step of tall crops would show it many times."""
+    images = [landscape(number, tall=number % 20 == 0) for number in range(600)]
+    pq.write_table(pa.table({"image": images}), tmp_path / "plain.parquet", row_group_size=100)
+    corpus = Corpus.of([f"{tmp_path}=general"])
+    stages = curriculum(mix="general", resolution_px=64, aspects=("1:2",), num_images=160, batch_size=16)
+
+    batches = load(corpus, stages)
+
+    assert all(row % 20 == 0 for batch in batches for row in batch.ids.tolist())
+    assert min(len(set(batch.ids.tolist())) for batch in batches) >= 12
+    assert len({row for batch in batches for row in batch.ids.tolist()}) >= 25
+
+
+def landscape(number, *, tall):
+    pixels = noise(number, 128)
+    size = (64, 128) if tall else (128, 64)
+    file = io.BytesIO()
+    Image.open(io.BytesIO(pixels)).resize(size).save(file, "JPEG")
+    return file.getvalue()
 
 
 def test_few_images_of_unknown_size_that_hold_a_crop_are_found_among_many_that_do_not(tmp_path):

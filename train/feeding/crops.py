@@ -17,7 +17,10 @@ from train.feeding.png import window
 MAX_PIXELS = 128_000_000  # what a curation packs at most
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others are not begun: PostScript would start an interpreter
 JPEG = b"\xff\xd8"
+SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
+TURNED = ("TIFF",)  # formats whose size Pillow gives as the image is seen
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
+EXIF, IDAT = b"eXIf", b"IDAT"
 PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
 REDUCTIONS = (8, 4, 2)
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
@@ -54,24 +57,21 @@ class Cut:
 def crop(data: bytes, cut: Cut) -> Pixels:
     """The crop of an encoded image. Raises BadImage for one that is broken, too large to decode or too small."""
     width_px, height_px = header_size(data)
-    is_turned = not data.startswith(SIGNATURE)  # by EXIF, perhaps
-    stored, wanted = (sorted(size) if is_turned else size for size in ((height_px, width_px), cut.size))
-    if stored[0] < wanted[0] or stored[1] < wanted[1]:
+    if height_px < cut.size[0] or width_px < cut.size[1]:
         raise Unfit(_too_small((height_px, width_px), cut))
     part = None
-    if cut.native and data.startswith(SIGNATURE):
+    if cut.native and _is_upright_png(data):
         part = window(data, *_corner((height_px, width_px), cut), cut.size)
     if part is None:
-        part = _cropped(data, cut, min(width_px, height_px))
+        part = _cropped(data, cut, min(height_px / cut.size[0], width_px / cut.size[1]))
     return part[:, ::-1] if cut.mirrored else part
 
 
-def _cropped(data: bytes, cut: Cut, short_px: int) -> Pixels:
-    """The crop, not mirrored, by way of the whole image."""
+def _cropped(data: bytes, cut: Cut, room: float) -> Pixels:
+    """The crop, not mirrored, by way of the whole image, which is `room` times as large as it needs to be."""
     if cut.native:
         pixels = decode(data)
     else:
-        room = short_px / max(cut.size)  # whichever way the image is turned
         pixels = _covering(decode(data, next((by for by in REDUCTIONS if room >= SPARE * by), 1)), cut.size)
     top, left = _corner(pixels.shape[:2], cut)
     return pixels[top : top + cut.size[0], left : left + cut.size[1]]
@@ -99,15 +99,18 @@ def _covering(pixels: Pixels, size: Size) -> Pixels:
 
 
 def header_size(data: bytes) -> tuple[int, int]:
-    """Width and height as stored, from the header alone. Raises BadImage for what is no image or is too large."""
+    """Width and height as the image is seen, EXIF orientation applied, from the header alone. Raises BadImage for what
+    is no image or is too large."""
     if not data:
         raise BadImage("no bytes")
-    if data.startswith(SIGNATURE) and len(data) > 33:
+    if _is_upright_png(data):
         width_px, height_px = struct.unpack_from(">II", data, 16)
     else:
         try:
             with Image.open(BytesIO(data), formats=FORMATS) as image:
                 width_px, height_px = image.size
+                if image.format not in TURNED and jpegpixels.orientation_of(image) >= SIDEWAYS:
+                    width_px, height_px = height_px, width_px
         except BOMBS:
             raise BadImage(f"over the {MAX_PIXELS} pixels allowed") from None
         except FAULTS:
@@ -115,6 +118,11 @@ def header_size(data: bytes) -> tuple[int, int]:
     if width_px * height_px > MAX_PIXELS:
         raise BadImage(f"{width_px}x{height_px} px: over the {MAX_PIXELS} pixels allowed")
     return width_px, height_px
+
+
+def _is_upright_png(data: bytes) -> bool:
+    """Whether it is a PNG that says nothing of its orientation."""
+    return data.startswith(SIGNATURE) and len(data) > 33 and data.find(EXIF, 33, data.find(IDAT)) < 0
 
 
 def decode(data: bytes, reduce: int = 1) -> Pixels:
@@ -132,7 +140,7 @@ def decode(data: bytes, reduce: int = 1) -> Pixels:
 
 
 def _has_profile(png: bytes) -> bool:
-    return png.find(PROFILE, 33, png.find(b"IDAT")) >= 0
+    return png.find(PROFILE, 33, png.find(IDAT)) >= 0
 
 
 def _decode_png(data: bytes) -> Pixels:

@@ -172,10 +172,15 @@ def _columns(table: pa.Table, num_rows: int, kind: str, shard: Shard) -> dict[st
 
 def _places(table: pa.Table, name: str, known: Sequence[str]) -> NDArray[np.int8]:
     """Each value's place among those known, -1 for another."""
-    if not pa.types.is_string(table.schema.field(name).type):
+    if not _is_text(table.schema.field(name).type):
         return np.full(table.num_rows, -1, np.int8)
-    places = pc.index_in(table.column(name), value_set=pa.array(known)).fill_null(-1)
+    places = pc.index_in(table.column(name).cast(pa.string()), value_set=pa.array(known)).fill_null(-1)
     return np.asarray(places.to_numpy()).astype(np.int8)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _numbers(table: pa.Table, name: str, missing: float) -> NDArray[np.float64]:

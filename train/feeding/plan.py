@@ -54,6 +54,12 @@ def fitting_rows(corpus: Corpus, stage: Stage, component: str, size: Size) -> ND
     )
 
 
+def _taken(stream: Stream, positions: range) -> Iterator[int]:
+    """The rows at some positions, looked up a few at a time."""
+    for first in range(positions.start, positions.stop, NEXT_ROWS):
+        yield from map(int, stream.take(first, min(NEXT_ROWS, positions.stop - first)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """The images of one step, over all ranks."""
@@ -69,12 +75,18 @@ class Plan:
     state: dict[str, Any]  # after this step
 
     def candidates(self, number: int) -> Iterator[int]:
-        """The row of an image, then those that stand in for it where it cannot be used: the stream's next, on and
-        on."""
-        yield int(self.rows[number])
-        stream = self.planner.streams[int(self.streams[number])]
-        for position in count(int(self.positions[number]) + 1, NEXT_ROWS):
-            yield from map(int, stream.take(position, NEXT_ROWS))
+        """The row of an image, then those that stand in for it where it cannot be used: the others of its window,
+        from a place that is by chance and evenly apart for the images of a step, which so hardly meet at one; then what
+        comes behind the window, on and on."""
+        row, stream = int(self.rows[number]), self.planner.streams[int(self.streams[number])]
+        yield row
+        window = stream.window_at(int(self.positions[number]))
+        rng = rng_for(self.planner.seed, "stand-in", self.planner.stage_index, self.step)
+        start = window[int((rng.random() + number / len(self.rows)) % 1 * len(window))]
+        for part in (range(start, window.stop), range(window.start, start)):
+            yield from (other for other in _taken(stream, part) if other != row)
+        for first in count(window.stop, NEXT_ROWS):
+            yield from _taken(stream, range(first, first + NEXT_ROWS))
 
     def cut(self, number: int, row: int) -> Cut:
         """The crop of a row as image `number` of this step."""

@@ -69,6 +69,14 @@ class Stream:
                 position, count = position + len(parts[-1]), count - len(parts[-1])
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
+    def window_at(self, position: int) -> range:
+        """The positions of the window that holds `position`: rows of the same few row groups."""
+        with self._lock:
+            epoch = self._epoch(self._epoch_at(position))
+            window = int(np.searchsorted(epoch.ends, position - epoch.start, side="right"))
+            first = int(epoch.ends[window - 1]) if window else 0
+            return range(epoch.start + first, epoch.start + int(epoch.ends[window]))
+
     def _drawn(self, epoch: int) -> NDArray[np.int64]:
         """How often each row comes before an epoch."""
         assert self._weight is not None
