@@ -1,13 +1,16 @@
 """Makes what a run begins with: the index of its data, what is held out of it, the model and its teachers."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from train.checkpoint import (
+    ALIGNED,
     ARCHITECTURE,
     CHECKPOINTS,
     LATENTS,
@@ -16,9 +19,11 @@ from train.checkpoint import (
     is_checkpoint,
     read_checkpoint,
     read_numbers,
+    read_tensor,
 )
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import HeldOut, hold_out, read_held_out
+from train.feeding.plan import check_fits
 from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.peers.files import digest_of, files_of
@@ -41,16 +46,36 @@ class Ready:
 
 def build(run: Run) -> Ready:
     """Read the data's index and the networks. Raises FileNotFoundError or ValueError for what is missing or unfit."""
-    objective = build_objective(run)
     corpus, held_out = read_data(run)
-    identity = run.identity() | {"data": corpus.identity, "held_out": list(held_out.asked)}
+    check_fits(corpus, run.curriculum().stages)
+    objective = build_objective(run)
+    identity = run.identity() | {"data": _mark(len(corpus), corpus.identity)}
+    identity["held_out"] = _mark(len(held_out.asked), sha256("\n".join(held_out.asked).encode()).hexdigest())
     if objective.lpips is not None:
         identity["terms"]["lpips_sha256"] = objective.lpips.digest()
-    if "align" in objective.terms() and run.terms.teacher != "random":
-        identity["terms"]["teacher_sha256"] = teacher_digest(run.terms.teacher)
+    if objective.projection is not None:
+        is_random = run.terms.teacher == "random"
+        identity["terms"]["teacher_sha256"] = "random" if is_random else teacher_digest(run.terms.teacher)
+        take_projection(objective.projection, run.model.init, aligned_with(identity))
     if run.model.init and Path(run.model.init).exists():
         identity["model"]["init_sha256"] = digest_of(_init_files(Path(run.model.init)))
     return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
+
+
+def _mark(num_images: int, digest: str) -> dict[str, Any]:
+    return {"images": num_images, "sha256": digest[:16]}
+
+
+def aligned_with(identity: dict[str, Any]) -> dict[str, Any]:
+    """What the projection W of a run is fitted to, for its checkpoints."""
+    return {name: identity["terms"].get(name) for name in ("teacher_sha256", "teacher_block")}
+
+
+def take_projection(projection: nn.Linear, init: str, aligned: dict[str, Any]) -> None:
+    """Begin with W of the checkpoint `init`, where that was fitted to the same block of the same teacher: the latents
+    are fitted to it."""
+    if init and is_checkpoint(Path(init)) and read_numbers(Path(init)).get(ALIGNED) == aligned:
+        projection.load_state_dict({"weight": read_tensor(Path(init), "weights", "projection.weight")})
 
 
 def read_data(run: Run) -> tuple[Corpus, HeldOut]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from train.weights import save_tensors
 
 STATE_FILE = "state.json"  # written last: numbers with their sha256, and the sha256 of each file of tensors
 ARCHITECTURE, LATENTS = "architecture", "latents"  # among the numbers: the model's fields; its latents' statistics
+ALIGNED = "aligned"  # likewise: what W was fitted to
 CHECKPOINTS = "checkpoints"  # in a run's folder
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
@@ -40,7 +41,7 @@ class Checkpoints:
 
     def save(self, num_images: int, checkpoint: Checkpoint) -> Path:
         """Write one, whole or not at all; then those that are not to stay are removed."""
-        target = self._folder / f"{num_images:012d}"
+        target = self._folder / folder_name(num_images)
         temporary = self._folder / f".{target.name}.tmp"
         for stale in self._folder.glob(".*.tmp"):  # of a run that was killed as it saved
             shutil.rmtree(stale)
@@ -97,6 +98,11 @@ class Checkpoints:
         return None, {}
 
 
+def folder_name(num_images: int) -> str:
+    """The name of the checkpoint after so many images."""
+    return f"{num_images:012d}"
+
+
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder is a checkpoint, whole or not."""
     return (folder / STATE_FILE).exists()
@@ -114,6 +120,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     with _telling(folder):
         tensors = {Path(name).stem: load_file(folder / name) for name in state["files"]}
         return Checkpoint(tensors=tensors, numbers=state["numbers"])
+
+
+def read_tensor(folder: Path, group: str, name: str) -> Tensor:
+    """One tensor of a checkpoint, which is not checked; the others are not read."""
+    with safe_open(folder / _file(group), framework="pt") as file:
+        tensor: Tensor = file.get_tensor(name)
+        return tensor
 
 
 def _check(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 from pipelines.shards.folder import Folder
 from pipelines.shards.identity import check_free, difference
-from train.checkpoint import CHECKPOINTS
+from train.checkpoint import CHECKPOINTS, Checkpoints
+from train.log import CHECKPOINT, LOG_FILE, STEP, read_log
 from train.samples import FOLDER as SHEETS
 from train.world import World
 
@@ -38,7 +39,7 @@ def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
     out.mkdir(parents=True, exist_ok=True)
     file = _locked(out)
     try:
-        if not (out / RUN_FILE).exists():
+        if not (out / RUN_FILE).exists() or not _has_trained(out):
             Folder(str(out)).put(RUN_FILE, json.dumps(mine, indent=1).encode())
         _check(out / RUN_FILE, mine)
     except BaseException:
@@ -46,6 +47,12 @@ def _claim(out: Path, mine: dict[str, Any]) -> IO[bytes]:
         raise
     Folder(str(out)).sweep()  # what a killed run was writing
     return file
+
+
+def _has_trained(out: Path) -> bool:
+    """Whether a run took a step there: one that was refused or stopped before that binds no other."""
+    is_logged = any(line["kind"] in (STEP, CHECKPOINT) for line in read_log(out / LOG_FILE))
+    return is_logged or bool(Checkpoints(out / CHECKPOINTS, 1).names())
 
 
 def _locked(out: Path) -> IO[bytes]:
@@ -72,10 +79,11 @@ def _check(path: Path, mine: dict[str, Any]) -> None:
         raise ValueError(f"{path} is damaged ({error}): name another folder with --out, or put it back") from error
     if lines := difference(theirs, mine):
         shown = "\n".join(f"  {line}" for line in lines[:20])
+        newest = Checkpoints(path.parent / CHECKPOINTS, 1).names()[-1:]
+        hint = f" Another run may begin with the weights of this one: --init {path.parent / CHECKPOINTS}/"
         raise ValueError(
             f"{path.parent} was begun otherwise (there -> now):\n{shown}\nName another folder with --out, or go back "
-            "to what it was begun with. Another run may begin with the weights of this one: --init "
-            f"{path.parent / CHECKPOINTS}/IMAGES"
+            f"to what it was begun with.{hint + newest[0] if newest else ''}"
         )
 
 

@@ -65,7 +65,7 @@ class Loader:
         pin_memory: bool = False,
     ) -> None:
         self.stage = curriculum.stages[stage_index]
-        _check_shares(curriculum.stages[stage_index:], rank, num_ranks)
+        check_shares(curriculum.stages[stage_index:], rank, num_ranks)
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}: give at least 0")
         check_fits(corpus, curriculum.stages[stage_index:])
@@ -163,7 +163,7 @@ class Loader:
         return images[row - int(self._corpus.group_starts[group])].as_py() or b""
 
 
-def _check_shares(stages: Sequence[Stage], rank: int, num_ranks: int) -> None:
+def check_shares(stages: Sequence[Stage], rank: int, num_ranks: int) -> None:
     """Raise ValueError for a stage whose batches the ranks cannot share equally."""
     for stage in stages:
         if stage.batch_size % num_ranks or not 0 <= rank < num_ranks:

@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from pipelines.shards.folder import Folder
-from train.building import Ready
-from train.checkpoint import ARCHITECTURE, CHECKPOINTS, LATENTS, Checkpoints, read_checkpoint
+from train.building import Ready, aligned_with
+from train.checkpoint import ALIGNED, ARCHITECTURE, CHECKPOINTS, LATENTS, Checkpoints, read_checkpoint
 from train.data import Loader
 from train.fitting import Fitting
 from train.log import CHECKPOINT, EVALUATION, LOG_FILE, read_log
@@ -60,6 +60,7 @@ class Training:
 
     def __init__(self, run: Run, ready: Ready, world: World) -> None:
         self.run, self.world, self.corpus = run, world, ready.corpus
+        self._aligned = aligned_with(ready.identity)
         self.curriculum = run.curriculum()
         self.out = Path(run.execution.out)
         self.fitting = Fitting(ready.objective, run.optimiser, run.execution, world)
@@ -190,7 +191,7 @@ class Training:
             return
         numbers = {"stage_index": self._stage_index, "loader": self._loader_state}
         config = self.fitting.ema.config
-        numbers |= {ARCHITECTURE: architecture_of(config), LATENTS: latents_of(config)}
+        numbers |= {ARCHITECTURE: architecture_of(config), LATENTS: latents_of(config), ALIGNED: self._aligned}
         checkpoint = self.fitting.capture(numbers)
         if self.world.is_first:
             self.checkpoints.save(self.fitting.num_images, checkpoint)

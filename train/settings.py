@@ -73,6 +73,8 @@ class Optimiser:
 
     scale: float = 1.0
     """Factor on the images of every stage, of warm-up, of blends and of the average's half-life."""
+    lr: float | None = None
+    """Learning rate in every stage, instead of the recipe's."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay of the gradient's mean and square."""
     weight_decay: float = 0.0
@@ -189,10 +191,13 @@ class Run:
 
     def curriculum(self) -> Curriculum:
         """The stages as they are trained: scaled, and with the weights that override the recipe's."""
-        scale, fixed = self.optimiser.scale, {}
-        for name in ("lpips_weight", "align_weight"):
-            if getattr(self.terms, name) is not None:
-                fixed[name] = getattr(self.terms, name)
+        scale = self.optimiser.scale
+        given = {
+            "lpips_weight": self.terms.lpips_weight,
+            "align_weight": self.terms.align_weight,
+            "lr": self.optimiser.lr,
+        }
+        fixed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         stages = tuple(replace(scaled(stage, scale), **fixed) for stage in self.stages)
         return Curriculum(
             stages=stages,

@@ -2,19 +2,24 @@
 
 import errno
 import os
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 
 from train.building import Ready, build
+from train.checkpoint import CHECKPOINTS, Checkpoints, folder_name
 from train.claim import claimed
+from train.data import check_shares
 from train.loop import Diverged, Training
 from train.pixels import from_bytes
+from train.run_report import REPORT_FILE
 from train.settings import Run
 from train.vae import Vae
-from train.vae_config import MODEL
+from train.vae_config import CONFIG_FILE, MODEL
 from train.world import World, open_world
 
 FAULTS = (ValueError, OSError, SafetensorError, Diverged, torch.OutOfMemoryError)  # what a run ends with; see `told`
@@ -28,18 +33,30 @@ def train(run: Run) -> bool:
         torch.set_num_threads(run.execution.threads)
     with open_world(run.execution.device) as world:
         ready = build(run)
+        check_shares(run.curriculum().stages, world.rank, world.size)
         with claimed(Path(run.execution.out), ready.identity, world):
-            return _fit(run, ready, world)
+            return world.from_first(partial(_is_finished, run)) or _fit(run, ready, world)
+
+
+def _is_finished(run: Run) -> bool:
+    """Whether nothing is left to do, which is told: the model stays as it was written."""
+    out, total = Path(run.execution.out), run.curriculum().total_images
+    newest = Checkpoints(out / CHECKPOINTS, 1).names()[-1:]
+    if not (out / MODEL / CONFIG_FILE).exists() or newest != [folder_name(total)]:
+        return False
+    print(f"finished    {total:,} of {total:,} images\n{_results(out)}", flush=True)
+    return True
+
+
+def _results(out: Path) -> str:
+    return f"model       {out / MODEL}\nreport      {out / REPORT_FILE}"
 
 
 def _fit(run: Run, ready: Ready, world: World) -> bool:
     """Train on this rank, and write the model at the end."""
     training = Training(run, ready, world)
     if world.is_first:
-        for name, what in ready.objective.terms().items():
-            print(f"loss term   {name}: {what}", flush=True)
-        for fault in ready.held_out.left_out:
-            print(f"held out    and not evaluated: {fault}", flush=True)
+        _introduce(run, ready, world)
     finished = training.fit()
     if finished:
         vae = training.fitting.ema_model()
@@ -48,10 +65,27 @@ def _fit(run: Run, ready: Ready, world: World) -> bool:
             if not known:
                 vae = measured(vae.to(world.device), ready.held_out.images)
             vae.save_pretrained(training.out / MODEL)
-            print(f"model       {training.out / MODEL}\nreport      {training.out / 'report.html'}", flush=True)
+            print(_results(training.out), flush=True)
     elif world.is_first:
         print("stopped and saved: the same command goes on from here", flush=True)
     return finished
+
+
+def _introduce(run: Run, ready: Ready, world: World) -> None:
+    """Tell what is minimised, what is evaluated, and what is not."""
+    for name, what in ready.objective.terms().items():
+        print(f"loss term   {name}: {what}")
+    held_out = ready.held_out
+    counts = {name: len(held_out.of(name)) for name in dict.fromkeys(held_out.components)}
+    shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+    print(f"held out    {shown}: crops of {held_out.images.shape[-1]} px")
+    for fault in held_out.left_out:
+        print(f"held out    and not evaluated: {fault}")
+    if missing := [name for name in ready.corpus.components() if name not in counts]:
+        print(f"WARNING: {', '.join(missing)}: trained on, but nothing of it is held out, so that it is not evaluated")
+    if run.execution.strategy == "fsdp" and world.size == 1:
+        print("WARNING: --strategy fsdp splits a model over ranks, and there is one: launch several by torchrun")
+    sys.stdout.flush()
 
 
 def told(fault: Exception, out: str) -> str:

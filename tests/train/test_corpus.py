@@ -231,6 +231,15 @@ def test_rows_that_cannot_be_placed_are_named(tmp_path, table, message):
         Corpus.of([str(tmp_path)])
 
 
+def test_a_curation_s_folder_names_its_sets(tmp_path):
+    for name in ("packed/general/data/0.parquet", "calibration/1/data/0.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        pq.write_table(pa.table({"number": [1]}), tmp_path / name)
+
+    with pytest.raises(ValueError, match=r"is a curation, whose sets lie in packed: name .*/packed/general$"):
+        Corpus.of([str(tmp_path)])
+
+
 def test_folders_are_needed_and_each_once(tmp_path, general):
     with pytest.raises(ValueError, match=r"holds no Parquet file: name the folder"):
         Corpus.of([str(tmp_path)])

@@ -11,6 +11,8 @@ from train.fitting import Fitting
 from train.losses import AdaptiveWeight
 from train.objective import Objective
 from train.settings import Execution, Optimiser
+from train.teachers.dinov2_config import Dinov2Config
+from train.teachers.semantic import random_teacher
 from train.vae import Vae
 from train.vae_config import make_config
 from train.world import World
@@ -43,6 +45,21 @@ def test_a_run_stored_by_pixel_goes_on_bit_by_bit_with_a_fused_optimiser(tmp_pat
     for of in (lambda one: one.objective.parameters(), lambda one: one.ema.parameters()):
         pairs = list(zip(of(whole), of(resumed), strict=True))
         assert all(torch.equal(one, other) and one.stride() == other.stride() for one, other in pairs)
+
+
+def test_micro_batches_sample_the_same_positions_of_large_distance_matrices() -> None:
+    """1,600 positions, of which 1,024 are drawn: those of a step, not of a micro-batch."""
+    images = torch.randint(0, 256, (2, 3, 10, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    images = images.repeat_interleave(32, 2).repeat_interleave(32, 3)
+    teacher = Dinov2Config(width=16, depth=1, heads=1, image_px=56)
+
+    def distance(micro_batch: int) -> float:
+        torch.manual_seed(0)
+        vae = Vae(make_config("f8c12", encoder_width=2, decoder_width=2))
+        objective = Objective(vae, teacher=random_teacher(teacher, block=1))
+        return Fitting(objective, Optimiser(), Execution(), CPU).step(images, NOW, micro_batch)["align_dist"]
+
+    assert distance(1) == pytest.approx(distance(0), rel=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")  # what torch itself warns of as dynamo is loaded

@@ -20,6 +20,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(whole, out)
+    shutil.rmtree(out / "model")
     weights = out / "checkpoints/000000000040/weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
 

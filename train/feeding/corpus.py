@@ -90,6 +90,10 @@ class Corpus:
         counts = {name: int(self.matches(name).sum()) for name in COMPONENTS}
         return {name: count for name, count in counts.items() if count}
 
+    def components(self) -> list[str]:
+        """The kinds and bands of its rows; "synthetic" alone where no band is known."""
+        return [COMPONENTS[code] for code in np.unique(self.codes[self.codes != NONE])]
+
     def last_shards(self) -> NDArray[np.int64]:
         """The rows of the last shard of each folder that has two or more: what may be held out."""
         urls = [shard.folder.url for shard in self.shards]

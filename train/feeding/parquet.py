@@ -97,6 +97,8 @@ def shards_of(folder: Folder) -> list[Shard]:
 
 def _check_one_split(folder: Folder, names: Sequence[str]) -> None:
     """Raise ValueError where the names are of several splits, as folders (test/) or as files (data/test-00000)."""
+    if sets := sorted({name.split("/")[1] for name in names if name.startswith("packed/") and name.count("/") > 1}):
+        raise ValueError(f"{folder.url} is a curation, whose sets lie in packed: name {folder.url}/packed/{sets[0]}")
     folders = {name.partition("/")[0] for name in names if "/" in name}
     words = folders | {re.split(r"[-_.]", name.rpartition("/")[2])[0] for name in names}
     if len(found := [split for split in SPLITS if split in words]) > 1:

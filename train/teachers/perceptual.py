@@ -145,7 +145,7 @@ def find_trunk(trunk: str = "") -> Path:
     """
     path = Path(trunk) if trunk else Path(torch.hub.get_dir()) / "checkpoints" / TRUNK_FILE
     if not path.is_file():
-        get = f"{TRUNK_URL} (528 MB), into {path.parent} or any folder, then name the file"
+        get = f"{TRUNK_URL} (528 MB), into {path.parent} or any folder, then name the file with --lpips-trunk"
         raise MissingWeights(f"The VGG16 trunk of LPIPS, {path}, is not there", get=get, without=WITHOUT)
     if path.name == TRUNK_FILE:
         check_digest(path, "sha256", TRUNK_SHA256)
