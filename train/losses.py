@@ -18,7 +18,8 @@ from pipelines.shards.seeds import rng_for
 
 MAX_POSITIONS = 1024  # a distance matrix of so many takes 4 MiB an image, of 16,384 (2K at f16) 1 GiB
 MAX_RATIO = 1e4
-MAX_GROWTH = 10.0  # of the ratio, from one step to the next
+MAX_GROWTH = 10.0  # of a step's ratio over the mean before
+KEPT = 0.8  # of that mean, in powers, a step; of 0, .5, .8, .9 its factor strays least from a step's own
 EPS = 1e-8  # the least length that a feature is divided by
 
 
@@ -121,16 +122,17 @@ class AdaptiveWeight:
 
     After VA-VAE (Yao et al., 2025b), section 3.3; `reconstruction` is equation 1 without its alignment. Weights
     published under it hold for means and sums alike, since both scale. The factor is of a whole step, all of its
-    micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. Only the
+    micro-batches and ranks, and so serves the step that follows: what a run fits depends on neither number. It is a
+    running geometric mean over some five steps, since a step's gradients differ much from the next one's. Only the
     alignment's gradient is taken by itself, a short way that leads through no decoder; the reconstruction's is what
-    the step's whole gradient holds besides. The factor lies in 0 to `limit` and grows at most tenfold a step: an
+    the step's whole gradient holds besides. A step's ratio counts up to `limit`, and up to ten times the mean: an
     alignment that is within its margins has next to no gradient. Where it has none the factor stays as it was.
     """
 
     def __init__(self, limit: float = MAX_RATIO) -> None:
         self.limit = limit
         self.ratio: float | None = None
-        """The factor of the step before; None before the first."""
+        """The mean of the steps so far; None before the first."""
         self._pull: Tensor | None = None
 
     @property
@@ -155,9 +157,10 @@ class AdaptiveWeight:
         pull, self._pull = self._pull if average is None else average(self._pull), None
         rest = whole.float() - weight * pull
         reconstruction, alignment = torch.stack([rest.norm(), pull.norm()]).tolist()
-        ratio = reconstruction / alignment if alignment else math.nan
+        ratio = min(reconstruction / alignment, self.limit) if alignment else math.nan
         if math.isfinite(ratio):
-            self.ratio = min(ratio, self.limit, MAX_GROWTH * self.ratio if self.ratio else math.inf)
+            before = self.ratio or ratio
+            self.ratio = before**KEPT * min(ratio, MAX_GROWTH * before) ** (1 - KEPT)
 
 
 def _normalised(features: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from train.building import Ready, build
 from train.checkpoint import CHECKPOINTS, Checkpoints, folder_name
 from train.claim import claimed
 from train.data import check_shares
+from train.feeding.heldout import HeldOut
 from train.loop import Diverged, Training
 from train.pixels import from_bytes
 from train.run_report import REPORT_FILE
@@ -63,7 +65,8 @@ def _fit(run: Run, ready: Ready, world: World) -> bool:
         if world.is_first:
             known = run.model.freeze_encoder and bool(vae.config.latents_mean)
             if not known:
-                vae = measured(vae.to(world.device), ready.held_out.images)
+                weights = mixed(ready.held_out, run.stages[-1].mix)
+                vae = measured(vae.to(world.device), ready.held_out.images, weights)
             vae.save_pretrained(training.out / MODEL)
             print(_results(training.out), flush=True)
     elif world.is_first:
@@ -101,12 +104,26 @@ def told(fault: Exception, out: str) -> str:
     return str(fault)
 
 
+def mixed(held_out: HeldOut, mix: Mapping[str, float]) -> list[float]:
+    """A weight for each held-out image, with which kinds and bands have the shares of a mix; 1 where it has none of
+    them."""
+    weights = [0.0] * len(held_out.components)
+    for name, share in mix.items():
+        images = [i for i, one in enumerate(held_out.components) if one == name or one.startswith(f"{name}-")]
+        for i in images:
+            weights[i] += share / len(images)
+    return weights if any(weights) else [1.0] * len(weights)
+
+
 @torch.no_grad()
-def measured(vae: Vae, images: torch.Tensor) -> Vae:
-    """The model with the mean and deviation of its latent channels on some images (n, 3, h, w) of bytes. Not for one
-    whose latents stay as they were: what was trained on them by the old figures would not fit the new."""
+def measured(vae: Vae, images: torch.Tensor, weights: Sequence[float]) -> Vae:
+    """The model with the mean and deviation of its latent channels on images (n, 3, h, w) of bytes, each counted by its
+    weight. Not for one whose latents stay as they were: what was trained on them by the old figures would not fit the
+    new."""
     device = next(vae.parameters()).device
     z = torch.cat([vae.latents(from_bytes(part, device)) for part in images.split(8)]).double()
-    mean, std = z.mean(dim=(0, 2, 3)), z.std(dim=(0, 2, 3)).clamp_min(1e-6)
+    shares = z.new_tensor(weights)[:, None, None, None] / (sum(weights) * z[0, 0].numel())
+    mean = (z * shares).sum(dim=(0, 2, 3))
+    std = ((z - mean[:, None, None]).square() * shares).sum(dim=(0, 2, 3)).sqrt().clamp_min(1e-6)
     vae.config = replace(vae.config, latents_mean=tuple(mean.tolist()), latents_std=tuple(std.tolist()))
     return vae

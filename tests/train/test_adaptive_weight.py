@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -74,8 +75,22 @@ def test_one_step_whose_alignment_is_met_raises_the_adaptive_weight_little() -> 
     assert ratio(0.0) is None
     first = ratio(1.0)
     assert first is not None
-    assert [ratio(share) for share in (0.0, 1e-9, 1e-9)] == pytest.approx([first, 10 * first, 100 * first])
-    assert ratio(1.0) == pytest.approx(first)
+    growth = 10**0.2  # a fifth of a step's ratio, in powers, of which no more than tenfold counts
+    assert [ratio(share) for share in (0.0, 1e-9, 1e-9)] == pytest.approx([first, growth * first, growth**2 * first])
+    assert ratio(1.0) == pytest.approx(growth ** (2 * 0.8) * first)
+
+
+def test_the_adaptive_weight_strays_little_where_gradients_waver() -> None:
+    """Its last steps' mean, not the last step's own: that would be wrong twice, by both steps' noise."""
+    adaptive, rng = AdaptiveWeight(), np.random.default_rng(0)
+
+    ratios = []
+    for share in 10 ** rng.normal(0, 0.5, 200):
+        reconstruction, alignment, encoder = encoder_losses()
+        ratios.append(ratio_of((reconstruction, share * alignment), at=encoder.weight, adaptive=adaptive))
+
+    spread = np.std(np.log10(np.array(ratios[20:], float)))
+    assert 0.1 < spread < 0.25
 
 
 def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was() -> None:

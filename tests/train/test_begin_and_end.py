@@ -14,7 +14,11 @@ from tests.train.teacher_files import write_teacher
 from train.building import build
 from train.checkpoint import read_checkpoint
 from train.command_line import parse_run
-from train.training import train
+from train.feeding.heldout import HeldOut
+from train.pixels import from_bytes
+from train.training import measured, mixed, train
+from train.vae import Vae
+from train.vae_config import make_config
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +120,20 @@ def test_the_learning_rate_of_all_stages_is_a_flag() -> None:
     assert {stage.lr for stage in run.curriculum().stages} == {3e-4}
     assert {stage.lr for stage in run.stages} != {3e-4}
     assert run.identity()["optimiser"]["lr"] == 3e-4
+
+
+def test_statistics_of_latents_are_of_the_last_stage_s_mix() -> None:
+    components = ("general", "text", "synthetic-5-7", "synthetic-5-7", "synthetic-7-10")
+    names = ("",) * 5
+    images = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    held_out = HeldOut(images=images, components=components, names=names, left_out=(), asked=names)
+    vae = Vae(make_config("f8c12", encoder_width=4, decoder_width=4))
+
+    weights = mixed(held_out, {"general": 0.5, "synthetic": 0.2, "synthetic-7-10": 0.3})
+
+    assert weights == pytest.approx([0.5, 0, 0.2 / 3, 0.2 / 3, 0.2 / 3 + 0.3])
+    assert mixed(held_out, {"synthetic-10-14": 1.0}) == [1.0] * 5
+    found = measured(vae, images, [2.0, 0.0, 0.0, 1.0, 0.0]).config
+    counted = torch.cat([vae.latents(from_bytes(images[i : i + 1])) for i in (0, 0, 3)]).detach().double()
+    assert found.latents_mean == pytest.approx(counted.mean(dim=(0, 2, 3)).tolist(), rel=1e-4, abs=1e-5)
+    assert found.latents_std == pytest.approx(counted.std(dim=(0, 2, 3), unbiased=False).tolist(), rel=1e-4)
