@@ -141,11 +141,11 @@ def build_vae(run: Run) -> Vae:
         return Vae(replace(config, **latents))
     if is_checkpoint(Path(init)):
         checkpoint = read_checkpoint(Path(init))
-        _check_architecture(init, checkpoint.numbers.get(ARCHITECTURE, {}), config)
+        check_architecture(init, checkpoint.numbers.get(ARCHITECTURE, {}), config)
         vae = Vae(config)
         vae.load_state_dict(dict(checkpoint.tensors["average"]))
         return vae
-    _check_architecture(init, architecture_of(read_config(init)), config)
+    check_architecture(init, architecture_of(read_config(init)), config)
     return Vae.from_pretrained(init).train()
 
 
@@ -156,7 +156,7 @@ def _recorded(out: Path) -> dict[str, Any]:
     return {name: tuple(values) for name, values in latents.items()}
 
 
-def _check_architecture(init: str, there: dict[str, Any], config: VaeConfig) -> None:
+def check_architecture(init: str, there: dict[str, Any], config: VaeConfig) -> None:
     """Raise ValueError where the weights in `init` are of another model, whose shapes may yet be the same."""
     if other := [f"{name} {there.get(name)} there, {value} here" for name, value in architecture_of(config).items()
                  if there.get(name) != value]:  # fmt: skip

@@ -32,14 +32,13 @@ def main(args: Sequence[str]) -> int:
     from train.command_line import parse_run
 
     run = parse_run(args, DESCRIPTION, "run.py")
-    from train.estimate import describe, describe_data
+    from train.estimate import describe
+    from train.needs import describe_needs
     from train.training import FAULTS, told, train
 
     try:
         if run.execution.dry_run:
-            print(describe(run))
-            if run.execution.data:
-                print(describe_data(run))
+            print(f"{describe(run)}\n\n{describe_needs(run)}")
             return 0
         if run.execution.ray_workers:
             from train.ray_launch import launch

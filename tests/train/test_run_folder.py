@@ -58,7 +58,7 @@ def test_a_run_never_begins_anew_where_its_checkpoints_are_gone(
 def test_a_dry_run_tells_what_the_data_holds_and_what_it_lacks(run_data: list[str], tmp_path: Path) -> None:
     told = describe_data(small_run(run_data, tmp_path / "run"))
 
-    assert told.startswith("data        36 images to train on: general 6, synthetic 30,"), "without the last shards"
+    assert told.startswith("36 images to train on: general 6, synthetic 30,"), "without the last shards"
     assert told.endswith("; 5 crops of 96 px of others to evaluate"), "of photos and each band"
     with pytest.raises(ValueError, match="stage 'square': 'general' has a share in mix, but no image in the data"):
         describe_data(small_run(run_data[:1], tmp_path / "run"))
