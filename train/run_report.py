@@ -1,22 +1,23 @@
 """What a run leaves to look at: curve.png and report.html, from its log and its sample sheets."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.pictures import Picture
+import torch
+
 from pipelines.report import Report
 from pipelines.shards.folder import Folder
 from train.log import EVALUATION, LOG_FILE, STEP, Line, read_log
+from train.run_curves import draw_charts, draw_curves, figures_of, held_out_names
+from train.run_sheets import columns
 from train.settings import Run
 
-TERMS = ("total", "l1", "lpips", "align_cos", "align_dist")
-SMOOTHED = 50  # a curve is drawn through so many means of neighbouring lines
-HELD_OUT = {"psnr": "dB", "ssim": "", "lpips": ""}  # unit by figure; LPIPS where it is trained on
-TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)  # of each power of ten on the axis of losses
-SHEETS = 4  # shown, evenly apart, the last among them
+FEW_CROPS = 5  # whose means have a decimal less
 CURVE_FILE, REPORT_FILE = "curve.png", "report.html"
 
 
@@ -25,114 +26,131 @@ def write_report(out: Path, run: Run) -> None:
     lines = read_log(out / LOG_FILE)
     steps, evals = ([line for line in lines if line["kind"] == kind] for kind in (STEP, EVALUATION))
     folder = Folder(str(out))
-    curve = draw_curves(steps, evals)
-    folder.put(CURVE_FILE, curve)
-    folder.put(REPORT_FILE, _page(out, run, steps, evals, curve).encode())
+    folder.put(CURVE_FILE, draw_curves(steps, evals))
+    folder.put(REPORT_FILE, _page(out, run, steps, evals).encode())
 
 
-def draw_curves(steps: Sequence[Line], evals: Sequence[Line]) -> bytes:
-    """A PNG: losses on a logarithmic scale, and held-out figures, over the images seen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 4), dpi=100, layout="constrained")
-    shown = _figures(evals)
-    axes = figure.subplots(1, 1 + len(shown))
-    _draw_losses(axes[0], steps)
-    for axis, (name, unit) in zip(axes[1:], shown.items(), strict=True):
-        _draw_held_out(axis, evals, name, unit)
-    for axis in axes:
-        axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend(fontsize=8)
-    png = BytesIO()
-    FigureCanvasAgg(figure).print_png(png)
-    return png.getvalue()
-
-
-def _draw_losses(axis: Any, steps: Sequence[Line]) -> None:
-    """The terms of the loss; L1 alone where it is the total."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    terms = TERMS if any(set(TERMS[2:]) & line.keys() for line in steps) else ("l1",)
-    for name in terms:
-        points = smoothed([(line["images"], line[name]) for line in steps if line.get(name) is not None])
-        if points:
-            axis.plot(*zip(*points, strict=True), label=name)
-    alone = "mean absolute difference, pixels from -1 to 1"
-    meaning = alone if terms == ("l1",) else "terms as they are, total weighted"
-    axis.set(title="Loss", xlabel="images seen", ylabel=meaning, yscale="log" if steps else "linear")
-    if steps:
-        axis.yaxis.set_major_locator(LogLocator(subs=TICKS))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _draw_held_out(axis: Any, evals: Sequence[Line], figure_name: str, unit: str) -> None:
-    """One figure of the held-out images, a curve for each kind of them."""
-    for name in _held_out_names(evals, figure_name):
-        points = [(line["images"], line[name]) for line in evals if name in line]
-        axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name.partition("/")[2])
-    axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
-
-
-def _figures(evals: Sequence[Line]) -> dict[str, str]:
-    """The held-out figures that there are, with their units."""
-    return {name: unit for name, unit in HELD_OUT.items() if name != "lpips" or any(_held_out_names(evals, name))}
-
-
-def _held_out_names(evals: Sequence[Line], figure: str) -> Iterable[str]:
-    """The names of a held-out figure, one a component."""
-    return dict.fromkeys(key for line in evals for key in line if key.startswith(f"{figure}/"))
-
-
-def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Up to SMOOTHED points, each the mean of its share of neighbours."""
-    size = -(-len(points) // SMOOTHED) or 1
-    groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
-
-
-def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line], curve: bytes) -> str:
-    seen = max((line["images"] for line in (*steps, *evals)), default=0)
-    total = run.curriculum().total_images
-    report = Report(f"Training: {out.name}", f"recipe {run.recipe}, model {run.model.model}, data {_names(run)}")
-    last = evals[-1] if evals else {}
-    report.totals(
-        {"images seen": seen, "of": total}
-        | {f"PSNR {name[5:]}, dB": _rounded(value, 2) for name, value in last.items() if name.startswith("psnr/")}
-    )
+def _page(out: Path, run: Run, steps: Sequence[Line], evals: Sequence[Line]) -> str:
+    data = ", ".join(run.execution.data)
+    report = Report(f"Training: {out.name}", f"recipe {run.recipe}, model {run.model.model}, data {data}")
+    _totals(report, run, steps, evals)
     report.section("Curves")
-    report.pictures([[Picture.of_png(curve, fits=True)]])
+    report.charts(draw_charts(steps, evals))
     report.section("Held-out images")
-    if last:
-        report.table(*_held_out(last), f"After {last['images']:,} images")
+    if evals:
+        report.table(*_held_out(evals[-1]), f"After {evals[-1]['images']:,} images")
     report.text(
-        "Originals above, reconstructions by the averaged weights below; twice their size. Up to two of each kind, "
-        "from left to right in the order of the table."
+        "Below, up to two of each kind: the original, and under it its reconstructions by the averaged weights, from "
+        "early to late."
     )
-    for path in _some(sorted((out / "samples").glob("*.png"))):
-        report.heading(f"{int(path.stem):,} images seen")
-        report.pictures([[Picture.of_png(path.read_bytes(), fits=True)]])
+    report.pictures(columns(out, evals))
     report.section("Stages")
     report.table(*_stages(run))
     report.section("Steps")
+    _pace(report, run, steps)
     _trouble(report, steps)
     report.section("Settings")
+    if command := command_of(sys.argv, os.environ):
+        report.command(command)
     report.table(["field", "value"], [(name, json.dumps(value)) for name, value in _settings(run).items()])
     return report.html()
 
 
+def _totals(report: Report, run: Run, steps: Sequence[Line], evals: Sequence[Line]) -> None:
+    seen = max((line["images"] for line in (*steps, *evals)), default=0)
+    last = evals[-1] if evals else {}
+    psnr = {name[5:]: value for name, value in last.items() if name.startswith("psnr/")}
+    report.totals(
+        {"images seen": seen, "of": run.curriculum().total_images, "training time": duration(seconds_of(steps))}
+        | {
+            f"PSNR {kind}, dB{_of_crops(last, kind)}": _rounded(value, 2 - _is_rough(last, kind))
+            for kind, value in psnr.items()
+        }
+    )
+
+
+def _of_crops(line: Line, kind: str) -> str:
+    """How many crops a mean is of, where the log tells."""
+    count = int(line.get(f"crops/{kind}", 0))
+    return f", {count} {'crop' if count == 1 else 'crops'}" if count else ""
+
+
+def _is_rough(line: Line, kind: str) -> bool:
+    """Whether a mean is of so few crops that it has a decimal less."""
+    return float(line.get(f"crops/{kind}", FEW_CROPS)) < FEW_CROPS
+
+
+def times_of(steps: Sequence[Line]) -> list[tuple[float, float]]:
+    """Seconds that the steps up to each line took, by its pace, and of these the share that waited for data;
+    evaluations and checkpoints are not counted."""
+    found, before = [], 0
+    for line in steps:
+        if line.get("images_per_s"):
+            found.append(((line["images"] - before) / line["images_per_s"], line.get("data_wait") or 0.0))
+        before = line["images"]
+    return found
+
+
+def seconds_of(steps: Sequence[Line]) -> float:
+    """How long the steps took."""
+    return sum(seconds for seconds, _ in times_of(steps))
+
+
+def duration(seconds: float) -> str:
+    """A time of two units: 12 s, 3 min 20 s, 5 h 7 min, 2 d 3 h."""
+    for unit, size, part, part_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        whole = round(seconds / part_size)
+        if whole * part_size >= size:
+            return f"{whole * part_size // size:,} {unit} {whole % (size // part_size)} {part}"
+    return f"{seconds:.0f} s"
+
+
+def _pace(report: Report, run: Run, steps: Sequence[Line]) -> None:
+    """How long it took, on what."""
+    seconds = seconds_of(steps)
+    if not seconds:
+        return
+    waited = sum(took * share for took, share in times_of(steps)) / seconds
+    report.text(
+        f"{duration(seconds)} of training on {device_of(run)} in {run.execution.precision}: "
+        f"{steps[-1]['images'] / seconds:,.1f} images a second, {waited:.0%} of the time "
+        "waiting for data. Evaluation and checkpoints come on top."
+    )
+
+
+def device_of(run: Run) -> str:
+    """What it is trained on: a GPU's name, or how many threads of the CPU, and how many ranks."""
+    named = run.execution.device
+    if named.startswith("cuda") or (named == "auto" and torch.cuda.is_available()):
+        name = torch.cuda.get_device_name()
+    else:
+        threads = run.execution.threads or torch.get_num_threads()
+        name = f"{threads} CPU {'thread' if threads == 1 else 'threads'}"
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    return f"{ranks} ranks of {name}" if ranks > 1 else name
+
+
+def command_of(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What was typed, where it was train/run.py by itself or under torchrun; else "", as in a worker of Ray."""
+    if Path(arguments[0]).name != "run.py":
+        return ""
+    ranks = environment.get("LOCAL_WORLD_SIZE")
+    return shlex.join(["torchrun", "--nproc-per-node", ranks, *arguments] if ranks else ["python", *arguments])
+
+
 def _held_out(line: Line) -> tuple[list[str], list[list[str]]]:
     """Each kind's number of crops, where the log has it, and its figures: header and rows of a table."""
-    units = _figures([line])
+    units = figures_of([line])
     header = ["kind", "crops", *(f"{name.upper()}, {unit}" if unit else name.upper() for name, unit in units.items())]
-    kinds = [name.partition("/")[2] for name in _held_out_names([line], "psnr")]
+    kinds = [name.partition("/")[2] for name in held_out_names([line], "psnr")]
     return header, [
         [
             kind,
             _rounded(line.get(f"crops/{kind}"), 0),
-            *(_rounded(line.get(f"{name}/{kind}"), 2 if unit else 3) for name, unit in units.items()),
+            *(
+                _rounded(line.get(f"{name}/{kind}"), (2 if unit else 3) - _is_rough(line, kind))
+                for name, unit in units.items()
+            ),
         ]
         for kind in kinds
     ]
@@ -175,14 +193,3 @@ def _stages(run: Run) -> tuple[list[str], list[list[Any]]]:
 def _settings(run: Run) -> Mapping[str, Any]:
     identity = run.identity()
     return {name: value for part in ("model", "terms", "optimiser") for name, value in identity[part].items()}
-
-
-def _names(run: Run) -> str:
-    return ", ".join(Path(name).name for name in run.execution.data)
-
-
-def _some(paths: Sequence[Path]) -> Sequence[Path]:
-    """SHEETS of the sheets, evenly apart, the first and the last among them."""
-    if len(paths) <= SHEETS:
-        return paths
-    return [paths[round(i * (len(paths) - 1) / (SHEETS - 1))] for i in range(SHEETS)]

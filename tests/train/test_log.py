@@ -15,7 +15,7 @@ from train.curriculum import VALUES
 from train.log import read_log
 from train.pace import Pace
 from train.pixels import from_bytes, to_bytes
-from train.run_report import draw_curves, smoothed
+from train.run_curves import draw_curves, smoothed
 from train.samples import Samples
 from train.teachers.perceptual import random_lpips
 from train.training import told, train

@@ -29,7 +29,12 @@ def test_a_run_leaves_a_model_a_log_sheets_and_a_report(whole: Path) -> None:
     assert (whole / "curve.png").read_bytes().startswith(b"\x89PNG")
     page = re.sub(r"<[^>]*>|\s+", " ", (whole / "report.html").read_text())
     last = [line for line in read_log(whole / "log.jsonl") if line["kind"] == "eval"][-1]
-    assert re.search(rf"synthetic-5-7\s+{last['crops/synthetic-5-7']:.0f}\s+{last['psnr/synthetic-5-7']:.2f}\s", page)
+    crops = int(last["crops/synthetic-5-7"])
+    shown = f"{last['psnr/synthetic-5-7']:.{2 if crops >= 5 else 1}f}"
+    assert re.search(rf"synthetic-5-7\s+{crops}\s+{shown}\s", page)
+    assert re.search(r"synthetic-5-7, original\s+0 images seen\s+40 images seen", page)
+    assert page.count(", original") == page.count(" 40 images seen"), "each stands once"
+    assert all(name in page for name in ("Learning rate", "Gradient norm", "Images a second", "waiting for data"))
 
 
 def test_checkpoints_hold_neither_teacher_nor_lpips(whole: Path) -> None:
