@@ -142,12 +142,22 @@ def _splits(plan: Plan | None, parts: Sequence[Part]) -> str:
     spare = ", ".join(f"{n:,} of {place}" for place, n in left.items() if n)
     if spare:
         lines.append(f"Not needed for the ratios: {spare}.")
+    if plan.untested:
+        lines.append(f"Note that {untested_text(plan.untested)}.")
     if plan.unprinted:
         which = ", ".join(f"{n:,} of {name}" for name, n in plan.unprinted.items())
         lines.append(
             f"Rows whose photo could not be fingerprinted any more, so that only its own file counts: {which}."
         )
     return "## Splits\n\n" + "\n\n".join(lines)
+
+
+def untested_text(configs: Sequence[str]) -> str:
+    """What is said of configurations that only the train split has."""
+    return (
+        f"the test split has no image of {', '.join(configs)}, which the train split has: nothing measured on it tells "
+        "of these. Give more sources, or a larger --test-share"
+    )
 
 
 def _copies(plan: Plan | None) -> str:

@@ -1,6 +1,7 @@
 """Makes a mix: inputs opened, folder claimed, rows planned, card written, shards copied, totals told."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import tyro
 import yaml
 
 from pipelines.exits import exit_code
-from pipelines.mixture.card import card_text
+from pipelines.mixture.card import card_text, untested_text
 from pipelines.mixture.inputs import Input, lineage_of, mixed_schema, open_inputs
 from pipelines.mixture.job import MixJob
 from pipelines.mixture.orders import Cell
@@ -101,7 +102,14 @@ def make(settings: Settings) -> str:
         if cell.images:
             _copy(cell, settings, inputs, workers)
     finish(running.out, schema, plan)
+    _warn(plan)
     return f"{describe(plan)}\ndataset  {running.out}\ncard     {running.out}/README.md"
+
+
+def _warn(plan: Plan) -> None:
+    """Say on standard error what the test split lacks."""
+    if plan.untested:
+        print(f"{PROG}: warning: {untested_text(plan.untested)}", file=sys.stderr)
 
 
 def _claim(out: Folder, identity: dict[str, Any]) -> None:
@@ -201,6 +209,7 @@ def _estimate(settings: Settings) -> str:
         there = has_this_plan(running.plan, inputs, mixture)
         workers = workers_of(running.workers) if running.backend != "ray" else 0
         plan = make_plan(inputs, mixture, running.plan if there else scratch, num_workers=workers, backend="processes")
+    _warn(plan)
     return f"would mix into {running.out}\n{describe(plan)}"
 
 

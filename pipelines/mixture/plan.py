@@ -15,7 +15,7 @@ from typing import Any
 from pipelines.mixture.copies import COPIES_FILE, write_copies
 from pipelines.mixture.facts import FactsJob
 from pipelines.mixture.held import HELD_FILE, hold_out, read_held
-from pipelines.mixture.inputs import Input, config_order, stretches
+from pipelines.mixture.inputs import Input, config_of, config_order, row_groups, stretches
 from pipelines.mixture.orders import Cell, Taking
 from pipelines.mixture.prints import ABSENT
 from pipelines.mixture.ratios import check_ratios, members, targets
@@ -44,16 +44,25 @@ class Plan:
     unprinted: dict[str, int]
     copies: int
 
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The configurations that the train split has and the test split, where there is one, has not."""
+        taken = {split: [cell.config for cell in self.cells if cell.split == split and cell.images] for split in SPLITS}
+        has_test = any(cell.split == TEST for cell in self.cells)
+        return tuple(config for config in taken[TRAIN] if has_test and config not in taken[TEST])
+
 
 def make_plan(
     inputs: Sequence[Input], mixture: Mixture, url: str, *, num_workers: int = 0, backend: str = "inline"
 ) -> Plan:
-    """Plan a mix, or what is missing of it."""
+    """Plan a mix, or what is missing of it. Raises ValueError, before any image is read, for a ratio of which the
+    inputs hold nothing."""
     facts = identity_of(inputs, mixture)
     claim_anew(Folder(f"{url}/facts"), facts)
     claim_anew(Folder(f"{url}/choice"), facts | mixture.identity())
     if has_plan(url):
         return read_plan(url)
+    check_ratios(mixture.ratios, configs_there(inputs, mixture.ratios.names))
     make_facts = partial(FactsJob, inputs, mixture)
     run(
         make_facts,
@@ -64,6 +73,18 @@ def make_plan(
         unit="rows fingerprinted",
     )
     return plan_from_facts(inputs, mixture, url, num_workers=num_workers, backend=backend)
+
+
+def configs_there(inputs: Sequence[Input], names: Sequence[str]) -> set[str]:
+    """The configurations of the inputs, shard by shard until each name has one: two short columns are read."""
+    found: set[str] = set()
+    for one in inputs:
+        for shard in one.shards:
+            for table in row_groups(one, shard, ["kind", "band"]):
+                found |= {config_of(**row) for row in table.group_by(["kind", "band"]).aggregate([]).to_pylist()}
+            if all(members(name, found) for name in names):
+                return found
+    return found
 
 
 def workers_for(num_shards: int, num_workers: int, shards_a_worker: int) -> int:

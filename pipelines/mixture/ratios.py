@@ -1,8 +1,9 @@
 """How many images of each configuration make a split of exact ratios."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines.mixture.settings import EVERYTHING
+from pipelines.mixture.inputs import config_order
+from pipelines.mixture.settings import EVERYTHING, Mixture
 from render.mix import Mix
 
 
@@ -30,18 +31,28 @@ def members(name: str, configs: Iterable[str]) -> tuple[str, ...]:
 
 def check_ratios(ratios: Mix, configs: Iterable[str]) -> None:
     """Raise ValueError for a ratio of which the inputs hold nothing, and for two that claim one configuration."""
-    known, owners = sorted(configs), dict[str, str]()
+    known, owners = sorted(configs, key=config_order), dict[str, str]()
     for name in ratios.names:
         found = members(name, known)
         if not found:
-            raise ValueError(
-                f"ratios name {name!r}, of which the inputs hold no image: they have {', '.join(known)}; leave it out "
-                "or name an input that has it"
-            )
+            raise ValueError(_absent(ratios, known))
         for config in found:
             if other := owners.get(config):
                 raise ValueError(f"ratios {other!r} and {name!r} both take {config}: leave one of them out")
             owners[config] = name
+
+
+def _absent(ratios: Mix, known: Sequence[str]) -> str:
+    """What to say of ratios of which there is no image, with those that can be had."""
+    default = " (the default, as no others are given)" if ratios == Mixture().ratios else ""
+    absent = ", ".join(repr(name) for name in ratios.names if not members(name, known))
+    left = {one: share for one, share in ratios.shares if share > 0 and members(one, known)}
+    total = sum(left.values())
+    shares = ",".join(f"{one}={share / total:.3g}" for one, share in left.items()) or EVERYTHING
+    return (
+        f"ratios {ratios}{default} name {absent}, of which the inputs hold no image: they have {', '.join(known)}; "
+        f"name inputs that have it, or leave it out: --ratios {shares}"
+    )
 
 
 def _most(ratios: Mix, there: Mapping[str, int]) -> int:

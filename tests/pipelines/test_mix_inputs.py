@@ -62,13 +62,42 @@ def test_what_cannot_be_mixed_is_refused(inputs, tmp_path, capfd):
     assert mix("--out", out, "--inputs", str(inputs.general), "--ratios", "general") == 0  # nothing was begun there
     assert "inputs is empty: name rendered datasets" in said
     assert f"holds no whole shard: name {inputs.general}" in said
-    assert "ratios name 'text', of which the inputs hold no image: they have general" in said
-    assert "ratios name 'gen', of which" in said
+    assert "name 'text', of which the inputs hold no image: they have general" in said
+    assert "ratios gen=1 name 'gen', of which" in said
     assert re.search(r"num_images is 1,000: .*text has \d+ of the 250 that .*; give at most \d+\n", said)
     assert "both take synthetic-5-7" in said
     for flags in (["--test-share", "0.9"], ["--document", "("], ["--document", "x"], ["--seed", "-1"]):
         with pytest.raises(SystemExit):
             mix("--out", out, "--inputs", "x", *flags)
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_default_ratios_that_cannot_be_had_are_refused_before_a_row_is_fingerprinted(inputs, tmp_path, capfd, flags):
+    out = tmp_path / "out"
+    code = mix("--inputs", str(inputs.general), str(inputs.rendered), "--out", str(out), *flags)
+    said = capfd.readouterr()
+
+    assert code == 1
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert "fingerprinted" not in said.out + said.err
+    assert "ratios general=0.4,text=0.3,synthetic=0.3 (the default, as no others are given) name 'text'" in said.err
+    assert "they have general, synthetic-5-7, synthetic-7-10," in said.err, "by size"
+    assert said.err.endswith("leave it out: --ratios general=0.571,synthetic=0.429\n"), "to copy"
+
+
+@pytest.mark.parametrize("share", [0.5, 1e-9])
+def test_what_the_test_split_lacks_is_told_in_a_line_and_on_the_card(inputs, tmp_path, capfd, share):
+    out = tmp_path / "out"
+    flags = ["--inputs", str(inputs.general), str(inputs.rendered), "--test-share", str(share), "--ratios", "all"]
+    code = mix(*flags, "--out", str(out))
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("mix.py: warning: ")]
+    train, test = ({path.name for path in (out / split).iterdir()} for split in ("train", "test"))
+
+    assert code == 0
+    assert len(said) == bool(train - test) == (share < 0.1)
+    named = said[0].partition("no image of ")[2].partition(", which the")[0].split(", ") if said else []
+    assert set(named) == train - test
+    assert ("the test split has no image of" in (out / "README.md").read_text()) == bool(said)
 
 
 def test_inputs_of_other_columns_are_joined_and_of_other_types_refused(inputs, tmp_path, capfd):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from curate.matches import MAX_DISTANCE, MAX_FINE, KnownHashes
-from pipelines.mixture.ratios import targets
+from pipelines.mixture.orders import Cell
+from pipelines.mixture.plan import Plan
+from pipelines.mixture.ratios import check_ratios, targets
 from pipelines.mixture.settings import Mixture
 from pipelines.mixture.smallest import smallest
 from pipelines.mixture.without import REMOVED_FILE, read_removed
@@ -36,6 +38,39 @@ def test_targets_share_bands_by_what_there_is():
     assert targets(Mix.parse("all"), available) == available
     with pytest.raises(ValueError, match="text has 30 of the 60"):
         targets(Mix.parse("general=0.4,text=0.3,synthetic=0.3"), available, 200)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "message"),
+    [
+        ("general=0.4,text=0.3,synthetic=0.3", r"\(the default, .*--ratios general=0\.571,synthetic=0\.429$"),
+        ("text=3,general=1", r"ratios text=3,general=1 name 'text', .*leave it out: --ratios general=1$"),
+        ("text=1,synthetic-7-10=1,general=2", r"name 'text', 'synthetic-7-10', .*: --ratios general=1$"),
+        ("text", r"ratios text=1 name 'text', .*leave it out: --ratios all$"),
+    ],
+)
+def test_ratios_of_what_is_not_there_are_answered_with_those_that_can_be_had(ratios, message):
+    with pytest.raises(ValueError, match=message):
+        check_ratios(Mix.parse(ratios), ["synthetic-10-14", "synthetic-5-7", "general"])
+
+
+def test_the_configurations_that_only_the_train_split_has_are_known():
+    cells = [
+        Cell(split=split, config=config, available=9, images=images)
+        for split, config, images in (
+            ("train", "general", 5),
+            ("train", "synthetic-5-7", 5),
+            ("train", "text", 0),
+            ("test", "general", 1),
+            ("test", "synthetic-5-7", 0),
+        )
+    ]
+
+    def plan(cells):
+        return Plan(cells=tuple(cells), near=0, num_held=1, unprinted={}, copies=0)
+
+    assert plan(cells).untested == ("synthetic-5-7",)
+    assert plan(cells[:3]).untested == (), "no test split was asked for"
 
 
 def test_matches_miss_nothing():
