@@ -13,9 +13,10 @@ from tests.train.evaluations import page, run, spoiled, write
 from tests.train.random_weights import inception_state, pytorch_fid_network, vgg_state
 from train.evaluation.picture_files import to_match
 from train.evaluation.reading import Reader
+from train.evaluation.report import places_for
 from train.evaluation.settings import Subject
 from train.evaluation.side_by_side import wrapped
-from train.metrics import psnr, zero_to_one
+from train.metrics import psnr, standard_error, zero_to_one
 from train.teachers.perceptual import Lpips
 
 
@@ -121,6 +122,37 @@ def test_presets_cut_the_centre_and_leave_small_photos_out(tmp_path: Path):
     assert made.shape == (256, 256, 3)
     assert results["PSNR"] == pytest.approx(np.mean(expected), abs=6e-5)
     assert results["evaluation"]["left_out"] == {"too small for general-256": 1}
+    told = "Not measured: LPIPS, FID, NED. Preset general-256 measures PSNR and SSIM, and others where --metrics names"
+    assert told in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "places"),
+    [(10.6, 0), (1.06, 1), (0.55, 1), (0.15, 2), (0.04, 2), (0.002, 3), (1e-7, 4), (0.0, 2), (float("nan"), 2)],
+)
+def test_figures_have_the_decimals_that_their_standard_error_supports(error: float, places: int):
+    assert places_for(error) == places
+
+
+def test_the_page_of_few_images_shows_no_more_than_they_tell(pairs: Path):
+    results = run(pairs)
+    page_html = (pairs / "out" / "report.html").read_text()
+    values = [row["figures"]["PSNR"] for row in json.loads((pairs / "out/per_image.json").read_bytes())["rows"]]
+    places = places_for(standard_error(values))
+
+    assert f"<dd>{results['PSNR']:.{places}f}</dd>" in page_html
+    assert f"<td>{standard_error(values):.{places + 1}f}</td>" in page_html
+    assert "Images by their figure" not in page_html
+    assert "Not measured: LPIPS, FID, NED. --metrics names what is measured; LPIPS and FID take weights" in page_html
+
+
+def test_a_histogram_needs_twenty_images(tmp_path: Path):
+    for number in range(20):
+        write(tmp_path / "gt", f"{number}.png", page(number))
+
+    run(tmp_path, "--reference", "bicubic-x2")
+
+    assert (tmp_path / "out" / "report.html").read_text().count("Images by their figure") == 2
 
 
 def test_originals_of_one_stem_get_reconstructions_of_their_own(tmp_path: Path):

@@ -18,6 +18,7 @@ from train.metrics import standard_error
 
 FIGURE_FILE, REPORT_FILE = "side_by_side.png", "report.html"
 NUM_FAULTS = 50
+FEW_IMAGES = 20  # fewer show no shape in a histogram
 MAX_TEXT = 240
 MEANING = {
     "PSNR": "dB, higher is better; identical images have 80",
@@ -33,7 +34,7 @@ def write_report(out: Folder, evaluation: Evaluation) -> str:
     results = evaluation.results()
     report = Report(f"Evaluation: {evaluation.name}", subtitle_of(evaluation))
     report.totals(
-        {_with_unit(name): decimals(results[name]) for name in ORDER if name in results}
+        {_with_unit(name): _supported(evaluation, name, results[name]) for name in ORDER if name in results}
         | {"images": len(evaluation.good)}
     )
     _figures(report, evaluation)
@@ -57,18 +58,60 @@ def decimals(value: float | None) -> str:
     return "" if value is None or value != value else f"{value:.4f}"
 
 
+def _supported(evaluation: Evaluation, name: str, value: float | None) -> str:
+    """A mean with the decimals that its standard error supports; FID, which has none, with one."""
+    if value is None:
+        return ""
+    places = 1 if name == "FID" else places_for(standard_error(evaluation.values(name)))
+    return f"{value:.{places}f}"
+
+
+def places_for(error: float) -> int:
+    """Decimals of a figure of this standard error, its last digit at most half of the error: 1.06 and 0.55 have one,
+    0.04 two; at most four, and two where the error is not known or 0."""
+    if not (math.isfinite(error) and error > 0):
+        return 2
+    return min(4, max(0, math.ceil(-math.log10(error / 2))))
+
+
 def _figures(report: Report, evaluation: Evaluation) -> None:
     report.section("Figures")
     names = [name for name in (*MEANS, "NED") if evaluation.values(name)]
     rows = [[_with_unit(name), *_spread(evaluation.values(name))] for name in names]
     report.table(["figure", "mean", "standard error", "lowest tenth", "median", "images"], rows)
     report.text(". ".join(f"{name}: {MEANING[name]}" for name in names) + ".")
-    report.charts([_histogram(name, evaluation.values(name)) for name in reversed(names)])
+    if absent := _absent(evaluation):
+        report.text(absent)
+    charted = [(name, evaluation.values(name)) for name in reversed(names)]
+    report.charts([_histogram(name, values) for name, values in charted if len(values) >= FEW_IMAGES])
+
+
+def _absent(evaluation: Evaluation) -> str:
+    """Which figures are not there, and why; "" where all are."""
+    measured = [name for name in ORDER if name in evaluation.results()]
+    absent = [name for name in ORDER if name not in measured]
+    preset, reasons = evaluation.about["preset"], []
+    if "FID" in absent and "fid" in evaluation.about.get("weights", {}):
+        reasons.append("FID needs two images")
+    elif preset:
+        reasons.append(f"preset {preset} measures PSNR and SSIM, and others where --metrics names them")
+    else:
+        reasons.append("--metrics names what is measured")
+    if {"LPIPS", "FID"} & set(absent):
+        reasons.append("LPIPS and FID take weights that are not part of this package")
+    return f"Not measured: {', '.join(absent)}. {_sentence('; '.join(reasons))}." if absent else ""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _spread(values: Sequence[float]) -> list[Any]:
-    lowest, median = np.quantile(values, [0.1, 0.5])
-    return [*map(decimals, (float(np.mean(values)), standard_error(values), lowest, median)), len(values)]
+    """Mean, standard error, lowest tenth, median and number of values; the error has a decimal more."""
+    error, (lowest, median) = standard_error(values), np.quantile(values, [0.1, 0.5])
+    places = places_for(error)
+    shown = [f"{value:.{places}f}" for value in (float(np.mean(values)), lowest, median)]
+    return [shown[0], f"{error:.{places + 1}f}" if math.isfinite(error) else "", *shown[1:], len(values)]
 
 
 def _histogram(name: str, values: Sequence[float]) -> Chart:
