@@ -17,7 +17,7 @@ HELD_OUT = {"psnr": "dB", "ssim": "", "lpips": ""}  # unit by figure; LPIPS wher
 TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)  # of each power of ten on a logarithmic axis
 WIDTH, HEIGHT = 400, 270  # of a panel, in its drawing's units
 DPI = 100
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "smallprint", "font.size": 9.0, "axes.titlesize": 10.0}
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "smallprint", "font.size": 9.0, "axes.titlesize": 10.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,16 @@ def _finish(axis: Any, draw: Draw) -> None:
     draw(axis)
     axis.grid(alpha=0.3)
     axis.xaxis.set_major_locator(_few_numbers())
-    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.xaxis.set_major_formatter(lambda x, _: short_count(x))
     if len(axis.lines) > 1:
         axis.legend(fontsize=8)
+
+
+def short_count(count: float) -> str:
+    """A number of images as it stands on an axis: 800, 20k, 2.5M, 1,000M."""
+    if count >= 1e6:
+        return f"{count / 1e6:,g}M"
+    return f"{count / 1e3:g}k" if count >= 1e4 else f"{count:,.0f}"
 
 
 def _few_numbers() -> Any:
@@ -114,7 +121,9 @@ def _draw_losses(steps: Sequence[Line], axis: Any) -> None:
 def _draw_held_out(evals: Sequence[Line], figure_name: str, unit: str, axis: Any) -> None:
     """One figure of the held-out images, a curve for each kind of them."""
     for name in held_out_names(evals, figure_name):
-        _plot(axis, _points(evals, name), name.partition("/")[2], marker="o", markersize=3)
+        points = _points(evals, name)
+        marker = "o" if len(points) <= SMOOTHED else ""
+        _plot(axis, points, name.partition("/")[2], marker=marker, markersize=3)
     axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
 
 
@@ -125,7 +134,7 @@ def _draw_pace(steps: Sequence[Line], pace: Pace, axis: Any) -> None:
     if pace.is_log:
         _by_powers(axis)
     else:
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.08 * max(axis.dataLim.ymax, 1e-9))
 
 
 def _by_powers(axis: Any) -> None:

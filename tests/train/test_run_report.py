@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.shards.codec import decode, encode
 from tests.train.runs import small_run
+from train.run_curves import short_count
 from train.run_report import command_of, duration, seconds_of, times_of, write_report
 from train.run_sheets import columns
 from train.samples import GAP_PX, ZOOM
@@ -98,3 +99,10 @@ def test_a_mean_of_few_crops_has_a_decimal_less_and_says_of_how_many(run_data: l
     assert "<td>0.988</td>" in page
     assert "<td>0.54</td>" in page
     assert f"data {', '.join(run_data)}" in page, "the paths as they were given"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, "0"), (8000, "8,000"), (20_000, "20k"), (2.5e6, "2.5M"), (1e9, "1,000M")]
+)
+def test_numbers_of_images_are_short_on_an_axis(count: float, shown: str) -> None:
+    assert short_count(count) == shown
