@@ -62,7 +62,7 @@ def test_what_cannot_be_mixed_is_refused(inputs, tmp_path, capfd):
     assert mix("--out", out, "--inputs", str(inputs.general), "--ratios", "general") == 0  # nothing was begun there
     assert "inputs is empty: name rendered datasets" in said
     assert f"holds no whole shard: name {inputs.general}" in said
-    assert "name 'text', of which the inputs hold no image: they have general" in said
+    assert "name 'text', 'synthetic', of which the inputs hold no image: they have general;" in said
     assert "ratios gen=1 name 'gen', of which" in said
     assert re.search(r"num_images is 1,000: .*text has \d+ of the 250 that .*; give at most \d+\n", said)
     assert "both take synthetic-5-7" in said
