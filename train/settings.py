@@ -154,7 +154,7 @@ class Execution:
     wandb: str = ""
     """Project to log to at Weights & Biases besides TensorBoard."""
     dry_run: bool = False
-    """Print parameters, plan, work, an estimate of GPU hours and what the data holds, and stop."""
+    """Print the plan, its work and GPU hours, the disk it takes and what the run needs on this machine, and stop."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS or self.strategy not in STRATEGIES:

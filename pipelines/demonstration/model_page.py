@@ -41,7 +41,7 @@ def show_training(report: Report, url: str, mix: str) -> None:
     evals = [line for line in lines if line["kind"] == "eval"]
     report.totals({"crops seen": evals[-1]["images"]} | _gains(evals[0], evals[-1]))
     report.pictures(
-        [[Picture.of_png(folder.read("curve.png"), "Loss, and PSNR and SSIM of held-out images", fits=True)]]
+        [[Picture.of_png(folder.read("curve.png"), "Loss, held-out images, learning rate, gradient, pace", fits=True)]]
     )
     sheet = max(name for name in folder.list("samples") if name.endswith(".png"))
     report.heading("Held-out images and their reconstructions, twice their size")
