@@ -42,6 +42,7 @@ class Ready:
     corpus: Corpus
     held_out: HeldOut
     identity: dict[str, Any]
+    is_w_taken: bool  # the projection of the checkpoint `init`
 
 
 def build(run: Run) -> Ready:
@@ -53,13 +54,15 @@ def build(run: Run) -> Ready:
     identity["held_out"] = _mark(len(held_out.asked), sha256("\n".join(held_out.asked).encode()).hexdigest())
     if objective.lpips is not None:
         identity["terms"]["lpips_sha256"] = objective.lpips.digest()
-    if objective.projection is not None:
+    is_w_taken = False
+    if objective.projection is not None and objective.teacher is not None:
         is_random = run.terms.teacher == "random"
         identity["terms"]["teacher_sha256"] = "random" if is_random else teacher_digest(run.terms.teacher)
-        take_projection(objective.projection, run.model.init, aligned_with(identity))
+        identity["terms"]["teacher_block"] = objective.teacher.block
+        is_w_taken = take_projection(objective.projection, run.model.init, aligned_with(identity))
     if run.model.init and Path(run.model.init).exists():
         identity["model"]["init_sha256"] = digest_of(_init_files(Path(run.model.init)))
-    return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity)
+    return Ready(objective=objective, corpus=corpus, held_out=held_out, identity=identity, is_w_taken=is_w_taken)
 
 
 def _mark(num_images: int, digest: str) -> dict[str, Any]:
@@ -71,11 +74,13 @@ def aligned_with(identity: dict[str, Any]) -> dict[str, Any]:
     return {name: identity["terms"].get(name) for name in ("teacher_sha256", "teacher_block")}
 
 
-def take_projection(projection: nn.Linear, init: str, aligned: dict[str, Any]) -> None:
+def take_projection(projection: nn.Linear, init: str, aligned: dict[str, Any]) -> bool:
     """Begin with W of the checkpoint `init`, where that was fitted to the same block of the same teacher: the latents
-    are fitted to it."""
-    if init and is_checkpoint(Path(init)) and read_numbers(Path(init)).get(ALIGNED) == aligned:
-        projection.load_state_dict({"weight": read_tensor(Path(init), "weights", "projection.weight")})
+    are fitted to it. Whether it was."""
+    if not init or not is_checkpoint(Path(init)) or read_numbers(Path(init)).get(ALIGNED) != aligned:
+        return False
+    projection.load_state_dict({"weight": read_tensor(Path(init), "weights", "projection.weight")})
+    return True
 
 
 def read_data(run: Run) -> tuple[Corpus, HeldOut]:

@@ -157,8 +157,9 @@ class AdaptiveWeight:
         pull, self._pull = self._pull if average is None else average(self._pull), None
         rest = whole.float() - weight * pull
         reconstruction, alignment = torch.stack([rest.norm(), pull.norm()]).tolist()
-        ratio = min(reconstruction / alignment, self.limit) if alignment else math.nan
+        ratio = reconstruction / alignment if alignment else math.nan
         if math.isfinite(ratio):
+            ratio = min(ratio, self.limit)
             before = self.ratio or ratio
             self.ratio = before**KEPT * min(ratio, MAX_GROWTH * before) ** (1 - KEPT)
 

@@ -28,7 +28,7 @@ def describe_needs(run: Run) -> str:
     found = {name: _state(look, run) for name, look in needs.items()}
     lines = [line for name, (state, text) in found.items() for line in told(name, text, state)]
     lacking = [name for name, (state, _) in found.items() if state != FOUND]
-    ready = f"not ready to train here: {', '.join(lacking)}" if lacking else "ready to train here"
+    ready = f"not here, or unfit: {', '.join(lacking)}" if lacking else "all that it reads is here"
     return "\n".join([*lines, ready])
 
 
@@ -82,7 +82,7 @@ def _teacher(run: Run) -> str:
     name = run.terms.teacher
     if name == "random":
         return "random weights: they show the speed and teach nothing"
-    if Path(name).expanduser().is_dir() or name.count("/") != 1 or name.startswith(("/", "~", ".")):
+    if Path(name).expanduser().is_dir() or name.count("/") > 1 or name.startswith(("/", "~", ".")):
         return _whole(find_folder(name))
     return _cached(name)
 

@@ -24,14 +24,14 @@ class Objective(nn.Module):
     def __init__(self, vae: Vae, lpips: Lpips | None = None, teacher: Teacher | None = None) -> None:
         super().__init__()
         self.vae = vae
-        self.lpips, self._teacher = lpips, teacher
+        self.lpips, self.teacher = lpips, teacher
         self.projection = None if teacher is None else nn.Linear(vae.config.latent_channels, teacher.width, bias=False)
         self.adaptive: AdaptiveWeight | None = None
         """Where the alignment's weight is adaptive; whoever makes the steps updates it after each."""
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for constant in (self.lpips, self._teacher):
+        for constant in (self.lpips, self.teacher):
             if constant is not None:
                 constant.to(self.vae.encoder.head.weight.device)
         return self
@@ -40,7 +40,7 @@ class Objective(nn.Module):
         """The terms by name, with what measures them."""
         names = {"l1": "mean absolute difference"}
         names |= {} if self.lpips is None else {"lpips": self.lpips.name}
-        return names | ({} if self._teacher is None else {"align": self._teacher.name})
+        return names | ({} if self.teacher is None else {"align": self.teacher.name})
 
     def forward(self, images: Tensor, now: Now, seed: int, share: float = 1.0) -> Losses:
         """The losses of images (n, 3, h, w) from -1 to 1, their sides multiples of the factor.
@@ -55,7 +55,7 @@ class Objective(nn.Module):
         if self.lpips is not None and now.lpips_weight > 0:
             lpips = terms["lpips"] = self.lpips(reconstruction, images).mean()
         weight = now.align_weight
-        if self._teacher is not None and now.align_weight > 0:
+        if self.teacher is not None and now.align_weight > 0:
             align = self._align(z, images, now, seed, terms)
             if self.adaptive is not None:
                 self.adaptive.accumulate(align, self.vae.encoder.head.weight, share)
@@ -66,11 +66,11 @@ class Objective(nn.Module):
         return {name: term.detach() for name, term in terms.items()} | {"total": total}
 
     def _align(self, z: Tensor, images: Tensor, now: Now, seed: int, terms: Losses) -> Tensor:
-        assert self._teacher is not None
+        assert self.teacher is not None
         assert self.projection is not None
         found = alignment_loss(
             self.projection(by_position(z)),
-            self._teacher.features(images, (z.shape[2], z.shape[3])),
+            self.teacher.features(images, (z.shape[2], z.shape[3])),
             cosine_margin=now.cos_margin,
             distance_margin=now.dist_margin,
             seed=seed,

@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 def columns(out: Path, evals: Sequence[Line]) -> list[list[Picture]]:
     """For each image of the sheets its original, and its reconstructions with the images seen by then, each named by
     its component; nothing where there is no sheet."""
-    paths = _some(sorted((out / FOLDER).glob("*.png")))
+    paths = _some(sorted(path for path in (out / FOLDER).glob("*.png") if path.stem.isdecimal()))
     sheets = {int(path.stem): _tiles(decode(path.read_bytes())) for path in paths}
     if not sheets:
         return []

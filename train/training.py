@@ -78,6 +78,8 @@ def _introduce(run: Run, ready: Ready, world: World) -> None:
     """Tell what is minimised, what is evaluated, and what is not."""
     for name, what in ready.objective.terms().items():
         print(f"loss term   {name}: {what}")
+    if ready.is_w_taken:
+        print(f"projection  W of {run.model.init}")
     held_out = ready.held_out
     counts = {name: len(held_out.of(name)) for name in dict.fromkeys(held_out.components)}
     shown = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -72,7 +72,7 @@ def open_world(device: str) -> Iterator[World]:
     device: see `choose_device`; "cuda" gives each rank of a machine a GPU of its own.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
-    chosen = _device_of_rank(device, int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = _device_of_rank(device, int(os.environ.get("LOCAL_RANK", "0")), size)
     torch.backends.cudnn.benchmark = chosen.type == "cuda"  # crops come in a few sizes only
     begun = size > 1 and not dist.is_initialized()  # Ray Train has begun it already
     if begun:
@@ -87,20 +87,27 @@ def open_world(device: str) -> Iterator[World]:
 def choose_device(name: str) -> torch.device:
     """The device of a name: auto (a GPU where there is one), cpu, cuda, cuda:1 ... Raises ValueError where it cannot
     be used here."""
-    found = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(found if name == "auto" else name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device is {name!r}, which cannot be used here ({error}): choose auto or cpu") from None
-    return device
+        torch.empty(1, device=name).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"device is {name!r}, which cannot be used here ({cause}): choose auto or cpu") from None
+    return torch.device(name)
 
 
-def _device_of_rank(name: str, local_rank: int) -> torch.device:
-    """The device, and of several GPUs that of the rank."""
+def _device_of_rank(name: str, local_rank: int, size: int) -> torch.device:
+    """The device, and of several GPUs that of the rank: no rank touches another's."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind not in ("cuda", "cpu") or (index and size > 1):
+        which = "of several ranks each takes a GPU of its own; choose them by CUDA_VISIBLE_DEVICES" if index else ""
+        raise ValueError(f"device is {name!r}: choose auto, cpu or cuda{which and f'; {which}'}")
+    if kind == "cuda" and not index and torch.cuda.is_available():
+        name = f"cuda:{local_rank % torch.cuda.device_count()}"
     device = choose_device(name)
     if device.type == "cuda":
-        if device.index is None:
-            device = torch.device("cuda", local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
     return device

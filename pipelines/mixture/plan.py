@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain, zip_longest
 from typing import Any
 
 from pipelines.mixture.copies import COPIES_FILE, write_copies
@@ -28,6 +29,7 @@ from pipelines.shards.identity import JOB_FILE, claim_anew
 from render.mix import Mix
 
 PLAN_FILE = "plan.json"
+MAX_LOOKED_AT = 64  # shards, one after the other, for the configurations there are
 SPLITS = (TRAIN, TEST)
 SIDES_A_WORKER = 64  # shards that make up for the start of a process
 
@@ -62,7 +64,8 @@ def make_plan(
     claim_anew(Folder(f"{url}/choice"), facts | mixture.identity())
     if has_plan(url):
         return read_plan(url)
-    check_ratios(mixture.ratios, configs_there(inputs, mixture.ratios.names))
+    if (there := configs_there(inputs, mixture.ratios.names)) is not None:
+        check_ratios(mixture.ratios, there)
     make_facts = partial(FactsJob, inputs, mixture)
     run(
         make_facts,
@@ -75,15 +78,18 @@ def make_plan(
     return plan_from_facts(inputs, mixture, url, num_workers=num_workers, backend=backend)
 
 
-def configs_there(inputs: Sequence[Input], names: Sequence[str]) -> set[str]:
-    """The configurations of the inputs, shard by shard until each name has one: two short columns are read."""
+def configs_there(inputs: Sequence[Input], names: Sequence[str]) -> set[str] | None:
+    """The configurations of the inputs, of two short columns, until each name has one: the first shard of each input,
+    then the second ones. None where MAX_LOOKED_AT shards do not tell, which is then known once all rows are read."""
     found: set[str] = set()
-    for one in inputs:
-        for shard in one.shards:
-            for table in row_groups(one, shard, ["kind", "band"]):
-                found |= {config_of(**row) for row in table.group_by(["kind", "band"]).aggregate([]).to_pylist()}
-            if all(members(name, found) for name in names):
-                return found
+    rounds = zip_longest(*([(one, shard) for shard in one.shards] for one in inputs))
+    for number, (one, shard) in enumerate(filter(None, chain.from_iterable(rounds))):
+        if number == MAX_LOOKED_AT:
+            return None
+        for table in row_groups(one, shard, ["kind", "band"]):
+            found |= {config_of(**row) for row in table.group_by(["kind", "band"]).aggregate([]).to_pylist()}
+        if all(members(name, found) for name in names):
+            break
     return found
 
 

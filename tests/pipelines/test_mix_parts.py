@@ -2,13 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from curate.matches import MAX_DISTANCE, MAX_FINE, KnownHashes
+from pipelines.mixture.inputs import Input
 from pipelines.mixture.orders import Cell
-from pipelines.mixture.plan import Plan
+from pipelines.mixture.plan import Plan, configs_there
 from pipelines.mixture.ratios import check_ratios, targets
 from pipelines.mixture.settings import Mixture
 from pipelines.mixture.smallest import smallest
@@ -52,6 +55,27 @@ def test_targets_share_bands_by_what_there_is():
 def test_ratios_of_what_is_not_there_are_answered_with_those_that_can_be_had(ratios, message):
     with pytest.raises(ValueError, match=message):
         check_ratios(Mix.parse(ratios), ["synthetic-10-14", "synthetic-5-7", "general"])
+
+
+def test_few_shards_are_looked_at_for_the_configurations_there_are(monkeypatch):
+    inputs = [
+        Input(name=kind, url="", shards=tuple(range(10_000)), num_rows=(1,) * 10_000, digest="")
+        for kind in ("general", "text", "synthetic")
+    ]
+    opened = []
+
+    def tables(one, shard, columns):
+        opened.append((one.name, shard))
+        yield pa.table({"kind": [one.name], "band": ["5-7" if one.name == "synthetic" else ""]})
+
+    monkeypatch.setattr("pipelines.mixture.plan.row_groups", tables)
+
+    assert configs_there(inputs, ("general", "text", "synthetic")) == {"general", "text", "synthetic-5-7"}
+    assert opened == [("general", 0), ("text", 0), ("synthetic", 0)]
+    assert configs_there(inputs, ("general", "synthetic-7-10")) is None, "which all rows will tell"
+    assert len(opened) == 3 + 64
+    few = [replace(one, shards=(0, 1), num_rows=(1, 1)) for one in inputs[:2]]
+    assert configs_there(few, ("general", "synthetic")) == {"general", "text"}
 
 
 def test_the_configurations_that_only_the_train_split_has_are_known():

@@ -93,14 +93,18 @@ def test_the_adaptive_weight_strays_little_where_gradients_waver() -> None:
     assert 0.1 < spread < 0.25
 
 
-def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was() -> None:
-    reconstruction, alignment, encoder = encoder_losses()
+@pytest.mark.parametrize("scale", [math.nan, math.inf, 1e30])  # of 1e30 the norm's square overflows
+def test_a_step_that_is_not_finite_leaves_the_adaptive_weight_as_it_was(scale: float) -> None:
     adaptive = AdaptiveWeight()
-    before = ratio_of((reconstruction, alignment), at=encoder.weight, adaptive=adaptive)
-    reconstruction, alignment, encoder = encoder_losses(math.nan)
 
+    def ratio(scale: float) -> float | None:
+        reconstruction, alignment, encoder = encoder_losses(scale)
+        return ratio_of((reconstruction, alignment), at=encoder.weight, adaptive=adaptive)
+
+    assert ratio(scale) is None
+    before = ratio(1.0)
     assert before is not None
-    assert ratio_of((reconstruction, alignment), at=encoder.weight, adaptive=adaptive) == before
+    assert ratio(scale) == before
 
 
 def test_the_adaptive_weight_is_that_of_the_whole_step_however_it_is_parted() -> None:

@@ -194,6 +194,15 @@ def test_the_header_tells_the_size_as_an_image_is_seen(kind, orientation):
             crop(data, cut((height_px + 1, width_px), native=native))
 
 
+def test_an_orientation_behind_the_pixels_counts_too():
+    data = with_orientation(SMOOTH, "PNG", 6)
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    late = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+
+    assert header_size(late) == decode(late).shape[1::-1] == (96, 128)
+
+
 def test_places_are_drawn_over_all_of_the_room():
     cuts = [Cut.draw(rng_for(0, "crop", 0, 0, number), (32, 32), native=True, mirror=True) for number in range(400)]
 

@@ -96,7 +96,7 @@ def test_what_a_run_needs_is_found_or_missing_with_what_to_do(tmp_path: Path) ->
     assert f"{tmp_path / 'no'}: name folders that are on this machine" in all_told
     assert f"{tmp_path / 'vgg.pth'}, is not there. Get it: https://download.pytorch.org" in all_told
     assert "hf download facebook/dinov2-large config.json model.safetensors --local-dir DIR" in all_told
-    assert told[-1] == "not ready to train here: data, LPIPS, teacher"
+    assert told[-1] == "not here, or unfit: data, LPIPS, teacher"
 
 
 def test_a_teacher_of_the_hub_is_looked_for_on_this_machine_alone(

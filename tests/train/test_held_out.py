@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.shards.codec import encode
+from pipelines.shards.folder import Folder
 from tests.train.shards import pages, photos, write
 from train.feeding.corpus import Corpus
 from train.feeding.heldout import hold_out, read_held_out
-from train.feeding.labels import fullest
+from train.feeding.labels import fullest, line_boxes
 
 SIDE_PX = 64
 
@@ -44,13 +45,64 @@ def test_a_page_is_cut_where_its_text_is_and_in_the_middle_where_no_label_tells(
     assert (held_out.images[1] == 255).all(), "the middle"
 
 
-@pytest.mark.parametrize("lines", [["a", "b"], [["a"], ["b"]], [None, None]])
+def lines_of(*quads: object) -> list[object]:
+    return [[{"text": "a", "quad_px": one}] for one in quads]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a", "b"],
+        [["a"], ["b"]],
+        [None, None],
+        lines_of([0.0, 0.0, 9.0, 9.0], None),
+        lines_of([[0.0, 0.0]] * 5, [[0.0, 0.0]] * 5),
+        lines_of("0 0 9 9", "0 0 9 9"),
+        lines_of(quad(float("nan"), 0, 1, 1), quad(float("nan"), 0, 1, 1)),
+    ],
+)
 def test_lines_of_another_form_are_no_labels(tmp_path: Path, lines: object) -> None:
     corpus = write_pages(tmp_path / "0.parquet", lines)
 
     held_out = read_held_out(corpus, np.arange(2), side_px=SIDE_PX, factor=8)
 
     assert (held_out.images[1] == 255).all()
+
+
+def test_damaged_labels_leave_the_middle(tmp_path: Path) -> None:
+    write_pages(path := tmp_path / "0.parquet", lines_of(quad(0, 0, 9, 9), quad(0, 0, 9, 9)))
+    metadata = pq.read_metadata(path)
+    columns = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    data = bytearray(path.read_bytes())
+    for one in columns:
+        if one.path_in_schema.startswith("lines"):
+            start = one.dictionary_page_offset or one.data_page_offset
+            data[start : start + one.total_compressed_size] = b"\xff" * one.total_compressed_size
+    path.write_bytes(data)
+
+    held_out = read_held_out(Corpus.of([str(tmp_path)]), np.arange(2), side_px=SIDE_PX, factor=8)
+
+    assert (held_out.images[1] == 255).all()
+
+
+def test_a_store_that_fails_once_is_asked_for_labels_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = write_pages(tmp_path / "0.parquet", lines_of(quad(0, 100, 9, 109), quad(0, 0, 9, 9)))
+    opened, whole = [], Folder.open
+
+    def failing(folder: Folder, name: str, *rest: object) -> object:
+        opened.append(name)
+        if len(opened) == 1:
+            raise TimeoutError(110, "the store does not answer")
+        return whole(folder, name, *rest)
+
+    monkeypatch.setattr(Folder, "open", failing)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    boxes = line_boxes(corpus, [0, 1])
+
+    assert boxes[0].tolist() == [[0, 100, 9, 109]]
+    assert boxes[1].tolist() == [[0, 0, 9, 9]]
+    assert opened == ["0.parquet"] * 2, "once for all rows of a shard, but for the failure"
 
 
 def test_the_square_shows_most_characters_not_the_largest() -> None:

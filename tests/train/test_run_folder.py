@@ -101,7 +101,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_begun(
 def test_another_run_in_the_same_folder_is_refused_with_the_difference(whole: Path, run_data: list[str]) -> None:
     with pytest.raises(ValueError, match=r"optimiser\.seed: 7 -> 8"):
         train(small_run(run_data, whole, seed=8))
-    with pytest.raises(ValueError, match="data.sha256: "):
+    with pytest.raises(ValueError, match=r"data\.sha256: "):
         train(small_run([run_data[1], run_data[0]], whole))
 
 

@@ -76,6 +76,13 @@ def test_an_original_is_shown_once_above_what_was_made_of_it(tmp_path: Path) -> 
     assert {(one.width_px, one.height_px) for column in found for one in column} == {(SIDE_PX, SIDE_PX)}
 
 
+def test_other_pictures_among_the_sheets_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples/best.png").write_bytes(b"")
+
+    assert columns(tmp_path, []) == []
+
+
 def test_columns_that_the_log_does_not_explain_have_numbers(tmp_path: Path) -> None:
     write_sheet(tmp_path, 0, [10, 20], 50)
 

@@ -21,6 +21,7 @@ SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
 TURNED = ("TIFF",)  # formats whose size Pillow gives as the image is seen
 OPAQUE_PNG = ((8, 0), (8, 2))  # bit depth and colour type that OpenCV reads as they are: grey, RGB
 EXIF, IDAT = b"eXIf", b"IDAT"
+MOST_EXIF = 65_536  # bytes of it and of what else may stand behind the pixels
 PROFILE = b"iCCP"  # of colour, which nobody here applies; OpenCV prints a line about a common one, each time
 REDUCTIONS = (8, 4, 2)
 SPARE = 2  # a JPEG is decoded to no less than this many times the size wanted, so that resizing decides
@@ -122,7 +123,9 @@ def header_size(data: bytes) -> tuple[int, int]:
 
 def _is_upright_png(data: bytes) -> bool:
     """Whether it is a PNG that says nothing of its orientation."""
-    return data.startswith(SIGNATURE) and len(data) > 33 and data.find(EXIF, 33, data.find(IDAT)) < 0
+    if not data.startswith(SIGNATURE) or len(data) <= 33:
+        return False
+    return data.find(EXIF, 33, data.find(IDAT)) < 0 and data.find(EXIF, max(33, len(data) - MOST_EXIF)) < 0
 
 
 def decode(data: bytes, reduce: int = 1) -> Pixels:

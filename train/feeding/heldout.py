@@ -58,9 +58,10 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     images, components, names, left_out = [], [], [], []
     rows = rows[np.argsort(corpus.codes[rows], kind="stable")]  # by component, as COMPONENTS has them
     asked = tuple(corpus.name_of(row).rpartition("/")[2] for row in rows.tolist())
+    places = _places(corpus, rows, side)
     for row, name, data in zip(rows.tolist(), asked, corpus.read(rows.tolist()), strict=True):
         component = COMPONENTS[corpus.codes[row]]
-        down, right = (0.5, 0.5) if component == "general" else _place(corpus, row, side)
+        down, right = places.get(row, (0.5, 0.5))
         cut = Cut(size=(side, side), native=component != "general", down=down, right=right, mirrored=False)
         try:
             pixels = crop(data, cut)
@@ -81,14 +82,18 @@ def read_held_out(corpus: Corpus, rows: Rows, *, side_px: int, factor: int) -> H
     )
 
 
-def _place(corpus: Corpus, row: int, side: int) -> tuple[float, float]:
-    """Where to cut a page, as shares of the room there is from the top and from the left."""
-    image = int(corpus.height_px[row]), int(corpus.width_px[row])
-    boxes = line_boxes(corpus, row)
-    if not len(boxes) or min(image) < side:
-        return 0.5, 0.5
-    top, left = fullest(boxes, image, side)
-    return (top + 0.5) / (image[0] - side + 1), (left + 0.5) / (image[1] - side + 1)
+def _places(corpus: Corpus, rows: Rows, side: int) -> dict[int, tuple[float, float]]:
+    """Where to cut pages whose sizes and lines are known, as shares of the room there is from the top and from the
+    left."""
+    known = np.minimum(corpus.height_px[rows], corpus.width_px[rows]) >= side
+    pages = rows[known & (corpus.codes[rows] != COMPONENTS.index("general"))].tolist()
+    places = {}
+    for row, boxes in line_boxes(corpus, pages).items():
+        if len(boxes):
+            height_px, width_px = int(corpus.height_px[row]), int(corpus.width_px[row])
+            top, left = fullest(boxes, (height_px, width_px), side)
+            places[row] = (top + 0.5) / (height_px - side + 1), (left + 0.5) / (width_px - side + 1)
+    return places
 
 
 def _side(corpus: Corpus, rows: Rows, side_px: int, step: int) -> tuple[int, NDArray[np.bool_]]:

@@ -3,9 +3,11 @@
 import errno
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ MAX_SIDE_PX = 65_535  # what the index can say of a side; a larger one fits as w
 SMALL_COLUMNS = ("kind", "band", "width_px", "height_px", "weight")
 TEXT_COLUMNS = ("text_area", "ocr_chars_per_mpx")  # of packed sets: above 0 where an image holds text
 PAUSES_S = (1, 5, 25)  # seconds between tries of a store that fails
+T = TypeVar("T")
 REMEDY = "give the command that made the set again, which makes this shard anew"
 
 
@@ -197,22 +200,26 @@ def open_images(shard: Shard, group: int) -> pa.Array:
 
     Raises BadGroup where it is damaged, OSError where the store goes on failing.
     """
+    return patiently(partial(_open_images, shard, group))
+
+
+def patiently(read: Callable[[], T]) -> T:
+    """What a store gives, which is asked again, thrice, where it fails."""
     for seconds in PAUSES_S:
         try:
-            return _open_images(shard, group)
+            return read()
         except FileNotFoundError:
             raise
         except OSError:
             time.sleep(seconds)
-    return _open_images(shard, group)
+    return read()
 
 
-def _open_images(shard: Shard, group: int) -> pa.Array:
+@contextmanager
+def telling(shard: Shard, group: int) -> Iterator[None]:
+    """Errors within as BadGroup where the shard is damaged, and as OSError where the store failed."""
     try:
-        with shard.folder.open(shard.name) as file:
-            parquet = ParquetFile(file)
-            leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
-            column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
+        yield
     except (*PARQUET_FAULTS, IndexError, OSError) as error:
         _raise_store_errors(error)
         raise BadGroup(f"row group {group} cannot be read ({error}); {REMEDY}") from error
@@ -220,6 +227,13 @@ def _open_images(shard: Shard, group: int) -> pa.Array:
         raise
     except Exception as error:  # a store's own, such as botocore's
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}", shard.path) from error
+
+
+def _open_images(shard: Shard, group: int) -> pa.Array:
+    with telling(shard, group), shard.folder.open(shard.name) as file:
+        parquet = ParquetFile(file)
+        leaf = parquet.metadata.schema.column(_image_leaf(parquet, shard)).path
+        column = parquet.read_row_group(group, columns=[leaf]).column(0).combine_chunks()
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     return column.field("bytes") if pa.types.is_struct(column.type) else column
 

@@ -27,10 +27,12 @@ TOKEN_PX = 16  # of the image that a token is to stand for: f16 then has one tok
 
 
 class Teacher(Protocol):
-    """What the objective needs of a teacher. `name` stands in logs, checkpoints and results."""
+    """What the objective needs of a teacher. `name` stands in logs, checkpoints and results; `block` is the one of its
+    blocks whose features it gives."""
 
     name: str
     width: int
+    block: int
 
     def features(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Features (n, rows * columns, width), row by row, of images (n, 3, h, w) in [-1, 1]; grid (rows, columns)."""
