@@ -70,4 +70,5 @@ def check_alike(mine: list[tuple[int, float, float]], other: list[tuple[int, flo
     but exactly; what that changes grows from step to step."""
     assert mine[0][:2] == pytest.approx(other[0][:2], rel=1e-6)
     assert mine[0][2] == pytest.approx(other[0][2], rel=1e-4)
-    assert [step[:2] for step in mine] == [pytest.approx(step[:2], rel=1e-2) for step in other]
+    assert mine[1][1] == pytest.approx(other[1][1], rel=1e-4)
+    assert [step[:2] for step in mine] == [pytest.approx(step[:2], rel=3e-2) for step in other]

@@ -45,7 +45,8 @@ def test_weights_and_biases_gets_figures_and_settings_and_the_same_run_after_a_r
     (tmp_path / "run.pkl").write_bytes(pickle.dumps(run))
     env = os.environ | {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", "WANDB_MODE": "offline"}
 
-    for _ in range(2):
+    for _ in range(2):  # the second ends what a killed run left undone
+        shutil.rmtree(tmp_path / "run/model", ignore_errors=True)
         subprocess.run([sys.executable, "-c", TRAIN, str(tmp_path / "run.pkl")], env=env, check=True, timeout=200)
 
     number = (tmp_path / "run/wandb.id").read_text()

@@ -92,6 +92,7 @@ def test_a_run_that_ended_before_its_last_evaluation_makes_it_up(
     out = Path(shutil.copytree(whole, tmp_path / "run"))
     log = (out / "log.jsonl").read_text().splitlines(keepends=True)
     (out / "log.jsonl").write_text("".join(line for line in log if '"eval", "images": 40' not in line))
+    shutil.rmtree(out / "model")
 
     for _ in range(2):
         assert train(small_run(run_data, out))
@@ -114,6 +115,7 @@ def test_two_ranks_train_as_one_process_does(whole: Path, run_data: list[str], t
     wait_for(tmp_path / "run/checkpoints/000000000012", first)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
+    shutil.rmtree(tmp_path / "run/model", ignore_errors=True)  # of one that was quick enough to end
     second = start(run, tmp_path, *torchrun)
     told = second.communicate(timeout=200)[0]
 
