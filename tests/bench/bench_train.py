@@ -6,6 +6,7 @@ images  encode and decode, images/s and peak memory at 256, 1,024 and 2,048 px, 
 align   runs aligned with a teacher and not, five seeds each, and linear probes of their latents: bench_train_align.py
 gpu     on CUDA: forward and backward with all losses at full width, 256 px, bf16, random teachers of true size: f16c64
         and f32c192 against the sibling and against the arithmetic limit
+exact   a photo of --sides in tiles and whole, how far they differ, time and memory, on all cores (SMALLPRINT_DATA)
 tiles   on CUDA: encode and decode at full width at --sides, tiled and not, beside the sibling
 """
 
@@ -121,20 +122,36 @@ def tiles(flags: argparse.Namespace) -> None:
     bench_train_gpu.images(flags.models[0], flags.sides, flags.sibling_px)
 
 
+def exact(name: str, widths: tuple[int, int], sides_px: list[int]) -> None:
+    from tests.bench.bench_train_tiles import compare
+
+    config = replace(make_config(name), encoder_width=widths[0], decoder_width=widths[1])
+    photo = min(Path(os.environ["SMALLPRINT_DATA"], "natural").rglob("*.jpg"))
+    print(f"exact: {name} at widths {widths[0]} / {widths[1]}, fp32, random weights, {photo.name}")
+    for side_px in sides_px:
+        compare(config, side_px, photo)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, align, gpu, tiles"
+        "parts", nargs="*", default=["step", "images", "skip"], help="step, images, skip, align, exact, gpu, tiles"
     )
-    parser.add_argument("--widths", type=int, nargs=2, default=(24, 36), help="of images (96 144: the full model)")
-    parser.add_argument("--sides", type=int, nargs="+", default=[256, 1024, 2048], help="of images and tiles, px")
+    parser.add_argument(
+        "--widths", type=int, nargs=2, default=(24, 36), help="of images and exact (96 144: the full model)"
+    )
+    parser.add_argument(
+        "--sides", type=int, nargs="+", default=[256, 1024, 2048], help="of images, exact and tiles, px"
+    )
     parser.add_argument(
         "--sibling-px",
         type=int,
         default=2048,
         help="of images, tiles: the largest side untiled",
     )
-    parser.add_argument("--models", nargs="+", default=["f16c64", "f32c192"], help="of gpu; tiles takes the first")
+    parser.add_argument(
+        "--models", nargs="+", default=["f16c64", "f32c192"], help="of gpu; exact and tiles take the first"
+    )
     parser.add_argument("--kinds", nargs="+", help="of gpu: rows of the table (all)")
     parser.add_argument("--batch", type=int, default=32, help="of gpu: images, halved where there is no room")
     parser.add_argument("--profile", action="store_true", help="of gpu: where each row's time goes")
@@ -156,6 +173,7 @@ def main() -> None:
         "images": lambda: images(tuple(flags.widths), flags.sides, flags.sibling_px),
         "skip": skip,
         "align": lambda: align(flags.work.resolve(), pages, flags.seeds, flags.align_weight),
+        "exact": lambda: exact(flags.models[0], tuple(flags.widths), flags.sides),
         "gpu": lambda: gpu(flags),
         "tiles": lambda: tiles(flags),
     }
