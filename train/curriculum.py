@@ -105,6 +105,11 @@ class Stage:
         return tuple(bucket(self.resolution_px, aspect) for aspect in self.aspects)
 
     @property
+    def mix_text(self) -> str:
+        """The mix for people: general 0.5, text 0.5."""
+        return ", ".join(f"{name} {share:g}" for name, share in self.mix.items())
+
+    @property
     def num_steps(self) -> int:
         return self.num_images // self.batch_size
 

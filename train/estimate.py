@@ -148,11 +148,10 @@ def _contents(stages: Sequence[Stage]) -> list[str]:
     aspects = max(len("aspects"), *(len(" ".join(stage.aspects)) for stage in stages)) + 2
     lines = [f"{'stage':<{names}}{'aspects':<{aspects}}mix"]
     for stage in stages:
-        mix = ", ".join(f"{name} {share:g}" for name, share in stage.mix.items())
         head = f"{stage.name:<{names}}{' '.join(stage.aspects):<{aspects}}"
         room = max(WIDTH, len(head) + 40)
         lines += textwrap.wrap(
-            mix, room, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+            stage.mix_text, room, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
         )
     return lines
 

@@ -29,6 +29,7 @@ from train.vae import Vae
 from train.world import World
 
 EMA_RAMP = 0.05  # while a run is young the average's half-life is this share of the images seen (EDM)
+Shared = tuple[Tensor, float]  # some of a step's images, and their share of all that this rank has of it
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -65,7 +66,7 @@ class Fitting:
         whether this rank was asked to stop, which the others learn by the figure of this name. `faults`: the sum of all
         ranks' counts. `align_factor`: what the step's alignment was scaled by, where its weight is adaptive.
         """
-        parts = images.split(micro_batch or len(images))
+        parts = [(part, len(part) / len(images)) for part in images.split(micro_batch or len(images))]
         counts = {"is_asked": float(is_asked), "faults": float(self.faults.total() * self.world.size)}
         self._first_adaptive(parts, now)
         figures = self._gather_gradients(parts, now, counts)
@@ -76,21 +77,21 @@ class Fitting:
         self.num_images += len(images) * self.world.size
         return {**figures, **scaled, "gradient_norm": norm, "is_bad": float(is_bad)}
 
-    def _first_adaptive(self, parts: Sequence[Tensor], now: Now) -> None:
+    def _first_adaptive(self, parts: Sequence[Shared], now: Now) -> None:
         """Before its first step an adaptive weight has no step to go by: that one's gradient is taken twice."""
         adaptive, head = self.objective.adaptive, self.objective.vae.encoder.head.weight
         if adaptive is None or adaptive.ratio is not None or now.align_weight <= 0:
             return
         whole = torch.zeros_like(head)
-        for part, share in _with_shares(parts):
+        for part, share in parts:
             terms = self._losses(self.objective, part, now, share)
             whole += torch.autograd.grad(terms["total"] * share, head)[0]
         adaptive.update(self.world.mean(whole), now.align_weight, self.world.mean)
 
-    def _gather_gradients(self, parts: Sequence[Tensor], now: Now, counts: dict[str, float]) -> dict[str, float]:
+    def _gather_gradients(self, parts: Sequence[Shared], now: Now, counts: dict[str, float]) -> dict[str, float]:
         """Add up the gradients of all parts; the losses and this rank's counts as means over all ranks."""
         sums = {name: torch.tensor(value, device=self.world.device) for name, value in counts.items()}
-        for number, (part, share) in enumerate(_with_shares(parts)):
+        for number, (part, share) in enumerate(parts):
             with gradient_sync(self.module, last=number == len(parts) - 1):
                 terms = self._losses(self.module, part, now, share)
                 (terms["total"] * share).backward()
@@ -189,11 +190,6 @@ class Fitting:
         if self.objective.adaptive is not None:
             self.objective.adaptive.ratio = numbers["align_ratio"]
         self.faults = Counter(numbers["faults"]) if self.world.is_first else Counter()
-
-
-def _with_shares(parts: Sequence[Tensor]) -> list[tuple[Tensor, float]]:
-    """Each part with its share of all images."""
-    return [(part, len(part) / sum(map(len, parts))) for part in parts]
 
 
 def lay_out(optimiser: torch.optim.Optimizer) -> None:

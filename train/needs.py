@@ -1,12 +1,10 @@
 """What a run needs on this machine, each found or missing with what to do: nothing is downloaded or made."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from train.building import check_architecture
-from train.checkpoint import ARCHITECTURE, CHECKPOINTS, STATE_FILE, Checkpoints, is_checkpoint
+from train.checkpoint import ARCHITECTURE, CHECKPOINTS, Checkpoints, is_checkpoint, read_numbers
 from train.estimate import describe_data, told
 from train.feeding.corpus import split_kind
 from train.settings import Run
@@ -59,18 +57,10 @@ def _init(run: Run) -> str:
         if Checkpoints(Path(run.execution.out) / CHECKPOINTS, 1).names():
             return f"{init} is gone, and not needed: the run goes on from its checkpoints in {run.execution.out}"
         raise FileNotFoundError(f"{init}: name a model's folder, or a run's OUT/checkpoints/IMAGES, with --init")
-    check_architecture(str(init), _architecture(init), run.model.config())
+    is_numbered = is_checkpoint(init)  # whose tensors are not read here
+    there = read_numbers(init).get(ARCHITECTURE, {}) if is_numbered else architecture_of(read_config(init))
+    check_architecture(str(init), there, run.model.config())
     return str(init)
-
-
-def _architecture(init: Path) -> dict[str, Any]:
-    """Of a model's folder, or of a checkpoint, whose other files are not read here."""
-    if not is_checkpoint(init):
-        return architecture_of(read_config(init))
-    try:
-        return dict(json.loads((init / STATE_FILE).read_bytes())["numbers"][ARCHITECTURE])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{init / STATE_FILE} is damaged ({error}): name another checkpoint") from error
 
 
 def _lpips(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""The curves of a run's log over the images seen: losses, held-out figures, schedule, gradient and pace."""
+"""The curves of a run's log over the images seen: losses, held-out figures, schedule, gradient and course."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "smallprint", "font.size":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """What a line of the log tells of the run itself: its field, title, unit, factor, and whether powers are even."""
+class Course:
+    """A field of the log that tells how the run goes: its title, unit, factor, and whether its axis is logarithmic."""
 
     field: str
     title: str
@@ -31,11 +31,11 @@ class Pace:
     is_log: bool = False
 
 
-PACES = (
-    Pace(field="lr", title="Learning rate"),
-    Pace(field="gradient_norm", title="Gradient norm, before clipping", is_log=True),
-    Pace(field="images_per_s", title="Images a second"),
-    Pace(field="data_wait", title="Time spent waiting for data", unit="%", factor=100.0),
+COURSES = (
+    Course(field="lr", title="Learning rate"),
+    Course(field="gradient_norm", title="Gradient norm, before clipping", is_log=True),
+    Course(field="images_per_s", title="Images a second"),
+    Course(field="data_wait", title="Time spent waiting for data", unit="%", factor=100.0),
 )
 Draw = Callable[[Any], None]
 
@@ -102,8 +102,8 @@ def _few_numbers() -> Any:
 def _panels(steps: Sequence[Line], evals: Sequence[Line]) -> tuple[list[Draw], list[Draw]]:
     """What draws each panel on an axis: of what is learnt, and of how the run goes."""
     held_out = [partial(_draw_held_out, evals, name, unit) for name, unit in figures_of(evals).items()]
-    told = [pace for pace in PACES if any(line.get(pace.field) is not None for line in steps)]
-    return [partial(_draw_losses, steps), *held_out], [partial(_draw_pace, steps, pace) for pace in told]
+    told = [course for course in COURSES if any(line.get(course.field) is not None for line in steps)]
+    return [partial(_draw_losses, steps), *held_out], [partial(_draw_course, steps, course) for course in told]
 
 
 def _draw_losses(steps: Sequence[Line], axis: Any) -> None:
@@ -127,11 +127,11 @@ def _draw_held_out(evals: Sequence[Line], figure_name: str, unit: str, axis: Any
     axis.set(title=f"Held-out {figure_name.upper()}, averaged weights", xlabel="images seen", ylabel=unit)
 
 
-def _draw_pace(steps: Sequence[Line], pace: Pace, axis: Any) -> None:
-    points = smoothed(_points(steps, pace.field))
-    _plot(axis, [(x, pace.factor * y) for x, y in points], pace.field)
-    axis.set(title=pace.title, xlabel="images seen", ylabel=pace.unit)
-    if pace.is_log:
+def _draw_course(steps: Sequence[Line], course: Course, axis: Any) -> None:
+    points = smoothed(_points(steps, course.field))
+    _plot(axis, [(x, course.factor * y) for x, y in points], course.field)
+    axis.set(title=course.title, xlabel="images seen", ylabel=course.unit)
+    if course.is_log:
         _by_powers(axis)
     else:
         axis.set_ylim(0, 1.08 * max(axis.dataLim.ymax, 1e-9))

@@ -179,7 +179,7 @@ def _stages(run: Run) -> tuple[list[str], list[list[Any]]]:
             stage.batch_size,
             stage.resolution_px,
             " ".join(stage.aspects),
-            ", ".join(f"{name} {share:g}" for name, share in stage.mix.items()),
+            stage.mix_text,
             f"{stage.lr:g}",
             f"{stage.lpips_weight:g}",
             f"{stage.align_weight:g}",

@@ -87,8 +87,7 @@ def open_world(device: str) -> Iterator[World]:
 def choose_device(name: str) -> torch.device:
     """The device of a name: auto (a GPU where there is one), cpu, cuda, cuda:1 ... Raises ValueError where it cannot
     be used here."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+    name = _chosen(name)
     try:
         torch.empty(1, device=name).cpu()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
@@ -97,10 +96,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _chosen(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
 def _device_of_rank(name: str, local_rank: int, size: int) -> torch.device:
     """The device, and of several GPUs that of the rank: no rank touches another's."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+    name = _chosen(name)
     kind, _, index = name.partition(":")
     if kind not in ("cuda", "cpu") or (index and size > 1):
         which = "of several ranks each takes a GPU of its own; choose them by CUDA_VISIBLE_DEVICES" if index else ""
